@@ -1,0 +1,65 @@
+#include "base/arena.h"
+
+#include <sys/mman.h>
+
+enum { ALIGNMENT = 64, PAGE = 4096 };
+
+static const size_t MEASURED_RANGE = (size_t)1 << 46;
+
+bool arena_open(struct arena *arena, size_t size, struct error *error) {
+  *arena = (struct arena){0};
+  for (; size >= ((size_t)64 << 20); size /= 2) {  // a limit on address space (ulimit -v) may allow only less
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED) continue;
+    madvise(base, size, MADV_HUGEPAGE);
+    arena->base = base;
+    arena->size = size;
+    return true;
+  }
+  return error_memory(error, size);
+}
+
+void arena_measure(struct arena *arena) {
+  *arena = (struct arena){.base = (char *)MEASURED_RANGE, .size = MEASURED_RANGE, .measuring = true};
+}
+
+void arena_close(struct arena *arena) {
+  if (arena->base && !arena->measuring) munmap(arena->base, arena->size);
+  *arena = (struct arena){0};
+}
+
+static bool fits(struct arena *arena, size_t bytes, struct error *error) {
+  if (bytes > arena->size - arena->low - arena->high)
+    return error_set(error, ERROR_MEMORY, "this batch needs more than the %zu MiB that its work memory may grow to; use smaller batches", arena->size >> 20);
+  return true;
+}
+
+static size_t round_up(size_t bytes) { return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); }
+
+static void note_peak(struct arena *arena) {
+  if (arena->low + arena->high > arena->peak) arena->peak = arena->low + arena->high;
+}
+
+void *arena_low(struct arena *arena, size_t bytes, struct error *error) {
+  bytes = round_up(bytes);
+  if (!fits(arena, bytes, error)) return NULL;
+  void *block = arena->base + arena->low;
+  arena->low += bytes;
+  note_peak(arena);
+  return block;
+}
+
+void *arena_high(struct arena *arena, size_t bytes, struct error *error) {
+  bytes = round_up(bytes);
+  if (!fits(arena, bytes, error)) return NULL;
+  arena->high += bytes;
+  note_peak(arena);
+  return arena->base + arena->size - arena->high;
+}
+
+void arena_trim(struct arena *arena) {
+  if (arena->measuring || !arena->base) return;
+  size_t from = (arena->low + PAGE - 1) & ~(size_t)(PAGE - 1);
+  size_t to = (arena->size - arena->high) & ~(size_t)(PAGE - 1);
+  if (to > from) madvise(arena->base + from, to - from, MADV_DONTNEED);
+}

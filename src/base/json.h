@@ -1,0 +1,22 @@
+// Glue between cJSON and struct error: files parsed with the place of a mistake, and typed reads that name the file and key.
+#pragma once
+#include <cjson/cJSON.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+// name is used in messages. NULL and error set on failure. Nesting is bounded by cJSON (1,000).
+cJSON *json_parse(const char *text, size_t size, const char *name, struct error *error);
+cJSON *json_read(const char *path, struct error *error);
+
+// Missing keys and null give the default; a value of another type is an error that names the file and key.
+long long json_integer(const cJSON *object, const char *key, long long otherwise, const char *name, struct error *error);
+double json_number(const cJSON *object, const char *key, double otherwise, const char *name, struct error *error);
+bool json_boolean(const cJSON *object, const char *key, bool otherwise, const char *name, struct error *error);
+const char *json_text(const cJSON *object, const char *key, const char *otherwise, const char *name, struct error *error);
+
+// Numbers are written and read with a point, whatever the locale says. Adds `value` as the shortest text that reads back
+// to the same float or double.
+void json_write_text(struct buffer *out, const char *text, size_t size);  // with quotes; invalid UTF-8 becomes U+FFFD
+void json_write_number(struct buffer *out, double value);                 // null for NaN and infinity
+bool json_write_file(const cJSON *value, const char *path, struct error *error);

@@ -1,0 +1,54 @@
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static long fail_after = -1;
+
+void memory_fail_after(long n) { __atomic_store_n(&fail_after, n, __ATOMIC_RELAXED); }
+
+static bool refused(void) {
+  long left = __atomic_load_n(&fail_after, __ATOMIC_RELAXED);
+  if (left < 0) return false;
+  if (left == 0) return true;
+  __atomic_store_n(&fail_after, left - 1, __ATOMIC_RELAXED);
+  return false;
+}
+
+void *memory_new(struct error *error, size_t count, size_t size) {
+  void *block = refused() ? NULL : calloc(count ? count : 1, size ? size : 1);
+  if (!block) error_memory(error, count * size);
+  return block;
+}
+
+void *memory_resize(struct error *error, void *old, size_t count, size_t size) {
+  if (size && count > SIZE_MAX / size) {
+    error_memory(error, SIZE_MAX);
+    return NULL;
+  }
+  size_t bytes = count * size;
+  void *block = refused() ? NULL : realloc(old, bytes ? bytes : 1);
+  if (!block) error_memory(error, bytes);
+  return block;
+}
+
+char *memory_copy_text(struct error *error, const char *text) {
+  size_t size = strlen(text) + 1;
+  char *copy = memory_new(error, size, 1);
+  if (copy) memcpy(copy, text, size);
+  return copy;
+}
+
+bool memory_grow(struct error *error, void *array_pointer, size_t *capacity, size_t wanted, size_t size) {
+  if (wanted <= *capacity) return true;
+  size_t larger = *capacity + *capacity / 2 + 16;
+  if (larger < wanted) larger = wanted;
+  void *old;
+  memcpy(&old, array_pointer, sizeof old);
+  void *block = memory_resize(error, old, larger, size);
+  if (!block) return false;
+  memcpy(array_pointer, &block, sizeof block);
+  *capacity = larger;
+  return true;
+}
