@@ -1,0 +1,121 @@
+// The kernel table: what a backend has to provide. Filled with reference C first, then overridden by what the processor
+// has (src/cpu/cpu.c). Outputs come first; matrices are row-major f32 with a leading dimension (`_stride`, in elements)
+// where a column slice of a wider matrix may be passed. Kernels use parallel_for themselves, never allocate and never fail.
+//
+// Exactness: each output element is one chain of operations whose order depends on the model's shapes alone, not on how
+// many rows stand beside it nor on the number of threads.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tensor/span.h"
+#include "tensor/weight.h"
+
+enum activation { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_SILU, ACTIVATION_TANH };
+
+// Dropout as a function: the element in column c of row r is kept iff 16 bits drawn for (key, row_keys[r], site, c) reach
+// the threshold; kept values are multiplied by `scale`. Nothing is stored: backward draws the same bits again.
+struct dropout {
+  uint32_t threshold;        // rate * 65536; 0: no dropout, and the other fields are not read
+  float scale;               // 65536 / (65536 - threshold)
+  uint32_t key[2];           // from (seed, update)
+  uint32_t site;             // which dropout of the network this is
+  const uint64_t *row_keys;  // per row: sample and position
+};
+
+struct attention {
+  int heads, kv_heads, head_width;
+  bool causal;
+  int window;                // keys further back than this many positions are masked; 0: no limit
+  float scale;
+  const float *bias;         // [heads, 2 * bias_reach + 1] by clipped key position - query position, or NULL (relative, ALiBi)
+  int bias_reach;
+  const float *gain;         // [heads]: multiplies each head's result (to switch heads off), or NULL
+  struct dropout dropout;    // row_keys by query row; the column is the key's position, the site is site + head
+};
+
+// Keys and values: rows of matrices, or pages of a store (span.pages says which).
+struct attention_keys {
+  const float *keys, *values;
+  int key_stride, value_stride;
+  const struct key_store *store;
+};
+
+struct norm {
+  float epsilon;
+  bool rms;  // root mean square without centring
+};
+
+#define KERNEL_TABLE(KERNEL)                                                                                               \
+  /* Weights in the layout that `linear` wants: values [rows, cols] -> packed. transposed packs the other orientation. */   \
+  KERNEL(size_t, packed_size, (int rows, int cols))                                                                         \
+  KERNEL(void, pack, (float *packed, const float *values, int rows, int cols, bool transposed))                             \
+  /* y[r, n] = activation(pre[r, n] = sum_k x[r, k] W[n, k] + bias[n]); bias and pre may be NULL. W is [columns, depth],     \
+     packed. accumulate adds to y instead (then no bias, activation or pre). */                                             \
+  KERNEL(void, linear, (float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, \
+                        const float *packed, const float *bias, enum activation activation, bool accumulate))               \
+  /* dw[n, k] += sum_r dy[r, n] x[r, k]; db[n] += sum_r dy[r, n] unless NULL */                                            \
+  KERNEL(void, linear_gradient, (float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride,        \
+                                 int rows, int columns, int depth))                                                        \
+  /* y = dropout(activation(x)), elements of [rows, columns]; backward: dx = dy * dropout * activation'(x) */              \
+  KERNEL(void, activate, (float *y, const float *x, int rows, int columns, enum activation activation,                     \
+                          const struct dropout *dropout))                                                                  \
+  KERNEL(void, activate_gradient, (float *dx, const float *dy, const float *x, int rows, int columns,                      \
+                                   enum activation activation, const struct dropout *dropout))                             \
+  /* sum = x + dropout(f); y = norm(sum) * gain + bias. f NULL: sum is x and is not written. y NULL: no norm.              \
+     mean and deviation [rows] receive the statistics (1 / sqrt(variance + epsilon)) unless NULL. */                       \
+  KERNEL(void, residual_norm, (float *y, float *sum, float *mean, float *deviation, const float *x, const float *f,         \
+                               const float *gain, const float *bias, int rows, int columns, const struct norm *norm,        \
+                               const struct dropout *dropout))                                                             \
+  /* dsum[r] = (dy through the norm; 0 if dy NULL) + dresidual (or NULL); dx = or += dsum; df = dropout(dsum) unless NULL;  \
+     dgain, dbias += unless NULL. sum is the norm's input. dx may be dresidual. */                                         \
+  KERNEL(void, residual_norm_gradient, (float *dx, bool dx_accumulate, float *df, float *dgain, float *dbias,              \
+                                        const float *dy, const float *dresidual, const float *sum, const float *mean,       \
+                                        const float *deviation, const float *gain, int rows, int columns,                  \
+                                        const struct norm *norm, const struct dropout *dropout))                           \
+  /* out [rows, heads * head_width]; log_sum [rows, heads] and probabilities may be NULL. probabilities receives, span      \
+     after span, [heads, qn, kn]; dropout is not part of them. */                                                          \
+  KERNEL(void, attention, (float *out, int out_stride, float *log_sum, float *probabilities, const float *query,           \
+                           int query_stride, const struct attention_keys *keys, const struct span *spans, int span_count,  \
+                           const struct attention *attention))                                                             \
+  /* Sets dquery, dkeys and dvalues (each row of them that a span covers; no key row may belong to two spans).              \
+     dbias and dgain += unless NULL. */                                                                                    \
+  KERNEL(void, attention_gradient, (float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,       \
+                                    int dvalue_stride, float *dbias, float *dgain, const float *dout, int dout_stride,     \
+                                    const float *out, int out_stride, const float *log_sum, const float *query,            \
+                                    int query_stride, const struct attention_keys *keys, const struct span *spans,         \
+                                    int span_count, const struct attention *attention))                                    \
+  /* Copies rows of keys and values into pages: row r goes to slot slots[r] % KEY_PAGE of page slots[r] / KEY_PAGE. */      \
+  KERNEL(void, store_keys, (struct key_store *store, const int32_t *slots, const float *keys, int key_stride,              \
+                            const float *values, int value_stride, int rows))                                              \
+  /* out[r] = dropout(scale * table[ids[r]] + position_table[positions[r]] + type_table[types[r]]); tables may be NULL */   \
+  KERNEL(void, embed, (float *out, const struct weight *table, const int32_t *ids, float scale,                             \
+                       const struct weight *position_table, const int32_t *positions, const struct weight *type_table,      \
+                       const int32_t *types, int rows, int columns, const struct dropout *dropout))                        \
+  /* dtable[ids[r]] += scale * dropout(dout[r]), rows in order */                                                          \
+  KERNEL(void, embed_gradient, (float *dtable, const int32_t *ids, float scale, const float *dout, int rows, int columns,  \
+                                const struct dropout *dropout))                                                            \
+  /* Per row: losses[r] = (1 - smoothing) * -log p[target] + smoothing * mean_v -log p[v], and logits become the gradient    \
+     of scale * losses[r] unless scale is 0. A target of -1 gives loss 0 and gradient 0. best (may be NULL) receives the     \
+     most probable id. */                                                                                                  \
+  KERNEL(void, cross_entropy, (float *losses, int32_t *best, float *logits, int stride, const int32_t *targets, int rows,  \
+                               int columns, float smoothing, float scale))                                                 \
+  /* In place: logits become log-probabilities */                                                                          \
+  KERNEL(void, log_softmax, (float *logits, int stride, int rows, int columns))                                            \
+  /* Per row the `count` (at most 64) largest values in falling order, ties to the lower index; indexes [rows, count] */    \
+  KERNEL(void, largest, (float *values, int32_t *indexes, const float *x, int stride, int rows, int columns, int count))   \
+  KERNEL(double, sum_squares, (const float *x, size_t n))                                                                  \
+  /* AdamW (Loshchilov and Hutter 2019, algorithm 2), clears the gradient: value *= 1 - rate * decay; value -= rate *        \
+     (first / correction1) / (sqrt(second / correction2) + epsilon), with the gradient multiplied by `scale` first. */      \
+  KERNEL(void, adamw, (float *value, float *gradient, float *first, float *second, size_t n, float scale, float rate,      \
+                       float decay, float beta1, float beta2, float epsilon, float correction1, float correction2))        \
+  KERNEL(void, add, (float *y, const float *x, size_t n)) /* y += x */
+
+struct kernels {
+  const char *name;  // "reference", "avx2", "avx512"
+  int panel;         // columns of a packed panel; packed sizes are padded to it
+#define KERNEL(result, name, arguments) result(*name) arguments;
+  KERNEL_TABLE(KERNEL)
+#undef KERNEL
+};
