@@ -1,5 +1,6 @@
 #include "base/buffer.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,18 @@ void buffer_format(struct buffer *buffer, const char *format, ...) {
   vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, arguments);
   va_end(arguments);
   buffer->size += (size_t)size;
+}
+
+void buffer_decimal(struct buffer *buffer, double value, int digits) {
+  size_t start = buffer->size;
+  buffer_format(buffer, "%.*f", digits, value);
+  const char *separator = localeconv()->decimal_point;
+  char *found = buffer->failed || !strcmp(separator, ".") ? NULL : strstr(buffer->data + start, separator);
+  if (!found) return;
+  size_t tail = strlen(found + strlen(separator));
+  memmove(found + 1, found + strlen(separator), tail + 1);
+  *found = '.';
+  buffer->size = (size_t)(found + 1 - buffer->data) + tail;
 }
 
 void buffer_clear(struct buffer *buffer) {

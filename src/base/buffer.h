@@ -15,6 +15,7 @@ void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
 void buffer_text(struct buffer *buffer, const char *text);
 void buffer_char(struct buffer *buffer, char c);
 void buffer_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buffer_decimal(struct buffer *buffer, double value, int digits);  // "41.02": always with a point, whatever the locale
 void buffer_clear(struct buffer *buffer);  // keeps the memory
 void buffer_free(struct buffer *buffer);
 bool buffer_check(const struct buffer *buffer, struct error *error);
