@@ -1,0 +1,76 @@
+// qkv: train, run and look inside Transformers from C.
+//
+// This header has three parts, from easy to advanced:
+//   1. contexts and errors, which everything needs, and whole jobs on files;
+//   2. objects that a program opens once and uses many times (models, tokenizers);
+//   3. what only few programs need.
+//
+// Rules that hold everywhere:
+// - A context belongs to one thread at a time; several threads use several contexts. Models and tokenizers never change
+//   once opened and may be shared by any number of threads.
+// - A function that can fail returns NULL or false; qkv_status and qkv_message of its context then say what went wrong,
+//   until the next call with that context. Nothing is printed, and bad input never ends the process.
+// - What a function named `..._open`, `..._new` or returning a result object gives belongs to the caller, who frees it with
+//   the function named beside it. Strings and arrays inside an object live as long as the object. NULL may always be freed.
+// - Text is UTF-8 and ends with a zero byte. Numbers have the unit that the comment names.
+#ifndef QKV_H
+#define QKV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef QKV_API
+#define QKV_API __attribute__((visibility("default")))
+#endif
+
+// ---------------------------------------------------------------------------------------------------------------------
+// 1. Contexts and errors
+
+// "0.1.0". The numbers are major.minor.patch; the major one is in the library's soname.
+QKV_API const char *qkv_version(void);
+
+enum qkv_status {
+  QKV_OK = 0,
+  QKV_USAGE,        // the call was wrong: an argument out of range, arguments that contradict each other
+  QKV_FILE,         // a file could not be read or written
+  QKV_FORMAT,       // a file's content is not what it should be
+  QKV_UNSUPPORTED,  // well-formed, but something that qkv cannot do
+  QKV_MEMORY,
+  QKV_NUMERIC,      // a number became NaN or infinite
+  QKV_INTERRUPTED,  // the caller asked for the end
+};
+
+struct qkv_context;
+
+// NULL only when memory is short.
+QKV_API struct qkv_context *qkv_context_new(void);
+QKV_API void qkv_context_free(struct qkv_context *context);
+
+// About the last call with this context. The message is "" after success; it lives until the next call.
+QKV_API enum qkv_status qkv_status(const struct qkv_context *context);
+QKV_API const char *qkv_message(const struct qkv_context *context);
+
+// Called with each warning, on the thread that works. Without it warnings are only counted (qkv_warnings).
+QKV_API void qkv_context_on_warning(struct qkv_context *context, void (*warning)(void *user, const char *message), void *user);
+QKV_API size_t qkv_warnings(const struct qkv_context *context);
+
+// How many threads the whole process's work is spread over; 0 takes every processor that the process may use. Results
+// never depend on it. Not to be called while another thread is inside the library.
+QKV_API void qkv_set_threads(int threads);
+QKV_API int qkv_threads(void);
+
+// A list of strings that somebody else owns.
+struct qkv_strings {
+  const char **items;
+  size_t count;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
