@@ -33,6 +33,13 @@ void *memory_resize(struct error *error, void *old, size_t count, size_t size) {
   return block;
 }
 
+void *memory_new_aligned(struct error *error, size_t count, size_t size) {
+  size_t bytes = size && count > (SIZE_MAX - 64) / size ? SIZE_MAX - 63 : (count * size + 63) & ~(size_t)63;
+  void *block = refused() ? NULL : aligned_alloc(64, bytes ? bytes : 64);
+  if (!block) error_memory(error, bytes);
+  return block;
+}
+
 char *memory_copy_text(struct error *error, const char *text) {
   size_t size = strlen(text) + 1;
   char *copy = memory_new(error, size, 1);

@@ -96,11 +96,11 @@ struct norm {
   /* dtable[ids[r]] += scale * dropout(dout[r]), rows in order */                                                          \
   KERNEL(void, embed_gradient, (float *dtable, const int32_t *ids, float scale, const float *dout, int rows, int columns,  \
                                 const struct dropout *dropout))                                                            \
-  /* Per row: losses[r] = (1 - smoothing) * -log p[target] + smoothing * mean_v -log p[v], and logits become the gradient    \
-     of scale * losses[r] unless scale is 0. A target of -1 gives loss 0 and gradient 0. best (may be NULL) receives the     \
-     most probable id. */                                                                                                  \
-  KERNEL(void, cross_entropy, (float *losses, int32_t *best, float *logits, int stride, const int32_t *targets, int rows,  \
-                               int columns, float smoothing, float scale))                                                 \
+  /* Per row: losses[r] = -log p[target]; means[r] (may be NULL) = mean over v of -log p[v]. Unless scale is 0, logits      \
+     become the gradient of scale * ((1 - smoothing) * losses[r] + smoothing * means[r]). A target of -1 gives 0, 0 and a   \
+     gradient of 0. best (may be NULL) receives the most probable id, ties to the lower one. */                            \
+  KERNEL(void, cross_entropy, (float *losses, float *means, int32_t *best, float *logits, int stride,                      \
+                               const int32_t *targets, int rows, int columns, float smoothing, float scale))               \
   /* In place: logits become log-probabilities */                                                                          \
   KERNEL(void, log_softmax, (float *logits, int stride, int rows, int columns))                                            \
   /* Per row the `count` (at most 64) largest values in falling order, ties to the lower index; indexes [rows, count] */    \
@@ -110,7 +110,10 @@ struct norm {
      (first / correction1) / (sqrt(second / correction2) + epsilon), with the gradient multiplied by `scale` first. */      \
   KERNEL(void, adamw, (float *value, float *gradient, float *first, float *second, size_t n, float scale, float rate,      \
                        float decay, float beta1, float beta2, float epsilon, float correction1, float correction2))        \
-  KERNEL(void, add, (float *y, const float *x, size_t n)) /* y += x */
+  KERNEL(void, add, (float *y, const float *x, size_t n)) /* y += x */                                                      \
+  /* y[i] = x[rows[i]]; and back: x[rows[i]] = y[i], all other rows of x (x_rows of them) become 0 */                       \
+  KERNEL(void, gather, (float *y, const float *x, const int32_t *rows, int count, int columns))                             \
+  KERNEL(void, scatter, (float *x, int x_rows, const float *y, const int32_t *rows, int count, int columns))
 
 struct kernels {
   const char *name;  // "reference", "avx2", "avx512"
