@@ -70,6 +70,40 @@ struct qkv_strings {
   size_t count;
 };
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Scores of translations against references, with the numbers and signatures of sacreBLEU 2.6
+
+// All zero: every metric, as sacreBLEU computes it by default.
+struct qkv_evaluation_options {
+  const char *metric;     // "bleu" (Papineni et al., 2002), "chrf" (Popovic, 2015), "chrf++" (Popovic, 2017); "all" or NULL: the three
+  const char *tokenizer;  // of BLEU: "13a" or NULL, "none", "char"
+  bool lowercase;         // both sides in lower case first
+};
+
+struct qkv_score {
+  const char *name;       // "BLEU", "chrF2", "chrF2++"
+  double value;           // 0 to 100
+  const char *signature;  // "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
+  const char *line;       // name, signature, value and what it is made of, as sacreBLEU prints them
+};
+
+struct qkv_evaluation {
+  const struct qkv_score *scores;  // [count]
+  size_t count;
+  size_t lines;                    // how many hypotheses were compared
+};
+
+// Hypothesis i is compared with string i of each of the `sets` references, sets >= 1, which all have as many strings.
+// options may be NULL. Free the result with qkv_evaluation_free.
+QKV_API struct qkv_evaluation *qkv_evaluate(struct qkv_context *context, const struct qkv_strings *hypotheses,
+                                            const struct qkv_strings *references, size_t sets,
+                                            const struct qkv_evaluation_options *options);
+// The same for files with one text per line ("-" is standard input).
+QKV_API struct qkv_evaluation *qkv_evaluate_files(struct qkv_context *context, const char *hypotheses,
+                                                  const struct qkv_strings *references,
+                                                  const struct qkv_evaluation_options *options);
+QKV_API void qkv_evaluation_free(struct qkv_evaluation *evaluation);
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,7 +20,7 @@ struct qkv_context *qkv_context_new(void) {
 
 void qkv_context_free(struct qkv_context *context) { free(context); }
 
-struct error *context_begin(struct qkv_context *context) {
+struct error *public_begin(struct qkv_context *context) {
   error_clear(&context->error);
   return &context->error;
 }

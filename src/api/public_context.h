@@ -1,6 +1,6 @@
 // The context behind every public call: where its error goes.
 //
-// Every public function starts with context_begin, which forgets the last call's error.
+// Every public function starts with public_begin, which forgets the last call's error.
 #pragma once
 #include "base/error.h"
 #include "qkv.h"
@@ -9,4 +9,4 @@ struct qkv_context {
   struct error error;
 };
 
-struct error *context_begin(struct qkv_context *context);
+struct error *public_begin(struct qkv_context *context);
