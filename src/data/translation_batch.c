@@ -1,0 +1,106 @@
+#include "data/translation_batch.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+static bool resize(void *array_pointer, size_t count, size_t size, struct error *error) {
+  void **array = array_pointer;
+  void *larger = memory_resize(error, *array, count, size);
+  if (!larger) return false;
+  *array = larger;
+  return true;
+}
+
+static bool reserve(struct translation_batch *out, size_t sources, size_t targets, size_t pairs, struct error *error) {
+  if (sources > out->source_capacity) {
+    if (!resize(&out->source_ids, sources, sizeof(int32_t), error) ||
+        !resize(&out->source_positions, sources, sizeof(int32_t), error) ||
+        !resize(&out->source_keys, sources, sizeof(uint64_t), error))
+      return false;
+    out->source_capacity = sources;
+  }
+  if (targets > out->target_capacity) {
+    if (!resize(&out->target_ids, targets, sizeof(int32_t), error) ||
+        !resize(&out->target_positions, targets, sizeof(int32_t), error) ||
+        !resize(&out->target_keys, targets, sizeof(uint64_t), error) ||
+        !resize(&out->labels, targets, sizeof(int32_t), error))
+      return false;
+    out->target_capacity = targets;
+  }
+  if (pairs > out->pair_capacity) {
+    if (!resize(&out->source_spans, pairs, sizeof(struct span), error) ||
+        !resize(&out->target_spans, pairs, sizeof(struct span), error) ||
+        !resize(&out->cross_spans, pairs, sizeof(struct span), error) ||
+        !resize(&out->lines, pairs, sizeof(uint64_t), error))
+      return false;
+    out->pair_capacity = pairs;
+  }
+  return true;
+}
+
+static void fill_source(struct translation_batch *out, const struct sentence_pair *pair, size_t row) {
+  for (size_t i = 0; i < pair->source_count; i++) {
+    out->source_ids[row + i] = pair->source[i];
+    out->source_positions[row + i] = (int32_t)i;
+    out->source_keys[row + i] = pair->number << 24 | i;
+  }
+}
+
+static void fill_target(struct translation_batch *out, const struct sentence_pair *pair, size_t row, int decoder_start_id) {
+  for (size_t i = 0; i < pair->target_count; i++) {
+    out->target_ids[row + i] = i ? pair->target[i - 1] : decoder_start_id;
+    out->labels[row + i] = pair->target[i];
+    out->target_positions[row + i] = (int32_t)i;
+    out->target_keys[row + i] = pair->number << 24 | i;
+  }
+}
+
+bool translation_batch_fill(struct translation_batch *out, const struct sentence_pair *pairs, size_t count, int decoder_start_id,
+                            struct error *error) {
+  size_t sources = 0, targets = 0;
+  for (size_t i = 0; i < count; i++) {
+    sources += pairs[i].source_count;
+    targets += pairs[i].target_count;
+  }
+  if (sources > INT_MAX / 2 || targets > INT_MAX / 2 || count > INT_MAX / 2)
+    return error_set(error, ERROR_USAGE, "a batch of %zu source and %zu target tokens is too large; use fewer --batch-tokens",
+                     sources, targets);
+  if (!reserve(out, sources, targets, count, error)) return false;
+  int source_row = 0, target_row = 0;
+  for (size_t i = 0; i < count; i++) {
+    int source_count = (int)pairs[i].source_count, target_count = (int)pairs[i].target_count;
+    fill_source(out, &pairs[i], (size_t)source_row);
+    fill_target(out, &pairs[i], (size_t)target_row, decoder_start_id);
+    out->source_spans[i] = (struct span){.q0 = source_row, .qn = source_count, .k0 = source_row, .kn = source_count};
+    out->target_spans[i] = (struct span){.q0 = target_row, .qn = target_count, .k0 = target_row, .kn = target_count};
+    out->cross_spans[i] = (struct span){.q0 = target_row, .qn = target_count, .k0 = source_row, .kn = source_count};
+    out->lines[i] = pairs[i].line;
+    source_row += source_count;
+    target_row += target_count;
+  }
+  out->batch = (struct batch){
+    .source = {.rows = source_row, .ids = out->source_ids, .positions = out->source_positions, .row_keys = out->source_keys,
+               .spans = out->source_spans, .span_count = (int)count},
+    .target = {.rows = target_row, .ids = out->target_ids, .positions = out->target_positions, .row_keys = out->target_keys,
+               .spans = out->target_spans, .span_count = (int)count},
+    .cross = out->cross_spans, .cross_count = (int)count, .labels = out->labels, .label_count = target_row,
+    .sequences = (int)count, .lines = out->lines};
+  return true;
+}
+
+void translation_batch_free(struct translation_batch *batch) {
+  free(batch->source_ids);
+  free(batch->source_positions);
+  free(batch->source_keys);
+  free(batch->target_ids);
+  free(batch->target_positions);
+  free(batch->target_keys);
+  free(batch->labels);
+  free(batch->lines);
+  free(batch->source_spans);
+  free(batch->target_spans);
+  free(batch->cross_spans);
+  *batch = (struct translation_batch){0};
+}
