@@ -49,7 +49,7 @@ struct model {
 struct model *model_new(const struct arch *arch, struct error *error);
 void model_free(struct model *model);
 struct weight *model_weight(const struct model *model, const char *name);  // NULL: no such weight
-void model_initialise(struct model *model, uint64_t seed);
+bool model_initialise(struct model *model, uint64_t seed, struct error *error);
 size_t model_parameters(const struct model *model);
 
 // Makes ready to run: vectors and packed copies; for training also masters, gradients and moments.

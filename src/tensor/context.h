@@ -15,12 +15,15 @@ struct tensor {
 };
 
 struct node;
+struct spare;
 
 struct context {
   const struct kernels *kernels;
   struct error *error;           // sticky; operations do nothing once it is set
-  struct arena arena;
+  struct arena arena;            // values (low end) and gradients (high end)
+  struct arena nodes;            // the tape and the tensors' descriptions
   struct node *last;             // the tape, newest first; NULL when not recording
+  struct spare *spares;          // gradient memory that is free again
   bool recording;
   bool training;                 // dropout is on
   uint32_t dropout_key[2];       // of this update
@@ -32,9 +35,14 @@ struct context {
   const float *(*head_gain)(void *user, const char *name);  // per-head factors, or NULL
 };
 
-bool context_open(struct context *context, const struct kernels *kernels, struct error *error);
+// memory: how far work memory may grow, in bytes of address space (only what is touched becomes real).
+bool context_open(struct context *context, const struct kernels *kernels, size_t memory, struct error *error);
+// Nothing is computed (kernels has to be a table that does nothing): context.arena.peak tells what a batch would need.
+bool context_open_measuring(struct context *context, const struct kernels *kernels, struct error *error);
 void context_close(struct context *context);
 void context_begin(struct context *context, bool recording, bool training, uint64_t seed, uint64_t update);
 static inline bool context_ok(const struct context *context) { return context->error->code == ERROR_NONE; }
-// Work memory until the next context_begin; NULL when the context has failed.
+// Work memory until the next context_begin; NULL when the context has failed. The first is for values, the second for small
+// descriptions (zeroed).
 void *context_memory(struct context *context, size_t bytes);
+void *context_node(struct context *context, size_t bytes);

@@ -93,7 +93,7 @@ struct norm {
   KERNEL(void, embed, (float *out, const struct weight *table, const int32_t *ids, float scale,                             \
                        const struct weight *position_table, const int32_t *positions, const struct weight *type_table,      \
                        const int32_t *types, int rows, int columns, const struct dropout *dropout))                        \
-  /* dtable[ids[r]] += scale * dropout(dout[r]), rows in order */                                                          \
+  /* dtable[ids[r]] += scale * dropout(dout[r]), rows in order; a negative id is passed over */                            \
   KERNEL(void, embed_gradient, (float *dtable, const int32_t *ids, float scale, const float *dout, int rows, int columns,  \
                                 const struct dropout *dropout))                                                            \
   /* Per row: losses[r] = -log p[target]; means[r] (may be NULL) = mean over v of -log p[v]. Unless scale is 0, logits      \

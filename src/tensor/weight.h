@@ -1,6 +1,6 @@
 // A weight: its values, and while it is trained its gradient and moments; with copies packed for the kernels.
 //
-// A weight that is a matrix is [rows, cols] = [outputs, inputs]; a vector has rows == 1. Several tensors of a checkpoint
+// A matrix is [rows, cols] = [outputs, inputs]; a vector (bias, gain) is [size, 1]. Several tensors of a checkpoint
 // can lie in one weight one below the other (query, key and value): its parts.
 //
 // Values live in one of two places: `stored` (a part of a mapped checkpoint each, f32, f16 or bf16, read where it lies), or
@@ -34,6 +34,7 @@ struct weight {
   enum initialisation initialisation;
   float deviation;    // of INITIAL_NORMAL
   int zero_row;       // a row that starts as zeros (padding), or -1
+  int frozen_row;     // set by weight_start_training: zero_row if it is still all zeros and has to stay so, or -1
   bool trainable;     // learnt at all; sinusoids and the like are not
   bool decayed;       // weight decay applies: matrices yes, biases and norms no
   bool product;       // used as the matrix of a product: packed copies are made

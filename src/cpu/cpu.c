@@ -1,0 +1,79 @@
+#include "cpu/cpu.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/reference.h"
+
+#if defined(QKV_X86_KERNELS)
+void kernels_fill_avx2(struct kernels *kernels);
+void kernels_fill_avx512(struct kernels *kernels);
+#endif
+
+enum level { LEVEL_REFERENCE, LEVEL_AVX2, LEVEL_AVX512, LEVEL_COUNT };
+
+static const char *const level_names[LEVEL_COUNT] = {"reference", "avx2", "avx512"};
+
+static struct kernels tables[LEVEL_COUNT];
+static enum level best_level;
+static pthread_once_t filled = PTHREAD_ONCE_INIT;
+
+static enum level processor_level(void) {
+#if defined(QKV_X86_KERNELS)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return LEVEL_REFERENCE;
+  bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+              __builtin_cpu_supports("avx512vl");
+  return wide ? LEVEL_AVX512 : LEVEL_AVX2;
+#else
+  return LEVEL_REFERENCE;
+#endif
+}
+
+// Each table starts as a copy of the one below it.
+static void fill_tables(void) {
+  best_level = processor_level();
+  kernels_fill_reference(&tables[LEVEL_REFERENCE]);
+#if defined(QKV_X86_KERNELS)
+  tables[LEVEL_AVX2] = tables[LEVEL_REFERENCE];
+  kernels_fill_avx2(&tables[LEVEL_AVX2]);
+  tables[LEVEL_AVX512] = tables[LEVEL_AVX2];
+  kernels_fill_avx512(&tables[LEVEL_AVX512]);
+#endif
+}
+
+const struct kernels *cpu_kernels_named(const char *name) {
+  pthread_once(&filled, fill_tables);
+  for (int level = 0; level <= (int)best_level; level++)
+    if (strcmp(level_names[level], name) == 0) return &tables[level];
+  return NULL;
+}
+
+const struct kernels *cpu_kernels(struct error *error) {
+  pthread_once(&filled, fill_tables);
+  const char *wanted = getenv("QKV_CPU");
+  if (!wanted || !*wanted) return &tables[best_level];
+  for (int level = 0; level < LEVEL_COUNT; level++)
+    if (strcmp(level_names[level], wanted) == 0) return &tables[level < (int)best_level ? level : (int)best_level];
+  error_set(error, ERROR_USAGE, "QKV_CPU is \"%.40s\"; it can be reference, avx2 or avx512", wanted);
+  return NULL;
+}
+
+const char *cpu_name(void) {
+  static char name[128];
+  static const char key[] = "model name";
+  if (name[0]) return name;
+  snprintf(name, sizeof name, "unknown processor");
+  FILE *file = fopen("/proc/cpuinfo", "re");
+  char line[256];
+  while (file && fgets(line, sizeof line, file)) {
+    char *value = strchr(line, ':');
+    if (strncmp(line, key, sizeof key - 1) != 0 || !value) continue;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
+    break;
+  }
+  if (file) fclose(file);
+  return name;
+}

@@ -1,0 +1,62 @@
+#include "model/arch.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { WIDEST = 1 << 15, MOST_LAYERS = 1024, MOST_HEADS = 128, LARGEST_VOCABULARY = 1 << 24 };
+
+int arch_head_width(const struct arch *arch, const struct stack_arch *stack) {
+  return arch->head_width ? arch->head_width : arch->hidden / stack->heads;
+}
+
+static bool between(struct error *error, const char *what, long value, long least, long most) {
+  if (value >= least && value <= most) return true;
+  return error_set(error, ERROR_UNSUPPORTED, "%s is %ld; it has to be between %ld and %ld", what, value, least, most);
+}
+
+static bool check_stack(const struct arch *arch, const struct stack_arch *stack, const char *name, struct error *error) {
+  char what[64];
+#define WHAT(text) (snprintf(what, sizeof what, "the %s's number of %s", name, text), what)
+  if (!between(error, WHAT("layers"), stack->layers, 1, MOST_LAYERS) || !between(error, WHAT("heads"), stack->heads, 1, MOST_HEADS) ||
+      !between(error, WHAT("key/value heads"), stack->kv_heads, 1, stack->heads) || !between(error, WHAT("feed-forward units"), stack->ffn, 1, 1 << 20))
+    return false;
+#undef WHAT
+  if (!arch->head_width && arch->hidden % stack->heads)
+    return error_set(error, ERROR_UNSUPPORTED, "the hidden width %d cannot be divided among the %s's %d heads; choose a width that is a multiple of the number of heads",
+                     arch->hidden, name, stack->heads);
+  if (stack->heads % stack->kv_heads)
+    return error_set(error, ERROR_UNSUPPORTED, "the %s's %d heads cannot share %d key/value heads evenly; the first has to be a multiple of the second",
+                     name, stack->heads, stack->kv_heads);
+  return true;
+}
+
+static bool check_rates(const struct arch *arch, struct error *error) {
+  const struct { const char *name; float rate; } rates[] = {
+    {"dropout", arch->dropout}, {"attention dropout", arch->attention_dropout}, {"activation dropout", arch->activation_dropout}};
+  for (int i = 0; i < 3; i++)
+    if (!(rates[i].rate >= 0 && rates[i].rate < 1))
+      return error_set(error, ERROR_UNSUPPORTED, "%s is %g; it has to be at least 0 and below 1", rates[i].name, rates[i].rate);
+  return true;
+}
+
+bool arch_check(const struct arch *arch, struct error *error) {
+  bool encoder = arch->family != FAMILY_DECODER, decoder = arch->family != FAMILY_ENCODER;
+  if (!between(error, "the hidden width", arch->hidden, 1, WIDEST) ||
+      (encoder && !between(error, "the source vocabulary", arch->source_vocab, 1, LARGEST_VOCABULARY)) ||
+      (decoder && !between(error, "the vocabulary", arch->target_vocab, 1, LARGEST_VOCABULARY)))
+    return false;
+  if ((encoder && !check_stack(arch, &arch->encoder, "encoder", error)) || (decoder && !check_stack(arch, &arch->decoder, "decoder", error)))
+    return false;
+  if (arch->positions != POSITIONS_NONE && !between(error, "the number of positions", arch->max_positions, 1, 1 << 24)) return false;
+  if (!between(error, "the position offset", arch->position_offset, 0, 1024)) return false;
+  if (!(arch->norm_epsilon >= 0) || !isfinite(arch->norm_epsilon))
+    return error_set(error, ERROR_UNSUPPORTED, "the norm's epsilon is %g; it has to be 0 or more", arch->norm_epsilon);
+  if (arch->shared_embeddings && arch->source_vocab != arch->target_vocab)
+    return error_set(error, ERROR_UNSUPPORTED, "encoder and decoder cannot share an embedding table: their vocabularies have %d and %d entries",
+                     arch->source_vocab, arch->target_vocab);
+  if (arch->final_norm && arch->norm_place == NORM_POST)
+    return error_set(error, ERROR_UNSUPPORTED, "a final norm belongs to a model with the norm first (pre-norm); this one has it behind each sublayer");
+  if (arch->gated)
+    return error_set(error, ERROR_UNSUPPORTED, "gated feed-forward networks are not built yet");
+  return check_rates(arch, error);
+}

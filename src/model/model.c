@@ -1,0 +1,259 @@
+// A model's weights: which there are, their shapes, names and first values. Running it is in stack.c.
+#include "model/model.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+// Weights are registered twice by the same code: once to count them, once to fill the array, so that pointers stay valid.
+struct builder {
+  struct model *model;
+  int count;
+  char prefix[48];
+};
+
+static struct weight *add(struct builder *builder, const char *name, int rows, int cols) {
+  int index = builder->count++;
+  if (!builder->model->weights) return NULL;
+  struct weight *weight = &builder->model->weights[index];
+  if (snprintf(weight->name, sizeof weight->name, "%s%s", builder->prefix, name) >= (int)sizeof weight->name) return NULL;
+  weight->rows = rows;
+  weight->cols = cols;
+  weight->part_count = 1;
+  weight->parts[0].rows = rows;
+  weight->trainable = true;
+  weight->zero_row = weight->frozen_row = -1;
+  return weight;
+}
+
+static struct weight *add_vector(struct builder *builder, const char *name, int size, enum initialisation initialisation) {
+  struct weight *weight = add(builder, name, size, 1);
+  if (weight) weight->initialisation = initialisation;
+  return weight;
+}
+
+static void set_matrix_start(const struct builder *builder, struct weight *weight) {
+  float deviation = builder->model->arch.initial_deviation;
+  weight->initialisation = deviation > 0 ? INITIAL_NORMAL : INITIAL_XAVIER;
+  weight->deviation = deviation;
+  weight->decayed = true;
+}
+
+// A linear layer whose output is up to three parts one after the other (rows[1] and rows[2] may be 0).
+static struct linear_weights add_linear(struct builder *builder, const char *name, int first, int second, int third, int inputs, bool bias) {
+  char full[48];
+  int rows = first + second + third;
+  snprintf(full, sizeof full, "%s.weight", name);
+  struct linear_weights linear = {.weight = add(builder, full, rows, inputs)};
+  if (linear.weight) {
+    const int parts[3] = {first, second, third};
+    linear.weight->part_count = 0;
+    for (int i = 0; i < 3; i++)
+      if (parts[i]) linear.weight->parts[linear.weight->part_count++].rows = parts[i];
+    linear.weight->product = true;
+    set_matrix_start(builder, linear.weight);
+  }
+  if (!bias) return linear;
+  snprintf(full, sizeof full, "%s.bias", name);
+  linear.bias = add_vector(builder, full, rows, INITIAL_ZERO);
+  if (linear.bias) {
+    linear.bias->part_count = linear.weight->part_count;
+    for (int i = 0; i < linear.weight->part_count; i++) linear.bias->parts[i].rows = linear.weight->parts[i].rows;
+  }
+  return linear;
+}
+
+static struct norm_weights add_norm(struct builder *builder, const char *name) {
+  const struct arch *arch = &builder->model->arch;
+  struct norm_weights norm = {0};
+  if (arch->norm == NORM_NONE) return norm;
+  char full[48];
+  snprintf(full, sizeof full, "%s.gain", name);
+  norm.gain = add_vector(builder, full, arch->hidden, INITIAL_ONE);
+  snprintf(full, sizeof full, "%s.bias", name);
+  if (arch->norm != NORM_RMS) norm.bias = add_vector(builder, full, arch->hidden, INITIAL_ZERO);
+  return norm;
+}
+
+static struct weight *add_embedding(struct builder *builder, const char *name, int vocabulary) {
+  const struct arch *arch = &builder->model->arch;
+  struct weight *weight = add(builder, name, vocabulary, arch->hidden);
+  if (!weight) return NULL;
+  weight->initialisation = INITIAL_NORMAL;
+  weight->deviation = arch->initial_deviation > 0 ? arch->initial_deviation : (float)(1 / sqrt(arch->hidden));
+  weight->decayed = true;
+  weight->zero_row = arch->pad_id >= 0 && arch->pad_id < vocabulary ? arch->pad_id : -1;
+  return weight;
+}
+
+static struct weight *add_positions(struct builder *builder) {
+  const struct arch *arch = &builder->model->arch;
+  if (arch->positions == POSITIONS_NONE) return NULL;
+  struct weight *weight = add(builder, "positions", arch->max_positions + arch->position_offset, arch->hidden);
+  if (!weight) return NULL;
+  bool learned = arch->positions == POSITIONS_LEARNED;
+  weight->trainable = weight->decayed = learned;
+  weight->initialisation = learned ? INITIAL_NORMAL : arch->positions == POSITIONS_SINUSOID ? INITIAL_SINUSOID : INITIAL_SINUSOID_INTERLEAVED;
+  weight->deviation = arch->initial_deviation > 0 ? arch->initial_deviation : (float)(1 / sqrt(arch->hidden));
+  return weight;
+}
+
+static void add_layer(struct builder *builder, struct layer *layer, const struct stack_arch *stack, bool cross) {
+  const struct arch *arch = &builder->model->arch;
+  int hidden = arch->hidden, width = arch_head_width(arch, stack), query = stack->heads * width, key = stack->kv_heads * width;
+  layer->self.query_key_value = add_linear(builder, "self.query_key_value", query, key, key, hidden, arch->attention_bias);
+  layer->self.output = add_linear(builder, "self.output", hidden, 0, 0, query, arch->attention_bias);
+  layer->self.norm = add_norm(builder, "self.norm");
+  if (cross) {
+    layer->cross.query = add_linear(builder, "cross.query", query, 0, 0, hidden, arch->attention_bias);
+    layer->cross.key_value = add_linear(builder, "cross.key_value", key, key, 0, hidden, arch->attention_bias);
+    layer->cross.output = add_linear(builder, "cross.output", hidden, 0, 0, query, arch->attention_bias);
+    layer->cross.norm = add_norm(builder, "cross.norm");
+  }
+  layer->up = add_linear(builder, "feed_forward.up", stack->ffn, 0, 0, hidden, arch->ffn_bias);
+  layer->down = add_linear(builder, "feed_forward.down", hidden, 0, 0, stack->ffn, arch->ffn_bias);
+  layer->feed_forward_norm = add_norm(builder, "feed_forward.norm");
+}
+
+static void add_stack(struct builder *builder, struct stack *stack, const char *name, const struct stack_arch *shape, bool cross) {
+  const struct arch *arch = &builder->model->arch;
+  snprintf(builder->prefix, sizeof builder->prefix, "%s.", name);
+  stack->arch = shape;
+  stack->positions = add_positions(builder);
+  if (arch->embedding_norm) stack->embedding_norm = add_norm(builder, "embedding_norm");
+  for (int i = 0; i < shape->layers; i++) {
+    snprintf(builder->prefix, sizeof builder->prefix, "%s.%d.", name, i);
+    add_layer(builder, &stack->layers[i], shape, cross);
+  }
+  snprintf(builder->prefix, sizeof builder->prefix, "%s.", name);
+  if (arch->final_norm) stack->final_norm = add_norm(builder, "norm");
+  builder->prefix[0] = 0;
+}
+
+static void add_embeddings(struct builder *builder) {
+  struct model *model = builder->model;
+  const struct arch *arch = &model->arch;
+  if (arch->family == FAMILY_ENCODER_DECODER && arch->shared_embeddings) {
+    model->encoder.embedding = model->decoder.embedding = add_embedding(builder, "embedding", arch->target_vocab);
+    return;
+  }
+  if (arch->family != FAMILY_DECODER) model->encoder.embedding = add_embedding(builder, "encoder.embedding", arch->source_vocab);
+  if (arch->family != FAMILY_ENCODER) model->decoder.embedding = add_embedding(builder, "decoder.embedding", arch->target_vocab);
+}
+
+static void add_head(struct builder *builder) {
+  struct model *model = builder->model;
+  const struct arch *arch = &model->arch;
+  if (arch->family == FAMILY_ENCODER) return;
+  model->head.weight = arch->tied_head ? model->decoder.embedding : add(builder, "head.weight", arch->target_vocab, arch->hidden);
+  if (model->head.weight) model->head.weight->product = true;
+  if (model->head.weight && !arch->tied_head) {
+    set_matrix_start(builder, model->head.weight);
+    model->head.weight->zero_row = -1;
+  }
+  if (!arch->head_bias) return;
+  model->head.bias = add_vector(builder, "head.bias", arch->target_vocab, INITIAL_ZERO);
+  if (model->head.bias) model->head.bias->trainable = arch->head_bias_trainable;
+}
+
+static void add_weights(struct builder *builder) {
+  struct model *model = builder->model;
+  const struct arch *arch = &model->arch;
+  add_embeddings(builder);
+  if (arch->family != FAMILY_DECODER) add_stack(builder, &model->encoder, "encoder", &model->arch.encoder, false);
+  if (arch->family != FAMILY_ENCODER) add_stack(builder, &model->decoder, "decoder", &model->arch.decoder, arch->family == FAMILY_ENCODER_DECODER);
+  add_head(builder);
+}
+
+static bool make_layers(struct stack *stack, const struct stack_arch *shape, struct error *error) {
+  stack->layers = memory_new(error, (size_t)shape->layers, sizeof *stack->layers);
+  return stack->layers != NULL;
+}
+
+struct model *model_new(const struct arch *arch, struct error *error) {
+  if (!arch_check(arch, error)) return NULL;
+  struct model *model = memory_new(error, 1, sizeof *model);
+  if (!model) return NULL;
+  model->arch = *arch;
+  model->decoder.causal = true;
+  // Sites of dropout: 16 numbers per layer for the sublayers, after them `heads` numbers per attention (see stack.c).
+  model->decoder.site = 1 << 20;
+  bool ok = make_layers(&model->encoder, &arch->encoder, error) && make_layers(&model->decoder, &arch->decoder, error);
+  if (ok) {
+    struct builder counter = {.model = model};
+    add_weights(&counter);
+    model->weights = memory_new(error, (size_t)counter.count, sizeof *model->weights);
+    model->weight_count = counter.count;
+  }
+  if (!ok || !model->weights) {
+    model_free(model);
+    return NULL;
+  }
+  struct builder builder = {.model = model};
+  add_weights(&builder);
+  return model;
+}
+
+void model_free(struct model *model) {
+  if (!model) return;
+  for (int i = 0; model->weights && i < model->weight_count; i++) weight_free(&model->weights[i]);
+  free(model->weights);
+  free(model->encoder.layers);
+  free(model->decoder.layers);
+  free(model);
+}
+
+struct weight *model_weight(const struct model *model, const char *name) {
+  for (int i = 0; i < model->weight_count; i++)
+    if (strcmp(model->weights[i].name, name) == 0) return &model->weights[i];
+  return NULL;
+}
+
+bool model_initialise(struct model *model, uint64_t seed, struct error *error) {
+  for (int i = 0; i < model->weight_count; i++) {
+    if (!weight_own_values(&model->weights[i], error)) return false;
+    weight_initialise(&model->weights[i], seed);
+  }
+  return true;
+}
+
+size_t model_parameters(const struct model *model) {
+  size_t count = 0;
+  for (int i = 0; i < model->weight_count; i++)
+    if (model->weights[i].trainable) count += weight_size(&model->weights[i]);
+  return count;
+}
+
+static bool is_vector(const struct weight *weight) { return weight->rows == 1 || weight->cols == 1; }
+
+// Tables that no checkpoint holds are made here: sinusoids, and a bias that is a buffer of zeros.
+static bool fill_missing(struct weight *weight, struct error *error) {
+  if (weight->values || weight->parts[0].stored || weight->trainable) return true;
+  if (!weight_own_values(weight, error)) return false;
+  weight_initialise(weight, 0);
+  return true;
+}
+
+bool model_prepare(struct model *model, const struct kernels *kernels, bool training, struct error *error) {
+  model->kernels = kernels;
+  for (int i = 0; i < model->weight_count; i++) {
+    struct weight *weight = &model->weights[i];
+    if (!fill_missing(weight, error)) return false;
+    if (training && !weight_start_training(weight, error)) return false;
+    if (is_vector(weight) && !weight_own_values(weight, error)) return false;
+    if (weight->product && !weight_pack(weight, kernels, training, error)) return false;
+  }
+  return true;
+}
+
+bool model_repack(struct model *model, struct error *error) {
+  for (int i = 0; i < model->weight_count; i++) {
+    struct weight *weight = &model->weights[i];
+    if (weight->packed && !weight_pack(weight, model->kernels, weight->packed_transposed != NULL, error)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,246 @@
+// Running a model: a stack of layers, each the list {self-attention, [cross-attention], feed-forward}, every one of them
+// placed between norm, dropout and residual connection by the same wrapper.
+//
+// With the norm before (pre-norm) a sublayer computes x + f(norm x), with the norm behind (post-norm) norm(x + f x). Both
+// come out of one operation that adds and normalises: a stream carries the sum that is passed on and the normalised input of
+// the next sublayer; in post-norm the two are the same tensor.
+#include <math.h>
+#include <stdio.h>
+
+#include "model/model.h"
+#include "tensor/operations.h"
+#include "tensor/tape.h"
+
+struct run {
+  struct context *context;
+  const struct model *model;
+  const struct stack *stack;
+  const char *stack_name;
+  const struct batch_side *side;
+  struct tensor *encoded;                // cross-attention's keys come from here, or from a cache
+  const struct span *cross;
+  int cross_count;
+  const struct decoder_cache *cache;     // NULL: whole sequences
+  int layer;
+};
+
+struct stream {
+  struct tensor *sum;     // the residual stream
+  struct tensor *input;   // what the next sublayer reads
+};
+
+// ---- names and dropout ----
+
+static const char *name_of(const struct run *run, const char *what) {
+  enum { LONGEST = 80 };
+  char *name = context_node(run->context, LONGEST);
+  if (!name) return "";
+  if (run->layer < 0) snprintf(name, LONGEST, "%s.%s", run->stack_name, what);
+  else snprintf(name, LONGEST, "%s.%d.%s", run->stack_name, run->layer, what);
+  return name;
+}
+
+enum site { SITE_EMBEDDING, SITE_SELF, SITE_CROSS, SITE_ACTIVATION, SITE_FEED_FORWARD, SITE_SELF_WEIGHTS = 256, SITE_CROSS_WEIGHTS = 512, SITES = 1024 };
+
+static struct dropout dropout_at(const struct run *run, float rate, enum site site) {
+  struct dropout dropout = {0};
+  if (!run->context->training || rate <= 0) return dropout;
+  dropout.threshold = (uint32_t)lrintf(rate * 65536);
+  dropout.scale = 65536.0f / (float)(65536 - dropout.threshold);
+  dropout.key[0] = run->context->dropout_key[0];
+  dropout.key[1] = run->context->dropout_key[1];
+  dropout.site = (uint32_t)(run->stack->site + (run->layer + 1) * SITES + (int)site);
+  dropout.row_keys = run->side->row_keys;
+  return dropout;
+}
+
+// ---- the wrapper ----
+
+static struct tensor *add_and_normalise(const struct run *run, const char *what, struct tensor **sum, struct tensor *x, struct tensor *f,
+                                        const struct norm_weights *norm, enum site site) {
+  const struct arch *arch = &run->model->arch;
+  struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
+  struct dropout dropout = dropout_at(run, arch->dropout, site);
+  const char *name = name_of(run, what);
+  if (f && !arch->residual) {
+    x = op_dropout(run->context, name, f, &dropout);
+    f = NULL;
+  }
+  if (!f && (!norm || !norm->gain)) {
+    *sum = x;
+    return x;
+  }
+  return op_residual_norm(run->context, name, sum, x, f, norm ? norm->gain : NULL, norm ? norm->bias : NULL, &kind, &dropout);
+}
+
+// Adds a sublayer's result to the stream. `own` is this sublayer's norm, `next` the norm of the sublayer that follows.
+static void join(const struct run *run, const char *what, struct stream *stream, struct tensor *result, const struct norm_weights *own,
+                 const struct norm_weights *next, enum site site) {
+  if (run->model->arch.norm_place == NORM_PRE) {
+    stream->input = add_and_normalise(run, what, &stream->sum, stream->sum, result, next, site);
+    return;
+  }
+  struct tensor *sum;
+  stream->sum = stream->input = add_and_normalise(run, what, &sum, stream->sum, result, own, site);
+}
+
+// ---- sublayers ----
+
+static struct attention attention_of(const struct run *run, bool causal, enum site site) {
+  const struct arch *arch = &run->model->arch;
+  const struct stack_arch *stack = run->stack->arch;
+  int width = arch_head_width(arch, stack);
+  return (struct attention){.heads = stack->heads, .kv_heads = stack->kv_heads, .head_width = width, .causal = causal,
+                            .scale = arch->attention_scale != 0 ? arch->attention_scale : (float)(1 / sqrt(width)),
+                            .dropout = dropout_at(run, arch->attention_dropout, site)};
+}
+
+static struct tensor *linear(const struct run *run, const char *what, struct tensor *x, const struct linear_weights *weights) {
+  return op_linear(run->context, name_of(run, what), x, weights->weight, weights->bias, ACTIVATION_NONE, &(struct dropout){0});
+}
+
+static struct tensor *attend(const struct run *run, const char *what, struct columns query, struct columns keys, struct columns values,
+                             const struct key_store *store, const struct span *spans, int span_count, struct attention *attention) {
+  const char *name = name_of(run, what);
+  if (run->context->head_gain) attention->gain = run->context->head_gain(run->context->probe_user, name);
+  return op_attention(run->context, name, query, keys, values, store, spans, span_count, attention);
+}
+
+static void store(const struct run *run, struct key_store *to, const int32_t *slots, const struct tensor *tensor, int key_column, int value_column) {
+  run->context->kernels->store_keys(to, slots, tensor->data + key_column, tensor->cols, tensor->data + value_column, tensor->cols, tensor->rows);
+}
+
+static struct tensor *self_attention(const struct run *run, const struct layer *layer, struct tensor *x) {
+  struct attention attention = attention_of(run, run->stack->causal, SITE_SELF_WEIGHTS);
+  struct tensor *qkv = linear(run, "self.query_key_value", x, &layer->self.query_key_value);
+  if (!qkv) return NULL;
+  int key = attention.heads * attention.head_width, value = key + attention.kv_heads * attention.head_width;
+  struct key_store *pages = run->cache ? &run->cache->layers[run->layer].self : NULL;
+  if (pages) store(run, pages, run->cache->slots, qkv, key, value);
+  struct tensor *mixed = attend(run, "self.attention", (struct columns){qkv, 0}, (struct columns){qkv, key}, (struct columns){qkv, value}, pages,
+                                run->side->spans, run->side->span_count, &attention);
+  return linear(run, "self.output", mixed, &layer->self.output);
+}
+
+static struct tensor *cross_attention(const struct run *run, const struct layer *layer, struct tensor *x) {
+  struct attention attention = attention_of(run, false, SITE_CROSS_WEIGHTS);
+  struct tensor *query = linear(run, "cross.query", x, &layer->cross.query);
+  struct tensor *kv = run->cache ? NULL : linear(run, "cross.key_value", run->encoded, &layer->cross.key_value);
+  const struct key_store *pages = run->cache ? &run->cache->layers[run->layer].cross : NULL;
+  struct tensor *mixed = attend(run, "cross.attention", (struct columns){query, 0}, (struct columns){kv, 0},
+                                (struct columns){kv, attention.kv_heads * attention.head_width}, pages, run->cross, run->cross_count, &attention);
+  return linear(run, "cross.output", mixed, &layer->cross.output);
+}
+
+static struct tensor *feed_forward(const struct run *run, const struct layer *layer, struct tensor *x) {
+  const struct arch *arch = &run->model->arch;
+  struct dropout dropout = dropout_at(run, arch->activation_dropout, SITE_ACTIVATION);
+  struct tensor *inner = op_linear(run->context, name_of(run, "feed_forward.up"), x, layer->up.weight, layer->up.bias, arch->activation, &dropout);
+  return linear(run, "feed_forward.down", inner, &layer->down);
+}
+
+// ---- layers ----
+
+static void run_layer(struct run *run, struct stream *stream) {
+  const struct stack *stack = run->stack;
+  const struct layer *layer = &stack->layers[run->layer];
+  bool cross = layer->cross.output.weight != NULL, last = run->layer + 1 == stack->arch->layers;
+  const struct norm_weights *after = last ? &stack->final_norm : &layer[1].self.norm;
+  join(run, "self", stream, self_attention(run, layer, stream->input), &layer->self.norm,
+       cross ? &layer->cross.norm : &layer->feed_forward_norm, SITE_SELF);
+  if (cross)
+    join(run, "cross", stream, cross_attention(run, layer, stream->input), &layer->cross.norm, &layer->feed_forward_norm, SITE_CROSS);
+  join(run, "feed_forward", stream, feed_forward(run, layer, stream->input), &layer->feed_forward_norm, after, SITE_FEED_FORWARD);
+}
+
+static struct tensor *embed(const struct run *run) {
+  const struct arch *arch = &run->model->arch;
+  const struct stack *stack = run->stack;
+  const struct batch_side *side = run->side;
+  struct embedding_tables tables = {.table = stack->embedding, .positions = stack->positions, .scale = arch->embedding_scale, .padding = arch->pad_id};
+  // Dropout comes after the norm, if there is one.
+  struct dropout dropout = dropout_at(run, arch->dropout, SITE_EMBEDDING), none = {0};
+  struct tensor *x = op_embedding(run->context, name_of(run, "embedding"), &tables, side->ids, side->positions, side->types, side->rows, arch->hidden,
+                                  stack->embedding_norm.gain ? &none : &dropout);
+  if (!stack->embedding_norm.gain) return x;
+  struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
+  x = op_residual_norm(run->context, name_of(run, "embedding_norm"), NULL, x, NULL, stack->embedding_norm.gain, stack->embedding_norm.bias, &kind, &none);
+  return op_dropout(run->context, name_of(run, "embedding_dropout"), x, &dropout);
+}
+
+// Reports the hidden state after each layer under one name for all places of the norm: "decoder.hidden.3". Hidden 0 is the
+// embeddings' output; a pre-norm stack's last one is after the final norm, as in transformers.
+static void report_hidden(const struct run *run, const struct stream *stream) {
+  if (!run->context->probe) return;
+  char *name = context_node(run->context, 48);
+  bool last = run->layer + 1 == run->stack->arch->layers;
+  const struct tensor *hidden = last ? stream->input : stream->sum;
+  if (!name || !hidden) return;
+  snprintf(name, 48, "%s.hidden.%d", run->stack_name, run->layer + 1);
+  context_report(run->context, name, hidden);
+}
+
+static struct tensor *run_stack(struct run *run) {
+  run->layer = -1;
+  struct stream stream;
+  stream.sum = stream.input = embed(run);
+  if (!stream.sum) return NULL;
+  report_hidden(run, &stream);
+  if (run->model->arch.norm_place == NORM_PRE)
+    stream.input = add_and_normalise(run, "first_norm", &stream.sum, stream.sum, NULL, &run->stack->layers[0].self.norm, SITE_EMBEDDING);
+  for (run->layer = 0; run->layer < run->stack->arch->layers && context_ok(run->context); run->layer++) {
+    run_layer(run, &stream);
+    report_hidden(run, &stream);
+  }
+  return context_ok(run->context) ? stream.input : NULL;
+}
+
+// ---- public ----
+
+struct tensor *model_encode(struct context *context, const struct model *model, const struct batch_side *source) {
+  struct run run = {.context = context, .model = model, .stack = &model->encoder, .stack_name = "encoder", .side = source};
+  return run_stack(&run);
+}
+
+struct tensor *model_decode(struct context *context, const struct model *model, const struct batch *batch, struct tensor *encoded) {
+  struct run run = {.context = context, .model = model, .stack = &model->decoder, .stack_name = "decoder", .side = &batch->target, .encoded = encoded,
+                    .cross = batch->cross, .cross_count = batch->cross_count};
+  return run_stack(&run);
+}
+
+bool model_cache_source(struct context *context, const struct model *model, struct layer_cache *layers, struct tensor *encoded, const int32_t *slots) {
+  struct run run = {.context = context, .model = model, .stack = &model->decoder, .stack_name = "decoder"};
+  int heads = model->arch.decoder.kv_heads, width = arch_head_width(&model->arch, &model->arch.decoder);
+  for (run.layer = 0; run.layer < model->arch.decoder.layers; run.layer++) {
+    struct tensor *kv = linear(&run, "cross.key_value", encoded, &model->decoder.layers[run.layer].cross.key_value);
+    if (!kv) return false;
+    store(&run, &layers[run.layer].cross, slots, kv, 0, heads * width);
+  }
+  return true;
+}
+
+struct tensor *model_decode_cached(struct context *context, const struct model *model, const struct batch_side *target, const struct span *cross,
+                                   int cross_count, const struct decoder_cache *cache) {
+  struct run run = {.context = context, .model = model, .stack = &model->decoder, .stack_name = "decoder", .side = target, .cross = cross,
+                    .cross_count = cross_count, .cache = cache};
+  return run_stack(&run);
+}
+
+struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows, int count) {
+  if (rows) hidden = op_gather(context, "head.rows", hidden, rows, count);
+  return op_linear(context, "head", hidden, model->head.weight, model->head.bias, ACTIVATION_NONE, &(struct dropout){0});
+}
+
+bool model_loss(struct context *context, const struct model *model, const struct batch *batch, float label_smoothing, float scale,
+                struct loss *loss, float *losses) {
+  struct tensor *encoded = batch->source.rows ? model_encode(context, model, &batch->source) : NULL;
+  struct tensor *decoded = context_ok(context) ? model_decode(context, model, batch, encoded) : NULL;
+  struct head_loss head = {0};
+  if (!op_head_loss(context, "head", decoded, model->head.weight, model->head.bias, batch->labels, label_smoothing, scale, &head, losses)) return false;
+  if (context->recording) tape_backward(context);
+  loss->sum += head.sum;
+  loss->plain_sum += head.plain_sum;
+  loss->count += head.count;
+  loss->correct += head.correct;
+  return context_ok(context);
+}

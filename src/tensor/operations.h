@@ -1,0 +1,47 @@
+// The operations: each checks shapes, runs at once, and records itself if the context is recording. A NULL input (an
+// earlier failure) gives NULL. `name` is a text that lives as long as the tape.
+#pragma once
+#include "tensor/context.h"
+#include "tensor/weight.h"
+
+// scale * table[id] + positions[position] (+ types[type]), then dropout. Gradients go to the tables that are trainable.
+struct embedding_tables {
+  struct weight *table, *positions, *types;  // positions and types may be NULL
+  float scale;
+  int32_t padding;  // this id's row of the table gets no gradient from here; -1: none
+};
+struct tensor *op_embedding(struct context *context, const char *name, const struct embedding_tables *tables, const int32_t *ids,
+                            const int32_t *positions, const int32_t *types, int rows, int cols, const struct dropout *dropout);
+
+// dropout(activation(x W^T + bias)): x [rows, inputs] -> [rows, outputs]
+struct tensor *op_linear(struct context *context, const char *name, struct tensor *x, struct weight *weight, struct weight *bias,
+                         enum activation activation, const struct dropout *dropout);
+
+struct tensor *op_dropout(struct context *context, const char *name, struct tensor *x, const struct dropout *dropout);
+
+// *sum = x + dropout(f) and its norm, which is returned. f NULL: *sum is x. gain NULL: no norm, the sum is returned.
+// sum may be NULL where only the norm is used.
+struct tensor *op_residual_norm(struct context *context, const char *name, struct tensor **sum, struct tensor *x, struct tensor *f,
+                                struct weight *gain, struct weight *bias, const struct norm *norm, const struct dropout *dropout);
+
+// A slice of a tensor's columns, from `column` on.
+struct columns {
+  struct tensor *tensor;
+  int column;
+};
+
+// softmax(scale * query keys^T + bias) values for each span. keys.tensor NULL: keys and values lie in `store`.
+struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys, struct columns values,
+                            const struct key_store *store, const struct span *spans, int span_count, const struct attention *attention);
+
+// Rows of x. In backward all other rows get no gradient.
+struct tensor *op_gather(struct context *context, const char *name, struct tensor *x, const int32_t *rows, int count);
+
+// Output head and cross-entropy in one pass over chunks of rows; the logits are never stored as a whole. With recording on,
+// gradients of scale * smoothed sum are made right away.
+struct head_loss {
+  double sum, plain_sum;
+  int64_t count, correct;
+};
+bool op_head_loss(struct context *context, const char *name, struct tensor *x, struct weight *weight, struct weight *bias,
+                  const int32_t *labels, float smoothing, float scale, struct head_loss *loss, float *losses);

@@ -1,0 +1,33 @@
+// The tape: what an operation leaves behind so that backward can undo it, newest first.
+//
+// Each operation's node starts with a struct node. Values lie at the low end of the context's arena in order of creation;
+// when a node's backward is done, everything from it on is dead and the low end shrinks to where the node began. Gradients
+// lie at the high end; a released one is used again for the next tensor of its size (shapes repeat from layer to layer).
+//
+// The gradient rule: whoever adds to a tensor's gradient asks tensor_gradient for it; the first to ask gets fresh memory
+// and has to set it, later ones have to add.
+#pragma once
+#include "tensor/context.h"
+
+struct node {
+  struct node *previous;
+  void (*backward)(struct context *context, struct node *node);
+  const char *name;
+  size_t low;  // the arena's low end before the operation
+};
+
+// Called by an operation before it takes memory for its values. NULL when nothing is to be recorded or the context failed.
+void *tape_record(struct context *context, size_t size, void (*backward)(struct context *, struct node *), const char *name);
+// Runs backward over the whole tape.
+void tape_backward(struct context *context);
+
+struct tensor *tensor_new(struct context *context, int rows, int cols);
+// A tensor's gradient, made if need be: *first says that it has to be set, not added to. NULL when the context failed.
+float *tensor_gradient(struct context *context, struct tensor *tensor, bool *first);
+// For operations that can only set: fresh memory to set, and tensor_gradient_add hands it over.
+float *tensor_gradient_fresh(struct context *context, struct tensor *tensor);
+void tensor_gradient_add(struct context *context, struct tensor *tensor, float *fresh);
+void tensor_gradient_release(struct context *context, struct tensor *tensor);
+
+// Reports a finished operation to the probe.
+void context_report(struct context *context, const char *name, const struct tensor *tensor);
