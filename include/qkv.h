@@ -104,6 +104,70 @@ QKV_API struct qkv_evaluation *qkv_evaluate_files(struct qkv_context *context, c
                                                   const struct qkv_evaluation_options *options);
 QKV_API void qkv_evaluation_free(struct qkv_evaluation *evaluation);
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Training
+
+// Numbers below 0 and NULL mean "chosen by qkv", which depends on how much text there is and is said in the first notes; start
+// from qkv_train_options_default. Names and meaning are those of the options of `qkv train`.
+struct qkv_train_options {
+  const char *task;                  // "translation"
+  struct qkv_strings train, valid;   // files: source, target, source, target, ...; without valid 1 % of the lines is held out
+  const char *config;                // the training.json of an earlier run: what it says counts where nothing is said here
+  const char *from;                  // a model directory to start from (fine-tuning); NULL: a new model
+  int64_t resume;                    // 1: go on with an interrupted training in the directory
+  int64_t resume_anyway;             // 1: also if options, text or processor path differ from those of its beginning
+
+  // A new model
+  const char *family;                // "marian": norm after each sublayer (Vaswani et al., 2017); "pegasus": before
+  const char *size;                  // "tiny", "small", "base", "large": a preset for the next five
+  int64_t encoder_layers, decoder_layers, hidden, heads, ffn;
+  const char *activation;            // "relu", "gelu", "gelu-tanh", "silu", "tanh"
+  const char *tokenizer;             // a directory whose tokenizer is taken; NULL: byte-pair encoding is learnt
+  int64_t vocab_size;                // of the tokenizer that is learnt
+  int64_t lowercase;                 // 1: the tokenizer puts text in lower case
+
+  // Updates
+  double learning_rate;              // the highest
+  const char *schedule;              // "inverse-sqrt", "linear", "cosine", "constant"
+  int64_t warmup_steps;
+  int64_t batch_tokens;              // of the longer side, real tokens (nothing is padded)
+  int64_t accumulate;                // batches per update
+  double dropout, attention_dropout, activation_dropout, label_smoothing, weight_decay, clip_norm;
+  int64_t max_length;                // tokens of a side; what to do with a longer pair:
+  const char *on_long;               // "drop" or "cut"
+  int64_t seed;
+
+  // When to look, when to stop
+  int64_t epochs, max_steps;
+  double max_time;                   // seconds
+  int64_t valid_every;               // updates
+  int64_t patience;                  // validations without a better score; 0: never stop early
+  const char *metric;                // "bleu", "chrf" (of greedy translations), "loss": which checkpoint is best
+  int64_t average;                   // how many checkpoints are averaged at the end, if that is better; 0: none
+  const char *average_of;            // "best" or "last"
+  int64_t keep_every;                // updates after which a copy of the model stays in OUT/step-N; 0: never
+};
+
+QKV_API struct qkv_train_options qkv_train_options_default(void);
+
+enum qkv_train_event { QKV_TRAIN_NOTE, QKV_TRAIN_PROGRESS };
+
+struct qkv_train_listener {
+  void *user;
+  // A line for people: a note stays, a line of progress replaces the one before; it comes after every update, about once a second.
+  void (*line)(void *user, enum qkv_train_event event, const char *text);
+  // Asked after every update; true ends the training, which saves its state first. May be NULL.
+  bool (*stop)(void *user);
+};
+
+// Trains a model into the directory `out`, which is made and is a model directory from then on: initial weights first, the best
+// so far later. listener may be NULL.
+QKV_API bool qkv_train(struct qkv_context *context, const char *out, const struct qkv_train_options *options,
+                       const struct qkv_train_listener *listener);
+// Writes the first batch that a training with these options would see, readable: tokens with ids, what is to be learnt, who
+// sees whom. A block of memory that the caller frees with free(); NULL on failure. Nothing is trained and no directory is made.
+QKV_API char *qkv_train_show_batch(struct qkv_context *context, const struct qkv_train_options *options);
+
 #ifdef __cplusplus
 }
 #endif
