@@ -1,0 +1,53 @@
+#!/bin/bash
+# qkv eval on hypotheses and references: numbers, forms, bad input. The numbers themselves are tested in tests/metrics.
+. "$(dirname "$0")/case.sh"
+
+printf 'the cat sat on the mat\nwe went home late in the evening\n' > ref
+printf 'the cat sat on a mat\nwe went home late in the evening\n' > hyp
+printf 'only one line\n' > short
+printf 'The Cat sat on a mat\nwe went home late in the evening\n' > case
+
+run 0 "$QKV" eval --hypotheses ref ref
+out_is 'BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0 = 100.00 100.0/100.0/100.0/100.0 (BP = 1.000 ratio = 1.000 hyp_len = 13 ref_len = 13)
+chrF2|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0 = 100.00
+chrF2++|nrefs:1|case:mixed|eff:yes|nc:6|nw:2|space:no|version:2.6.0 = 100.00'
+run 0 "$QKV" eval --hypotheses hyp ref --metric bleu
+out_is 'BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0 = 80.48 92.3/81.8/77.8/71.4 (BP = 1.000 ratio = 1.000 hyp_len = 13 ref_len = 13)'
+input=hyp run 0 "$QKV" eval --hypotheses - ref ref --metric bleu --tokenizer none
+out_has 'nrefs:2|case:mixed|eff:no|tok:none'
+run 0 "$QKV" eval --lowercase --metric=bleu --hypotheses case ref
+out_has 'case:lc'
+out_has '= 80.48 '
+run 0 "$QKV" eval --hypotheses ref ref --format json -o scores.json
+out_empty
+check "-o writes the file" grep -q '^{"lines": 2, "scores": \[{"name": "BLEU", "score": 100' scores.json
+check "and leaves nothing beside it" test ! -e scores.json.tmp
+
+run 2 "$QKV" eval ref
+err_has '--hypotheses is missing'
+run 2 "$QKV" eval --hypotheses hyp
+err_has 'is missing'
+run 1 "$QKV" eval --hypotheses hyp short
+err_has 'hyp has 2 lines and short has 1'
+run 1 "$QKV" eval --hypotheses nowhere ref
+err_has 'nowhere: '
+run 1 "$QKV" eval --hypotheses hyp .
+err_has '.: '
+: > empty
+run 1 "$QKV" eval --hypotheses empty empty
+err_has 'empty: it is empty'
+run 1 "$QKV" eval --hypotheses hyp ref -o /nonexistent/file
+err_has '/nonexistent/file: cannot be written: No such file or directory'
+if [ -e /dev/full ]; then
+  run 1 "$QKV" eval --hypotheses hyp ref -o /dev/full
+  err_has '/dev/full: cannot be written: No space left on device'
+fi
+
+# Text that is no valid UTF-8, zero bytes and Windows line ends are scored like any other; a line end is no word.
+printf 'a\377b c d e f\n\000 x y z w\n' > bytes
+run 0 "$QKV" eval --hypotheses bytes bytes --metric bleu
+out_has '= 100.00 '
+sed 's/$/\r/' ref > windows
+run 0 "$QKV" eval --hypotheses windows ref --metric bleu
+out_has '= 100.00 '
+finish

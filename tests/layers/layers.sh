@@ -1,0 +1,55 @@
+#!/bin/bash
+# The layout of the tree: a file includes only headers of lower layers or its own folder, file names are unique, and no
+# source file has more than 800 lines.
+#   layers.sh SOURCE_TREE
+set -u
+cd "$1" || exit 99
+number=0 failed=0
+
+report() {  # TITLE, and what is wrong on standard input, a line each
+  number=$((number + 1))
+  local wrong
+  wrong=$(cat)
+  if [ -z "$wrong" ]; then
+    echo "ok $number - $1"
+  else
+    echo "not ok $number - $1"
+    sed 's/^/# /' <<< "$wrong"
+    failed=1
+  fi
+}
+
+# folder/layer; the public header is 0.
+layers="base/1 text/2 metrics/2 draw/2 tensor/2 cpu/3 model/4 hf/5 data/5 generate/5 train/6 inspect/6 api/7"
+
+check_includes() {
+  find src -name '*.[ch]' | while read -r file; do
+    sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file" | while read -r header; do echo "$file $header"; done
+  done | awk -v layers="$layers" '
+    BEGIN { n = split(layers, rows, " "); for (i = 1; i <= n; i++) { split(rows[i], row, "/"); layer[row[1]] = row[2] } }
+    {
+      split($1, parts, "/"); from = parts[2]; split($2, target, "/"); to = target[1]
+      if (!(from in layer)) print $1 ": the folder " from " has no layer"
+      else if ($2 == "qkv.h") { if (from != "api") print $1 ": only src/api includes qkv.h" }
+      else if (!(to in layer)) print $1 ": \"" $2 "\" names no folder of src"
+      else if (to != from && layer[to] >= layer[from]) print $1 " (layer " layer[from] ") includes " $2 " (layer " layer[to] ")"
+    }'
+}
+
+check_command_includes() {
+  grep -n '^ *# *include *"' cli/*.[ch] | grep -v '"qkv.h"\|"cli/'
+}
+
+sources() { find src cli include tests examples bench scripts -type f \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) 2> /dev/null; }
+
+check_names() { sources | sed 's|.*/||' | sort | uniq -d | while read -r name; do echo "$name: $(sources | grep "/$name\$" | tr '\n' ' ')"; done; }
+
+check_lengths() { sources | while read -r file; do echo "$(wc -l < "$file") $file"; done | awk '$1 > 800 { print $2 " has " $1 " lines" }'; }
+
+[ "$(find src -name '*.c' | wc -l)" -gt 0 ] || { echo "Bail out! no sources in $PWD"; exit 99; }
+report "files include only lower layers" < <(check_includes)
+report "the command sees only qkv.h" < <(check_command_includes)
+report "file names are unique" < <(check_names)
+report "no file has more than 800 lines" < <(check_lengths)
+echo "1..$number"
+exit $failed
