@@ -10,9 +10,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 enum { MAX_THREADS = 255, SPINS = 4000 };
 
@@ -41,14 +38,14 @@ static void futex_wake(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_
 
 static void relax(void) {
 #if defined(__x86_64__)
-  _mm_pause();
+  __builtin_ia32_pause();
 #endif
 }
 
 static unsigned denormals_off(void) {
 #if defined(__x86_64__)
-  unsigned mode = _mm_getcsr();
-  _mm_setcsr(mode | 0x8040);  // flush to zero, denormals are zero
+  unsigned mode = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(mode | 0x8040);  // flush to zero, denormals are zero
   return mode;
 #else
   return 0;
@@ -57,7 +54,7 @@ static unsigned denormals_off(void) {
 
 static void denormals_restore(unsigned mode) {
 #if defined(__x86_64__)
-  _mm_setcsr(mode);
+  __builtin_ia32_ldmxcsr(mode);
 #endif
 }
 

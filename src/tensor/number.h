@@ -8,8 +8,8 @@
 static inline size_t number_size(enum number_type type) { return type == TYPE_F32 ? 4 : 2; }
 
 static inline float number_from_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
+  float value = 0;
+  memcpy(&value, &bits, sizeof bits);
   return value;
 }
 

@@ -1,0 +1,121 @@
+// Every gradient of whole models against central differences, for every pair of knobs. Compiled with double for float, so
+// that the differences are good to seven digits.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cpu/reference.h"
+#include "tiny.h"
+
+struct knob {
+  const char *name;
+  void (*set)(struct arch *arch);
+};
+
+static void pre_norm(struct arch *arch) { arch->norm_place = NORM_PRE, arch->final_norm = true; }
+static void rms_norm(struct arch *arch) { arch->norm = NORM_RMS; }
+static void no_norm(struct arch *arch) { arch->norm = NORM_NONE; }
+static void embedding_norm(struct arch *arch) { arch->embedding_norm = true; }
+static void no_residual(struct arch *arch) { arch->residual = false; }
+static void learned(struct arch *arch) { arch->positions = POSITIONS_LEARNED, arch->position_offset = 2; }
+static void no_positions(struct arch *arch) { arch->positions = POSITIONS_NONE; }
+static void gelu(struct arch *arch) { arch->activation = ACTIVATION_GELU; }
+static void gelu_tanh(struct arch *arch) { arch->activation = ACTIVATION_GELU_TANH; }
+static void silu(struct arch *arch) { arch->activation = ACTIVATION_SILU; }
+static void tanh_activation(struct arch *arch) { arch->activation = ACTIVATION_TANH; }
+static void grouped(struct arch *arch) { arch->encoder.heads = arch->decoder.heads = 6, arch->encoder.kv_heads = 2, arch->decoder.kv_heads = 3; }
+static void one_head(struct arch *arch) { arch->encoder.heads = arch->encoder.kv_heads = 1, arch->decoder.heads = arch->decoder.kv_heads = 12; }
+static void wide_heads(struct arch *arch) { arch->head_width = 5; }
+static void no_biases(struct arch *arch) { arch->attention_bias = arch->ffn_bias = false; }
+static void head_bias(struct arch *arch) { arch->head_bias = arch->head_bias_trainable = true; }
+static void untied(struct arch *arch) { arch->tied_head = false; }
+static void unshared(struct arch *arch) { arch->shared_embeddings = false; }
+static void scaled(struct arch *arch) { arch->attention_scale = 0.9f; }
+static void dropout(struct arch *arch) { arch->dropout = 0.3f; }
+static void inner_dropout(struct arch *arch) { arch->attention_dropout = 0.2f, arch->activation_dropout = 0.25f; }
+
+static const struct knob knobs[] = {
+  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"no norm", no_norm}, {"embedding norm", embedding_norm}, {"no residual", no_residual},
+  {"learned positions", learned}, {"no positions", no_positions}, {"gelu", gelu}, {"gelu tanh", gelu_tanh}, {"silu", silu},
+  {"tanh", tanh_activation}, {"grouped heads", grouped}, {"one head", one_head}, {"wide heads", wide_heads}, {"no biases", no_biases},
+  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"dropout", dropout}, {"inner dropout", inner_dropout}};
+
+enum { KNOBS = sizeof knobs / sizeof *knobs };
+
+static struct kernels kernels;
+
+static double loss_of(struct context *context, struct model *model, const struct tiny_batch *tiny, bool recording) {
+  struct loss loss = {0};
+  struct error ignored = {0};
+  assert_true(model_repack(model, &ignored));
+  context_begin(context, recording, true, 3, 4);
+  assert_true(model_loss(context, model, &tiny->batch, 0.1, 1.5, &loss, NULL));
+  return 1.5 * loss.sum;
+}
+
+// Random values everywhere, also in biases and gains, so that no term of a gradient vanishes by accident.
+static void fill(struct model *model) {
+  for (int w = 0; w < model->weight_count; w++) {
+    struct weight *weight = &model->weights[w];
+    for (size_t i = 0; weight->trainable && i < weight_size(weight); i++)
+      weight->values[i] = 0.35 * sin(1.7 * (double)i + 2.3 * w) + (strstr(weight->name, "gain") ? 1 : 0);
+  }
+}
+
+// A few elements of each weight; the padding row of embeddings has no gradient from the input side and is left out.
+static void check_model(const struct arch *arch, const char *first, const char *second) {
+  struct error error = {0};
+  struct context context;
+  struct tiny_batch tiny;
+  tiny_batch_fill(&tiny);
+  struct model *model = model_new(arch, &error);
+  assert_non_null(model);
+  assert_true(model_initialise(model, 1, &error) && model_prepare(model, &kernels, true, &error));
+  assert_true(context_open(&context, &kernels, (size_t)1 << 30, &error));
+  fill(model);
+  loss_of(&context, model, &tiny, true);
+  for (int w = 0; w < model->weight_count; w++) {
+    struct weight *weight = &model->weights[w];
+    if (!weight->trainable) continue;
+    size_t size = weight_size(weight), step = size / 3 + 1;
+    for (size_t i = (size_t)w % 2; i < size; i += step) {
+      double old = weight->values[i], h = 1e-6;
+      weight->values[i] = old + h;
+      double up = loss_of(&context, model, &tiny, false);
+      weight->values[i] = old - h;
+      double down = loss_of(&context, model, &tiny, false);
+      weight->values[i] = old;
+      double expected = (up - down) / (2 * h), found = weight->gradient[i];
+      if (fabs(found - expected) > 2e-5 * (1 + fabs(expected)))
+        fail_msg("%s + %s: %s[%zu]: gradient %.9g, difference quotient %.9g", first, second, weight->name, i, found, expected);
+    }
+  }
+  assert_int_equal(error.code, 0);
+  context_close(&context);
+  model_free(model);
+}
+
+static void test_pairs_of_knobs(void **state) {
+  for (int i = 0; i < KNOBS; i++) {
+    for (int j = i; j < KNOBS; j++) {
+      struct arch arch = tiny_arch();
+      struct error error = {0};
+      knobs[i].set(&arch);
+      knobs[j].set(&arch);
+      if (arch_check(&arch, &error)) check_model(&arch, knobs[i].name, knobs[j].name);
+      else assert_true(strlen(error.message) > 20);
+    }
+  }
+}
+
+int main(void) {
+  kernels_fill_reference(&kernels);
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs_of_knobs)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
