@@ -6,7 +6,7 @@ set -eu
 compiler=$1 objcopy=$2 ar=$3 internal=$4 out=$5
 object=$out.o
 rm -f "$out"
-# shellcheck disable=SC2086  (the compiler may be several words, "ccache gcc")
+# shellcheck disable=SC2086
 $compiler -r -nostdlib -o "$object" -Wl,--whole-archive "$internal" -Wl,--no-whole-archive
 $objcopy --localize-hidden "$object"
 $ar rcsD "$out" "$object"

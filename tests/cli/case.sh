@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the command-line tests: runs a command, looks at its exit status and what it said, counts in TAP.
 #   run STATUS COMMAND...       checks the exit status; keeps standard output and error in $work/out and $work/err
 #   out_is TEXT / out_has TEXT / err_has TEXT / err_empty     check what the last `run` said

@@ -29,7 +29,7 @@ check "control characters are not passed on to the terminal" bash -c "! grep -q 
 # Every verb: help with an example, an unknown option, an unknown letter.
 for verb in $("$QKV" help --completion bash | sed -n "s/^    '\([a-z ]*\)')$/\1/p" | tr ' ' '+'); do
   words=${verb//+/ }
-  # shellcheck disable=SC2086  (a verb may be two words)
+  # shellcheck disable=SC2086
   run 0 "$QKV" $words --help
   out_has "qkv $words"
   out_has "Example:"

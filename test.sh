@@ -1,0 +1,90 @@
+#!/bin/bash
+# Builds qkv and runs its tests: with gcc everything, on every instruction set that the processor has; with clang everything;
+# under the sanitizers everything on the default and on the reference path. The last line is the sum.
+#   ./test.sh         all of it
+#   ./test.sh quick   gcc on the default path only
+# Build folders are kept in build-test/ for the next time. TEST_JOBS limits how many programs run at once.
+set -u
+cd "$(dirname "$0")" || exit 1
+jobs=${TEST_JOBS:-$(nproc)}
+passed=0 failed=0 skipped=0
+export DEBIAN_FRONTEND=noninteractive
+
+scripts/setup.sh clang || exit 1
+
+problem() {
+  echo "FAILED: $1"
+  failed=$((failed + 1))
+}
+
+# build NAME COMPILER [MESON_OPTION...]: makes build-test/NAME. False, counted as a failure, when it does not build.
+build() {
+  local name=$1 compiler=$2 folder=build-test/$1
+  shift 2
+  if [ ! -e "$folder/build.ninja" ]; then
+    rm -rf "$folder"
+    if ! CC=$compiler meson setup "$folder" "$@" > "build-test/$name.log" 2>&1; then
+      tail -20 "build-test/$name.log"
+      problem "$name: configuring (build-test/$name.log)"
+      return 1
+    fi
+  fi
+  if ! ninja -C "$folder" -j "$jobs" > "build-test/$name.log" 2>&1; then
+    grep -m 10 -A 5 -E 'error|FAILED' "build-test/$name.log"
+    problem "$name: building (build-test/$name.log)"
+    return 1
+  fi
+  if grep -q 'warning:' "build-test/$name.log"; then
+    grep -m 10 -A 5 'warning:' "build-test/$name.log"
+    problem "$name: the compiler warns (build-test/$name.log)"
+  fi
+}
+
+# check NAME TITLE [MESON_TEST_ARGUMENT...]: runs the tests of build-test/NAME and adds up what ran.
+check() {
+  local folder=build-test/$1 title=$2 start=$SECONDS p f s log
+  shift 2
+  log=$folder/meson-logs/testlog.json
+  rm -f "$log"
+  meson test -C "$folder" --no-rebuild --num-processes "$jobs" "$@" > build-test/run.log 2>&1
+  if [ ! -s "$log" ]; then
+    tail -5 build-test/run.log
+    problem "$title: no test ran"
+    return
+  fi
+  read -r p f s < <(awk -f scripts/count-tests.awk "$log")
+  echo "$title: $p passed, $f failed, $s skipped, in $((SECONDS - start)) s"
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  if [ "$f" -gt 0 ]; then
+    grep -E '^ *[0-9]+/[0-9]+ .*(FAIL|ERROR|TIMEOUT)' build-test/run.log
+    grep -E '^not ok|^# |\[  FAILED  \]|\[  ERROR   \]|\[   LINE   \]|Sanitizer|runtime error' "$folder/meson-logs/testlog.txt" | head -60
+  fi
+}
+
+has() { grep -qw -- "$1" /proc/cpuinfo 2> /dev/null; }
+
+mkdir -p build-test
+if build gcc gcc; then
+  check gcc "gcc"
+  if [ "${1:-}" != quick ]; then
+    QKV_CPU=reference check gcc "gcc, reference kernels" --suite numbers
+    if has avx512f && has avx2; then QKV_CPU=avx2 check gcc "gcc, AVX2 kernels" --suite numbers; fi
+  fi
+fi
+if [ "${1:-}" != quick ]; then
+  if command -v clang > /dev/null && build clang clang; then
+    check clang "clang"
+    QKV_CPU=reference check clang "clang, reference kernels" --suite numbers
+  fi
+  export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  if build sanitized gcc -Dbuildtype=debugoptimized -Db_sanitize=address,undefined; then
+    check sanitized "address and undefined behaviour sanitizers" --timeout-multiplier 5
+    QKV_CPU=reference check sanitized "sanitizers, reference kernels" --timeout-multiplier 5 --suite numbers
+  fi
+  if build threads gcc -Dbuildtype=debugoptimized -Db_sanitize=thread; then
+    check threads "thread sanitizer" --timeout-multiplier 5 --suite threads
+  fi
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
