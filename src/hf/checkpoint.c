@@ -1,0 +1,57 @@
+#include "hf/checkpoint.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "hf/config.h"
+#include "hf/names.h"
+
+static bool read_config(struct checkpoint *out, const char *directory, struct error *error) {
+  char path[4096];
+  if (!file_is_directory(directory))
+    return error_set(error, ERROR_FILE, "%s: %s", directory, file_exists(directory) ? "a model's directory is wanted, this is a file" : "there is no such directory");
+  if (!file_exists(file_join(path, directory, "config.json")))
+    return error_set(error, ERROR_FILE, "%s: no config.json there; a model's directory has one", directory);
+  out->config = json_read(path, error);
+  return out->config && config_read(&out->arch, &out->layout, out->config, path, error);
+}
+
+static enum number_type usual_type(const struct safetensors *tensors) {
+  size_t bytes[3] = {0};
+  for (size_t i = 0; i < tensors->count; i++) {
+    const struct stored_tensor *tensor = &tensors->tensors[i];
+    if (tensor->type == TENSOR_F32) bytes[TYPE_F32] += tensor->count;
+    else if (tensor->type == TENSOR_F16) bytes[TYPE_F16] += tensor->count;
+    else if (tensor->type == TENSOR_BF16) bytes[TYPE_BF16] += tensor->count;
+  }
+  if (bytes[TYPE_F32] >= bytes[TYPE_F16] && bytes[TYPE_F32] >= bytes[TYPE_BF16]) return TYPE_F32;
+  return bytes[TYPE_F16] >= bytes[TYPE_BF16] ? TYPE_F16 : TYPE_BF16;
+}
+
+static bool load(struct checkpoint *out, const char *directory, struct error *error) {
+  struct bindings bindings = {0};
+  out->model = model_new(&out->arch, error);
+  bool ok = out->model && safetensors_open_directory(&out->tensors, directory, error) &&
+            bindings_make(&bindings, out->layout, out->model, error) &&
+            bindings_load(&bindings, &out->tensors, out->model, directory, error);
+  bindings_free(&bindings);
+  if (ok) out->type = usual_type(&out->tensors);
+  return ok;
+}
+
+bool checkpoint_open(const char *directory, struct checkpoint *out, struct error *error) {
+  *out = (struct checkpoint){0};
+  generation_defaults_init(&out->generation);
+  bool ok = read_config(out, directory, error) && generation_defaults_read(&out->generation, directory, out->config, error) &&
+            load(out, directory, error);
+  if (!ok) checkpoint_close(out);
+  return ok;
+}
+
+void checkpoint_close(struct checkpoint *checkpoint) {
+  model_free(checkpoint->model);
+  safetensors_close(&checkpoint->tensors);
+  cJSON_Delete(checkpoint->config);
+  generation_defaults_free(&checkpoint->generation);
+  *checkpoint = (struct checkpoint){0};
+}

@@ -1,0 +1,35 @@
+// A model directory: config.json, model.safetensors (or its shards) and generation_config.json, read and written.
+//
+// The model's weights point into the mapped file until something makes values of their own; so a checkpoint has to outlive
+// every use of its model. The original JSON is kept, and patched when saving.
+#pragma once
+#include "hf/generation_config.h"
+#include "hf/safetensors.h"
+#include "model/model.h"
+
+struct layout;
+
+struct checkpoint {
+  struct arch arch;
+  struct model *model;
+  struct safetensors tensors;
+  const struct layout *layout;
+  cJSON *config;                   // as read
+  struct generation_defaults generation;
+  enum number_type type;           // of most numbers in the file
+};
+
+// Needs config.json and model.safetensors; generation_config.json may be missing. On failure nothing is left to close.
+bool checkpoint_open(const char *directory, struct checkpoint *out, struct error *error);
+void checkpoint_close(struct checkpoint *checkpoint);
+
+struct checkpoint_saving {
+  enum number_type type;                         // of the numbers in the file
+  size_t shard_size;                             // the most bytes of tensors in one file; 0: one file
+  const cJSON *config;                           // of the checkpoint that the model came from, or NULL
+  const struct generation_defaults *generation;  // NULL: those that follow from the arch
+};
+
+// Writes the model in the layout that model->arch.layout names into a directory, which is made if missing. Each file appears
+// complete or not at all; the weights come last. transformers opens the result.
+bool checkpoint_save(const char *directory, const struct model *model, const struct checkpoint_saving *saving, struct error *error);

@@ -1,0 +1,320 @@
+#include "hf/config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+// A hostile file could hold millions of keys, each of which is looked up.
+enum { KEY_LIMIT = 4096 };
+
+// Keys that change nothing about what a model computes from ids: bookkeeping, labels of other heads, and options of the
+// search, which generation_config.c reads.
+static const char *const harmless_everywhere[] = {
+  "_attn_implementation", "_attn_implementation_autoset", "_name_or_path", "_num_labels", "add_cross_attention", "architectures",
+  "bad_words_ids", "begin_suppress_tokens", "chunk_size_feed_forward", "cross_attention_hidden_size", "diversity_penalty",
+  "do_sample", "dtype", "early_stopping", "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "finetuning_task",
+  "forced_bos_token_id", "gradient_checkpointing", "id2label", "label2id", "length_penalty", "max_length", "min_length", "model_type",
+  "name_or_path", "no_repeat_ngram_size", "num_beam_groups", "num_beams", "num_labels", "num_return_sequences", "output_attentions",
+  "output_hidden_states", "output_scores", "prefix", "problem_type", "remove_invalid_values", "repetition_penalty", "return_dict",
+  "return_dict_in_generate", "sep_token_id", "suppress_tokens", "task_specific_params", "temperature", "tf_legacy_loss",
+  "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version", "transformers_weights", "typical_p",
+  "use_bfloat16", "use_cache", NULL};
+
+static const struct config_pair unsupported_everywhere[] = {
+  {"auto_map", "null"}, {"is_decoder", "false"}, {"layer_types", "null"}, {"per_layer_config", "null"}, {"pruned_heads", "{}"},
+  {"quantization_config", "null"}, {"rope_parameters", "null"}, {"rope_scaling", "null"}, {"tie_encoder_decoder", "false"}, {NULL, NULL}};
+
+// --- fields of struct arch, all as double
+
+_Static_assert(sizeof(enum norm_kind) == sizeof(int) && sizeof(enum activation) == sizeof(int), "enums are read as int");
+
+static double get(const struct arch *arch, const struct config_key *key) {
+  const char *field = (const char *)arch + key->field;
+  if (key->type == CONFIG_BOOLEAN) return *(const bool *)field;
+  if (key->type == CONFIG_NUMBER || key->type == CONFIG_SCALED_BY_WIDTH) return (double)*(const float *)field;
+  return *(const int *)field;
+}
+
+static void set(struct arch *arch, const struct config_key *key, double value) {
+  char *field = (char *)arch + key->field;
+  if (key->type == CONFIG_BOOLEAN) *(bool *)field = value != 0;
+  else if (key->type == CONFIG_NUMBER || key->type == CONFIG_SCALED_BY_WIDTH) *(float *)field = (float)value;
+  else *(int *)field = (int)value;
+}
+
+static float scale_by_width(const struct arch *arch) { return sqrtf((float)arch->hidden); }
+
+// --- reading one value
+
+static bool wants(struct error *error, const char *path, const char *key, const char *what) {
+  return error_set(error, ERROR_FORMAT, "%s: \"%s\" has to be %s", path, key, what);
+}
+
+static bool read_choice(double *value, const struct config_key *key, const cJSON *item, const char *path, struct error *error) {
+  if (!cJSON_IsString(item)) return wants(error, path, key->key, "a text");
+  struct buffer known = {0};
+  for (const struct config_choice *choice = key->choices; choice->name; choice++) {
+    if (strcmp(choice->name, item->valuestring) == 0) {
+      *value = choice->value;
+      buffer_free(&known);
+      return true;
+    }
+    buffer_format(&known, "%s%s", known.size ? ", " : "", choice->name);
+  }
+  error_set(error, ERROR_UNSUPPORTED, "%s: \"%s\" is \"%.80s\"; qkv has %s", path, key->key, item->valuestring, buffer_string(&known));
+  buffer_free(&known);
+  return false;
+}
+
+static bool read_boolean(double *value, const struct config_key *key, const cJSON *item, const char *path, struct error *error) {
+  if (!cJSON_IsBool(item)) return wants(error, path, key->key, "true or false");
+  *value = cJSON_IsTrue(item);
+  return true;
+}
+
+static bool read_number(double *value, const struct config_key *key, const cJSON *item, const char *path, struct error *error) {
+  if (key->type == CONFIG_ID && cJSON_IsArray(item)) item = item->child;
+  bool whole = key->type != CONFIG_NUMBER;
+  if (!cJSON_IsNumber(item)) return wants(error, path, key->key, whole ? "a whole number" : "a number");
+  double x = item->valuedouble;
+  if (whole && x != floor(x)) return wants(error, path, key->key, "a whole number");
+  if (!(x >= key->low && x <= key->high))
+    return error_set(error, ERROR_FORMAT, "%s: \"%s\" is %g; it has to be from %g to %g", path, key->key, x, key->low, key->high);
+  *value = x;
+  return true;
+}
+
+static bool read_value(struct arch *arch, const struct config_key *key, const cJSON *item, const char *path, struct error *error) {
+  double value = 0;
+  bool ok;
+  switch (key->type) {
+    case CONFIG_CHOICE: ok = read_choice(&value, key, item, path, error); break;
+    case CONFIG_BOOLEAN: ok = read_boolean(&value, key, item, path, error); break;
+    case CONFIG_SCALED_BY_WIDTH:
+      ok = read_boolean(&value, key, item, path, error);
+      value = value != 0 ? (double)scale_by_width(arch) : 1;
+      break;
+    default: ok = read_number(&value, key, item, path, error);
+  }
+  if (ok) set(arch, key, value);
+  return ok;
+}
+
+// --- reading all of them
+
+static const struct config_key *find_key(const struct layout *layout, const char *name) {
+  for (const struct config_key *key = layout->keys; key->key; key++) {
+    if (strcmp(key->key, name) == 0) return key;
+  }
+  return NULL;
+}
+
+static const struct config_pair *find_pair(const struct config_pair *pairs, const char *name) {
+  for (; pairs && pairs->key; pairs++) {
+    if (strcmp(pairs->key, name) == 0) return pairs;
+  }
+  return NULL;
+}
+
+static bool is_harmless(const char *const *list, const char *name) {
+  for (; list && *list; list++) {
+    if (strcmp(*list, name) == 0) return true;
+  }
+  return false;
+}
+
+// The value under a key or its alias; NULL if missing or null.
+static const cJSON *find_value(const cJSON *config, const struct layout *layout, const char *key) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(config, key);
+  if (item && !cJSON_IsNull(item)) return item;
+  for (const struct config_pair *alias = layout->aliases; alias && alias->key; alias++) {
+    if (strcmp(alias->other, key) != 0) continue;
+    item = cJSON_GetObjectItemCaseSensitive(config, alias->key);
+    if (item && !cJSON_IsNull(item)) return item;
+  }
+  return NULL;
+}
+
+static bool read_keys(struct arch *arch, const struct layout *layout, const cJSON *config, const char *path, struct error *error) {
+  for (const struct config_key *key = layout->keys; key->key; key++) {
+    const cJSON *item = find_value(config, layout, key->key);
+    // null means "there is none" for an id, and "the default" elsewhere.
+    const cJSON *written = cJSON_GetObjectItemCaseSensitive(config, key->key);
+    if (item) {
+      if (!read_value(arch, key, item, path, error)) return false;
+    } else if (key->same_as) {
+      set(arch, key, get(arch, find_key(layout, key->same_as)));
+    } else if (key->type == CONFIG_ID && written) {
+      set(arch, key, -1);
+    } else {
+      set(arch, key, key->type == CONFIG_SCALED_BY_WIDTH && key->otherwise != 0 ? (double)scale_by_width(arch) :
+                     key->type == CONFIG_SCALED_BY_WIDTH ? 1 : key->otherwise);
+    }
+  }
+  return true;
+}
+
+static bool has_value(const cJSON *item, const char *json) {
+  cJSON *only = cJSON_Parse(json);
+  bool same = cJSON_IsNull(item) || cJSON_Compare(item, only, true);
+  cJSON_Delete(only);
+  return same;
+}
+
+static bool check_alias(const cJSON *item, const cJSON *config, const struct config_pair *alias, const char *path, struct error *error) {
+  const cJSON *other = cJSON_GetObjectItemCaseSensitive(config, alias->other);
+  if (!other || cJSON_IsNull(other) || cJSON_IsNull(item) || cJSON_Compare(item, other, true)) return true;
+  return error_set(error, ERROR_FORMAT, "%s: \"%s\" and \"%s\" are two names of one thing, but have different values", path, alias->key,
+                   alias->other);
+}
+
+static bool check_key(const cJSON *item, const cJSON *config, const struct layout *layout, struct buffer *unknown, const char *path,
+                      struct error *error) {
+  const char *key = item->string;
+  const struct config_pair *pair;
+  if (find_key(layout, key)) return true;
+  if ((pair = find_pair(layout->aliases, key))) return check_alias(item, config, pair, path, error);
+  if ((pair = find_pair(layout->unsupported, key)) || (pair = find_pair(unsupported_everywhere, key))) {
+    if (has_value(item, pair->other)) return true;
+    char *value = cJSON_PrintUnformatted(item);
+    error_set(error, ERROR_UNSUPPORTED, "%s: \"%s\" is %.100s; qkv's %s models only know %s", path, key, value ? value : "?",
+              layout->model_type, pair->other);
+    free(value);
+    return false;
+  }
+  if ((pair = find_pair(layout->training_only, key))) {
+    if (!has_value(item, pair->other)) error_warn(error, "%s: \"%s\" is ignored when training", path, key);
+    return true;
+  }
+  if (!is_harmless(layout->harmless, key) && !is_harmless(harmless_everywhere, key))
+    buffer_format(unknown, "%s\"%.80s\"", unknown->size ? ", " : "", key);
+  return true;
+}
+
+static bool check_keys(const cJSON *config, const struct layout *layout, const char *path, struct error *error) {
+  struct buffer unknown = {0};
+  bool ok = true;
+  const cJSON *item;
+  cJSON_ArrayForEach(item, config) {
+    ok = check_key(item, config, layout, &unknown, path, error);
+    if (ok && cJSON_GetObjectItemCaseSensitive(config, item->string) != item)
+      ok = error_set(error, ERROR_FORMAT, "%s: the key \"%.80s\" is there twice", path, item->string);
+    if (!ok) break;
+  }
+  if (ok && unknown.size) error_warn(error, "%s: unknown and ignored: %s", path, buffer_string(&unknown));
+  buffer_free(&unknown);
+  return ok;
+}
+
+static bool read_as(struct arch *arch, const struct layout *layout, const cJSON *config, const char *path, struct error *error) {
+  *arch = (struct arch){0};
+  snprintf(arch->layout, sizeof arch->layout, "%s", layout->model_type);
+  if (layout->constants) layout->constants(arch);
+  return read_keys(arch, layout, config, path, error) && (!layout->complete || layout->complete(arch, path, error));
+}
+
+static bool find_layout(const struct layout **layout, const cJSON *config, const char *path, struct error *error) {
+  if (!cJSON_IsObject(config)) return error_set(error, ERROR_FORMAT, "%s: a JSON object is wanted", path);
+  if (cJSON_GetArraySize(config) > KEY_LIMIT) return error_set(error, ERROR_FORMAT, "%s: more than %d keys", path, KEY_LIMIT);
+  const char *type = json_text(config, "model_type", "", path, error);
+  if (error->code) return false;
+  *layout = layout_find(type);
+  if (*layout) return true;
+  struct buffer known = {0};
+  layout_list(&known);
+  if (!*type) error_set(error, ERROR_FORMAT, "%s: no \"model_type\" there; qkv reads %s", path, buffer_string(&known));
+  else error_set(error, ERROR_UNSUPPORTED, "%s: \"model_type\" is \"%.80s\"; qkv reads %s", path, type, buffer_string(&known));
+  buffer_free(&known);
+  return false;
+}
+
+bool config_read(struct arch *arch, const struct layout **layout, const cJSON *config, const char *path, struct error *error) {
+  return find_layout(layout, config, path, error) && check_keys(config, *layout, path, error) &&
+         read_as(arch, *layout, config, path, error) && arch_check(arch, error);
+}
+
+// --- writing
+
+// The shortest decimal number that is this float: 0.1, not 0.10000000149011612.
+static double shortest(float value) {
+  char text[40];
+  for (int digits = 1; digits <= 9; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, (double)value);
+    if (strtof(text, NULL) == value) return strtod(text, NULL);
+  }
+  return (double)value;
+}
+
+static cJSON *new_value(const struct arch *arch, const struct config_key *key) {
+  double value = get(arch, key);
+  switch (key->type) {
+    case CONFIG_BOOLEAN: return cJSON_CreateBool(value != 0);
+    case CONFIG_SCALED_BY_WIDTH: return cJSON_CreateBool((float)value == scale_by_width(arch));
+    case CONFIG_NUMBER: return cJSON_CreateNumber(shortest((float)value));
+    case CONFIG_ID: return value < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(value);
+    case CONFIG_INTEGER: return cJSON_CreateNumber(value);
+    case CONFIG_CHOICE: break;
+  }
+  for (const struct config_choice *choice = key->choices; choice->name; choice++) {
+    if (choice->value == (int)value) return cJSON_CreateString(choice->name);
+  }
+  return cJSON_CreateNull();  // the layout has no name for it: config_can_say refuses such an arch before
+}
+
+// Takes `item`.
+static bool put(cJSON *config, const char *key, cJSON *item, struct error *error) {
+  bool there = cJSON_HasObjectItem(config, key);
+  bool ok = item && (there ? cJSON_ReplaceItemInObjectCaseSensitive(config, key, item) : cJSON_AddItemToObject(config, key, item));
+  if (!ok) cJSON_Delete(item);
+  return ok || error_memory(error, 0);
+}
+
+static bool says(const cJSON *item, const struct arch *arch, const struct config_key *key) {
+  if (!item) return false;
+  struct arch read = {.hidden = arch->hidden};
+  struct error ignored = {0};
+  if (cJSON_IsNull(item)) set(&read, key, -1);
+  else if (!read_value(&read, key, item, "", &ignored)) return false;
+  return get(&read, key) == get(arch, key);
+}
+
+static bool put_keys(cJSON *config, const struct layout *layout, const struct arch *arch, struct error *error) {
+  for (const struct config_key *key = layout->keys; key->key; key++) {
+    if (says(cJSON_GetObjectItemCaseSensitive(config, key->key), arch, key)) continue;
+    if (!put(config, key->key, new_value(arch, key), error)) return false;
+  }
+  for (const struct config_pair *alias = layout->aliases; alias && alias->key; alias++) {
+    if (!cJSON_HasObjectItem(config, alias->key)) continue;
+    if (!put(config, alias->key, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, alias->other), true), error)) return false;
+  }
+  return true;
+}
+
+bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type, struct error *error) {
+  static const char *const types[] = {[TYPE_F32] = "float32", [TYPE_F16] = "float16", [TYPE_BF16] = "bfloat16"};
+  if (!config_can_say(layout, arch, error)) return false;
+  if (!cJSON_HasObjectItem(config, "architectures") &&
+      !put(config, "architectures", cJSON_CreateStringArray(&(const char *){layout->architecture}, 1), error))
+    return false;
+  bool old = cJSON_HasObjectItem(config, "torch_dtype");  // transformers 4 wrote this name
+  return put(config, "model_type", cJSON_CreateString(layout->model_type), error) &&
+         put(config, old ? "torch_dtype" : "dtype", cJSON_CreateString(types[type]), error) && put_keys(config, layout, arch, error);
+}
+
+bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error) {
+  cJSON *config = cJSON_CreateObject();
+  struct arch back;
+  if (!config) return error_memory(error, 0);
+  bool ok = put_keys(config, layout, arch, error) && read_as(&back, layout, config, layout->model_type, error);
+  cJSON_Delete(config);
+  // layout_qkv has a word for every knob.
+  for (const struct config_key *key = layout_qkv.keys; ok && key->key; key++) {
+    if (get(&back, key) == get(arch, key) || key->from_tokenizer) continue;
+    ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have \"%s\" %g, only %g; save it as \"qkv\"", layout->model_type, key->key,
+                   get(arch, key), get(&back, key));
+  }
+  return ok;
+}

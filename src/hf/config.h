@@ -1,0 +1,17 @@
+// config.json <-> struct arch, by a layout's table of keys.
+//
+// A key of config.json is of one of three kinds: used (the table); harmless (ignored); known but unsupported, which is an
+// error unless it has the one value that changes nothing. An unknown key is a warning.
+#pragma once
+#include "hf/layout.h"
+#include "tensor/weight.h"
+
+// path names the file in messages. *layout receives the layout that model_type names. The result passes arch_check.
+bool config_read(struct arch *arch, const struct layout **layout, const cJSON *config, const char *path, struct error *error);
+
+// Patches config (an object; an empty one is filled) so that it says `arch` in the given layout, weights being stored as
+// `type`. Values that are right already stay as they are written.
+bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type, struct error *error);
+
+// Whether the layout has a word for every knob of `arch`; if not, the error names the first one it lacks.
+bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error);

@@ -1,0 +1,78 @@
+// A layout is one way of keeping a model in a directory: two tables, of config.json's keys and of the tensors' names, that
+// are read in both directions. A new architecture is one file with its tables and one line in layout.c.
+#pragma once
+#include "base/json.h"
+#include "model/arch.h"
+
+// --- config.json
+
+enum config_type {
+  CONFIG_INTEGER,          // int
+  CONFIG_ID,               // int; null is -1, of a list the first counts
+  CONFIG_NUMBER,           // float
+  CONFIG_BOOLEAN,          // bool
+  CONFIG_CHOICE,           // an enum by its name, see `choices`
+  CONFIG_SCALED_BY_WIDTH,  // float: false is 1, true is sqrt(hidden)
+};
+
+struct config_choice {
+  const char *name;
+  int value;  // several names may mean one value: the first is written
+};
+
+struct config_key {
+  const char *key;  // NULL ends a table
+  enum config_type type;
+  size_t field;     // offset in struct arch
+  double otherwise; // when the key is missing
+  double low, high;
+  const struct config_choice *choices;  // ends with a NULL name
+  const char *same_as;  // the key whose value counts when this one is missing
+  bool from_tokenizer;  // no part of what a model computes: layouts may leave it out
+};
+
+// A key with another name for the same value, or a key and the only value (as JSON) that it may have.
+struct config_pair {
+  const char *key, *other;
+};
+
+// --- tensors
+
+enum tensor_role {
+  TENSOR_STORED = 0,
+  TENSOR_OPTIONAL,   // may be missing: the weight then starts as model_initialise would have it
+  TENSOR_UNSAVED,    // the same, and not written
+  TENSOR_TIED,       // may be there beside the stored one, with equal numbers; not written
+  TENSOR_COPY,       // read by nobody, but transformers misses it: written with the same numbers
+  TENSOR_IGNORED,    // read by nobody and not written
+};
+
+struct tensor_name {
+  const char *stored;  // name in the file, "{}" for the layer's number; NULL ends a table
+  const char *weight;  // qkv's name of the weight; a row counts only for models that have this weight
+  int part;
+  enum tensor_role role;
+  bool transposed;     // stored as [inputs, outputs]
+  bool row;            // a vector stored as [1, n]
+};
+
+struct layout {
+  const char *model_type;
+  const char *architecture;           // the class of transformers
+  const struct config_key *keys;
+  const struct config_pair *aliases;       // {key, key that it stands for}
+  const struct config_pair *unsupported;   // {key, the only value that qkv can honour}
+  const struct config_pair *training_only; // {key, neutral value}: another value is a warning
+  const char *const *harmless;             // besides those that every layout ignores
+  void (*constants)(struct arch *arch);    // knobs that this layout does not say
+  bool (*complete)(struct arch *arch, const char *path, struct error *error);  // what follows from several keys
+  const struct tensor_name *names;
+};
+
+extern const struct layout layout_marian, layout_pegasus, layout_qkv;
+
+const struct layout *layout_find(const char *model_type);  // NULL: unknown
+// The first layout, in the order of the registry, that can say all of `arch`. layout_qkv always can.
+const struct layout *layout_for(const struct arch *arch);
+// All known model types, "marian, pegasus, qkv".
+void layout_list(struct buffer *out);

@@ -1,0 +1,87 @@
+// "qkv": any mix of knobs that no published layout can say. Every knob of struct arch is a key, every weight has its own
+// name, parts of fused weights apart. Nobody else reads these directories.
+//
+// Invariant: the key table names every field of struct arch but `layout`; config_can_say compares archs by it.
+#include "hf/layout_tables.h"
+
+static const struct config_choice families[] = {
+  {"encoder-decoder", FAMILY_ENCODER_DECODER}, {"encoder", FAMILY_ENCODER}, {"decoder", FAMILY_DECODER}, {0}};
+static const struct config_choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE}, {0}};
+static const struct config_choice places[] = {{"post", NORM_POST}, {"pre", NORM_PRE}, {0}};
+static const struct config_choice positions[] = {
+  {"none", POSITIONS_NONE}, {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
+  {"learned", POSITIONS_LEARNED}, {0}};
+static const struct config_choice activations[] = {
+  {"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu-tanh", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU},
+  {"tanh", ACTIVATION_TANH}, {"none", ACTIVATION_NONE}, {0}};
+
+#define STACK(side)                                                                                                           \
+  CONFIG_WHOLE(#side "_layers", side.layers, 0, 0, LAYER_LIMIT), CONFIG_WHOLE(#side "_heads", side.heads, 0, 0, HEAD_LIMIT),  \
+  {.key = #side "_kv_heads", .type = CONFIG_INTEGER, .field = FIELD(side.kv_heads), .high = HEAD_LIMIT, .same_as = #side "_heads"}, \
+  CONFIG_WHOLE(#side "_ffn", side.ffn, 0, 0, FFN_LIMIT)
+
+static const struct config_key keys[] = {
+  CONFIG_NAMED("family", family, FAMILY_ENCODER_DECODER, families),
+  CONFIG_WHOLE("hidden", hidden, 0, 1, WIDTH_LIMIT),
+  CONFIG_WHOLE("head_width", head_width, 0, 0, WIDTH_LIMIT),
+  CONFIG_WHOLE("source_vocab", source_vocab, 0, 0, VOCABULARY_LIMIT),
+  CONFIG_WHOLE("target_vocab", target_vocab, 0, 0, VOCABULARY_LIMIT),
+  STACK(encoder),
+  STACK(decoder),
+  CONFIG_NAMED("norm", norm, NORM_LAYER, norms),
+  CONFIG_NAMED("norm_place", norm_place, NORM_POST, places),
+  CONFIG_REAL("norm_epsilon", norm_epsilon, 1e-5, 0, 1),
+  CONFIG_SWITCH("embedding_norm", embedding_norm, false),
+  CONFIG_SWITCH("final_norm", final_norm, false),
+  CONFIG_SWITCH("residual", residual, true),
+  CONFIG_NAMED("positions", positions, POSITIONS_SINUSOID, positions),
+  CONFIG_WHOLE("max_positions", max_positions, 0, 0, POSITION_LIMIT),
+  CONFIG_WHOLE("position_offset", position_offset, 0, 0, POSITION_LIMIT),
+  CONFIG_REAL("embedding_scale", embedding_scale, 1, -1e6, 1e6),
+  CONFIG_NAMED("activation", activation, ACTIVATION_RELU, activations),
+  CONFIG_SWITCH("gated", gated, false),
+  CONFIG_SWITCH("attention_bias", attention_bias, true),
+  CONFIG_SWITCH("ffn_bias", ffn_bias, true),
+  CONFIG_SWITCH("head_bias", head_bias, false),
+  CONFIG_SWITCH("head_bias_trainable", head_bias_trainable, false),
+  CONFIG_SWITCH("shared_embeddings", shared_embeddings, true),
+  CONFIG_SWITCH("tied_head", tied_head, true),
+  CONFIG_REAL("attention_scale", attention_scale, 0, -1e6, 1e6),
+  CONFIG_REAL("initial_deviation", initial_deviation, 0, 0, 1000),
+  CONFIG_RATE("dropout", dropout, 0),
+  CONFIG_RATE("attention_dropout", attention_dropout, 0),
+  CONFIG_RATE("activation_dropout", activation_dropout, 0),
+  CONFIG_TOKEN("bos_token_id", bos_id, -1),
+  CONFIG_TOKEN("eos_token_id", eos_id, -1),
+  CONFIG_TOKEN("pad_token_id", pad_id, -1),
+  {.key = "unk_token_id", .type = CONFIG_ID, .field = FIELD(unk_id), .otherwise = -1, .high = VOCABULARY_LIMIT, .from_tokenizer = true},
+  CONFIG_TOKEN("decoder_start_token_id", decoder_start_id, -1),
+  CONFIG_TOKEN("forced_eos_token_id", forced_eos_id, -1),
+  {0}};
+
+#define SAME(name) {name, name}
+#define LINEAR(name) SAME(name ".weight"), SAME(name ".bias")
+#define NORM(name) SAME(name ".gain"), SAME(name ".bias")
+#define PART(stem, name, weight, number) {stem name ".weight", stem weight ".weight", number}, {stem name ".bias", stem weight ".bias", number}
+#define LAYER(side)                                                                                                           \
+  PART(side ".{}.self.", "query", "query_key_value", 0), PART(side ".{}.self.", "key", "query_key_value", 1),                 \
+  PART(side ".{}.self.", "value", "query_key_value", 2), LINEAR(side ".{}.self.output"), NORM(side ".{}.self.norm"),          \
+  LINEAR(side ".{}.feed_forward.up"), LINEAR(side ".{}.feed_forward.down"), NORM(side ".{}.feed_forward.norm")
+#define SIDE(side) SAME(side ".embedding"), POSITIONS(side), NORM(side ".embedding_norm"), LAYER(side), NORM(side ".norm")
+// Sinusoids can be left out; learned positions are always there (a missing one is refused in reading, see names.c).
+#define POSITIONS(side) {side ".positions", side ".positions", .role = TENSOR_OPTIONAL}
+
+static const struct tensor_name names[] = {
+  SAME("embedding"),
+  SIDE("encoder"),
+  SIDE("decoder"),
+  LINEAR("decoder.{}.cross.query"),
+  PART("decoder.{}.cross.", "key", "key_value", 0),
+  PART("decoder.{}.cross.", "value", "key_value", 1),
+  LINEAR("decoder.{}.cross.output"),
+  NORM("decoder.{}.cross.norm"),
+  SAME("head.weight"),
+  SAME("head.bias"),
+  {0}};
+
+const struct layout layout_qkv = {.model_type = "qkv", .architecture = "QkvModel", .keys = keys, .names = names};
