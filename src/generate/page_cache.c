@@ -1,0 +1,123 @@
+#include "generate/page_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static struct key_store store_shape(const struct model *model) {
+  const struct stack_arch *stack = &model->arch.decoder;
+  int width = arch_head_width(&model->arch, stack);
+  return (struct key_store){.kv_heads = stack->kv_heads, .head_width = width, .value_width = span_value_width(width)};
+}
+
+static size_t key_floats(const struct key_store *store) { return (size_t)store->kv_heads * store->head_width * KEY_PAGE; }
+
+static size_t value_floats(const struct key_store *store) { return (size_t)store->kv_heads * store->value_width * KEY_PAGE; }
+
+size_t page_cache_page_size(const struct model *const *models, int count) {
+  size_t bytes = 0;
+  for (int m = 0; m < count; m++) {
+    struct key_store store = store_shape(models[m]);
+    bytes += (key_floats(&store) + value_floats(&store)) * sizeof(float) * models[m]->arch.decoder.layers;
+  }
+  return bytes;
+}
+
+static bool pool_open(struct page_pool *pool, int limit, struct error *error) {
+  pool->references = memory_new(error, limit, sizeof *pool->references);
+  pool->free_pages = memory_new(error, limit, sizeof *pool->free_pages);
+  pool->limit = limit;
+  return pool->references && pool->free_pages;
+}
+
+static void pool_close(struct page_pool *pool) {
+  free(pool->references);
+  free(pool->free_pages);
+}
+
+static bool reserve_store(struct page_cache *cache, struct key_store *store, int pages, struct error *error) {
+  store->pages = pages;
+  store->keys = arena_low(&cache->arena, key_floats(store) * sizeof(float) * pages, error);
+  store->values = arena_low(&cache->arena, value_floats(store) * sizeof(float) * pages, error);
+  return store->keys && store->values;
+}
+
+bool page_cache_open(struct page_cache *cache, const struct model *const *models, int count, int self_pages, int cross_pages,
+                     struct error *error) {
+  *cache = (struct page_cache){.models = models, .model_count = count};
+  cache->layers = memory_new(error, count, sizeof *cache->layers);
+  bool fine = cache->layers && pool_open(&cache->self, self_pages, error) && pool_open(&cache->cross, cross_pages, error);
+  size_t size = page_cache_page_size(models, count) * ((size_t)self_pages + cross_pages) + ((size_t)1 << 20);
+  if (size < (size_t)64 << 20) size = (size_t)64 << 20;
+  fine = fine && arena_open(&cache->arena, size, error);
+  for (int m = 0; m < count && fine; m++) {
+    int layers = models[m]->arch.decoder.layers;
+    fine = (cache->layers[m] = memory_new(error, layers, sizeof **cache->layers));
+    for (int layer = 0; layer < layers && fine; layer++) {
+      struct layer_cache *stores = &cache->layers[m][layer];
+      stores->self = stores->cross = store_shape(models[m]);
+      fine = reserve_store(cache, &stores->self, self_pages, error) && reserve_store(cache, &stores->cross, cross_pages, error);
+    }
+  }
+  if (!fine) page_cache_close(cache);
+  return fine;
+}
+
+void page_cache_close(struct page_cache *cache) {
+  for (int m = 0; cache->layers && m < cache->model_count; m++) free(cache->layers[m]);
+  free(cache->layers);
+  pool_close(&cache->self);
+  pool_close(&cache->cross);
+  arena_close(&cache->arena);
+  *cache = (struct page_cache){0};
+}
+
+static void clear_page(struct key_store *store, int32_t page) {
+  memset(store->keys + page * key_floats(store), 0, key_floats(store) * sizeof(float));
+  memset(store->values + page * value_floats(store), 0, value_floats(store) * sizeof(float));
+}
+
+static void copy_page(struct key_store *store, int32_t to, int32_t from) {
+  memcpy(store->keys + to * key_floats(store), store->keys + from * key_floats(store), key_floats(store) * sizeof(float));
+  memcpy(store->values + to * value_floats(store), store->values + from * value_floats(store), value_floats(store) * sizeof(float));
+}
+
+// used_before: the page holds somebody's old keys.
+static int32_t take(struct page_pool *pool, bool *used_before) {
+  *used_before = pool->free_count > 0;
+  int32_t page = *used_before ? pool->free_pages[--pool->free_count] : pool->fresh++;
+  pool->references[page] = 1;
+  return page;
+}
+
+int32_t page_cache_take_self(struct page_cache *cache) {
+  bool used_before;
+  int32_t page = take(&cache->self, &used_before);
+  for (int m = 0; used_before && m < cache->model_count; m++)
+    for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++) clear_page(&cache->layers[m][layer].self, page);
+  return page;
+}
+
+int32_t page_cache_take_cross(struct page_cache *cache) {
+  bool used_before;
+  int32_t page = take(&cache->cross, &used_before);
+  for (int m = 0; used_before && m < cache->model_count; m++)
+    for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++) clear_page(&cache->layers[m][layer].cross, page);
+  return page;
+}
+
+void page_pool_release(struct page_pool *pool, const int32_t *pages, int count) {
+  for (int i = 0; i < count; i++)
+    if (--pool->references[pages[i]] == 0) pool->free_pages[pool->free_count++] = pages[i];
+}
+
+void page_cache_own(struct page_cache *cache, int32_t *page) {
+  if (cache->self.references[*page] == 1) return;
+  bool used_before;
+  int32_t copy = take(&cache->self, &used_before);
+  for (int m = 0; m < cache->model_count; m++)
+    for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++) copy_page(&cache->layers[m][layer].self, copy, *page);
+  page_pool_release(&cache->self, page, 1);
+  *page = copy;
+}

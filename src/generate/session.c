@@ -1,0 +1,210 @@
+#include "generate/session.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/parallel.h"
+
+enum {
+  WORKER_ROWS = 128,        // hypotheses that a worker's step works on
+  ROWS_FOR_A_WORKER = 24,   // with fewer, threads do more good inside the kernels than beside each other
+  SOURCE_TOKENS = 8192,     // that are encoded together
+};
+
+static const size_t CACHE_MEMORY = (size_t)1 << 30;  // of all workers together
+
+struct worker {
+  struct session *session;
+  struct search search;
+  bool open;
+  struct error error;
+};
+
+struct queued {
+  int length;
+  size_t index;
+};
+
+struct session {
+  const struct model *const *models;
+  int model_count;
+  const struct generation_options *options;
+  struct worker *workers;
+  int worker_count;
+  // of the present run
+  const struct generation_request *requests;
+  struct generation **results;
+  size_t *queue;  // [count] indexes, longest source first
+  size_t count;
+  int running;    // workers that share the queue
+  atomic_size_t next;
+  atomic_bool failed;
+};
+
+struct session *session_open(const struct model *const *models, int count, const struct generation_options *options, struct error *error) {
+  if (!generation_options_check(options, &models[0]->arch, error)) return NULL;
+  struct session *session = memory_new(error, 1, sizeof *session);
+  if (!session) return NULL;
+  session->models = models;
+  session->model_count = count;
+  session->options = options;
+  session->worker_count = parallel_threads();
+  session->workers = memory_new(error, session->worker_count, sizeof *session->workers);
+  if (!session->workers) {
+    free(session);
+    return NULL;
+  }
+  for (int i = 0; i < session->worker_count; i++) session->workers[i].session = session;
+  return session;
+}
+
+static void close_worker(struct worker *worker) {
+  if (worker->open) search_close(&worker->search);
+  worker->open = false;
+}
+
+void session_close(struct session *session) {
+  if (!session) return;
+  for (int i = 0; i < session->worker_count; i++) close_worker(&session->workers[i]);
+  free(session->workers);
+  free(session);
+}
+
+static bool check_ids(const char *what, const int32_t *ids, int count, int vocabulary, size_t index, struct error *error) {
+  for (int i = 0; i < count; i++)
+    if (ids[i] < 0 || ids[i] >= vocabulary)
+      return error_set(error, ERROR_USAGE, "sentence %zu: id %d of its %s is %d; the vocabulary has the ids 0 to %d", index + 1, i, what, ids[i], vocabulary - 1);
+  return true;
+}
+
+static bool check_requests(const struct session *session, const struct generation_request *requests, size_t count, struct error *error) {
+  const struct arch *arch = &session->models[0]->arch;
+  int most = generation_most_length(arch);
+  for (size_t i = 0; i < count; i++) {
+    if (requests[i].source_count < 1 || requests[i].source_count > most)
+      return error_set(error, ERROR_USAGE, "sentence %zu has %d tokens; wanted 1 to %d", i + 1, requests[i].source_count, most);
+    if (requests[i].prefix_count < 0 || requests[i].prefix_count >= most)
+      return error_set(error, ERROR_USAGE, "the prefix of sentence %zu has %d tokens; wanted 0 to %d", i + 1, requests[i].prefix_count, most - 1);
+    if (!check_ids("source", requests[i].source, requests[i].source_count, arch->source_vocab, i, error) ||
+        !check_ids("prefix", requests[i].prefix, requests[i].prefix_count, arch->target_vocab, i, error))
+      return false;
+  }
+  return true;
+}
+
+static int longer_first(const void *a, const void *b) {
+  const struct queued *x = a, *y = b;
+  if (x->length != y->length) return x->length > y->length ? -1 : 1;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static bool fill_queue(struct session *session, struct error *error) {
+  struct queued *queued = memory_new(error, session->count, sizeof *queued);
+  session->queue = memory_new(error, session->count, sizeof *session->queue);
+  if (queued && session->queue) {
+    for (size_t i = 0; i < session->count; i++) queued[i] = (struct queued){session->requests[i].source_count, i};
+    qsort(queued, session->count, sizeof *queued, longer_first);
+    for (size_t i = 0; i < session->count; i++) session->queue[i] = queued[i].index;
+  }
+  free(queued);
+  return error->code == ERROR_NONE;
+}
+
+// How many of the waiting sentences a worker takes: what it has room for, but not more than its share of what is left, so that
+// all workers end together.
+static size_t take(struct session *session, int room, const size_t **taken) {
+  size_t start = atomic_load(&session->next), n;
+  do {
+    size_t left = session->count - start, share = (left + session->running - 1) / session->running, tokens = 0;
+    if (share > (size_t)room) share = room;
+    for (n = 0; n < share; n++) {
+      tokens += session->requests[session->queue[start + n]].source_count;
+      if (n && tokens > SOURCE_TOKENS) break;
+    }
+  } while (n && !atomic_compare_exchange_weak(&session->next, &start, start + n));
+  *taken = session->queue + start;
+  return n;
+}
+
+// Sentences that had to go for lack of memory come first; then the queue.
+static bool refill(struct worker *worker) {
+  struct search *search = &worker->search;
+  int room = search_room(search);
+  if (room == 0 || (search->active && room < (search->place_count + 3) / 4)) return true;
+  if (search->returned_count) {
+    size_t index = search->returned[--search->returned_count];
+    return search_admit(search, &index, 1);
+  }
+  const size_t *taken;
+  size_t n = take(worker->session, room, &taken);
+  return n == 0 || search_admit(search, taken, (int)n);
+}
+
+static bool open_worker(struct worker *worker) {
+  struct session *session = worker->session;
+  if (worker->open) return true;
+  int rows = WORKER_ROWS > session->options->beams ? WORKER_ROWS : session->options->beams;
+  worker->open = search_open(&worker->search, session->models, session->model_count, session->options, rows,
+                             CACHE_MEMORY / session->worker_count, &worker->error);
+  return worker->open;
+}
+
+static bool work(struct worker *worker) {
+  struct session *session = worker->session;
+  struct search *search = &worker->search;
+  if (!open_worker(worker)) return false;
+  search->requests = session->requests;
+  search->results = session->results;
+  for (;;) {
+    if (atomic_load_explicit(&session->failed, memory_order_relaxed)) return false;
+    if (!refill(worker)) return false;
+    if (search->active == 0 && search->returned_count == 0 && atomic_load(&session->next) >= session->count) return true;
+    if (search->active && !search_step(search)) return false;
+  }
+}
+
+static void worker_task(void *data, size_t index, int thread) {
+  struct session *session = data;
+  struct worker *worker = &session->workers[index];
+  worker->error = (struct error){0};
+  if (work(worker)) return;
+  atomic_store(&session->failed, true);
+}
+
+static bool gather_errors(struct session *session, struct error *error) {
+  if (!atomic_load(&session->failed)) return true;
+  for (int i = 0; i < session->running; i++) {
+    struct worker *worker = &session->workers[i];
+    if (worker->error.code) error_set(error, worker->error.code, "%s", worker->error.message);
+  }
+  for (int i = 0; i < session->worker_count; i++) close_worker(&session->workers[i]);  // stopped anywhere: start afresh next time
+  for (size_t i = 0; i < session->count; i++) {
+    free(session->results[i]);
+    session->results[i] = NULL;
+  }
+  return false;
+}
+
+bool session_run(struct session *session, const struct generation_request *requests, size_t count, struct generation **results,
+                 struct error *error) {
+  memset(results, 0, count * sizeof *results);
+  if (count == 0) return true;
+  if (!check_requests(session, requests, count, error)) return false;
+  session->requests = requests;
+  session->results = results;
+  session->count = count;
+  atomic_store(&session->next, 0);
+  atomic_store(&session->failed, false);
+  bool fine = fill_queue(session, error);
+  if (fine) {
+    size_t wanted = count * session->options->beams / ROWS_FOR_A_WORKER;
+    session->running = wanted < 1 ? 1 : wanted < (size_t)session->worker_count ? (int)wanted : session->worker_count;
+    parallel_for(session->running, worker_task, session);
+    fine = gather_errors(session, error);
+  }
+  free(session->queue);
+  session->queue = NULL;
+  return fine;
+}
