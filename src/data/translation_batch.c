@@ -90,6 +90,17 @@ bool translation_batch_fill(struct translation_batch *out, const struct sentence
   return true;
 }
 
+bool translation_batch_from_corpus(struct translation_batch *out, const struct corpus *corpus, const uint32_t *samples,
+                                   size_t count, int decoder_start_id, struct error *error) {
+  if (!memory_grow(error, &out->pairs, &out->listed_capacity, count, sizeof *out->pairs)) return false;
+  for (size_t i = 0; i < count; i++) {
+    const struct sample *sample = &corpus->samples[samples[i]];
+    out->pairs[i] = (struct sentence_pair){corpus_source(corpus, samples[i]), corpus_target(corpus, samples[i]),
+                                           sample->source_count, sample->target_count, samples[i], sample->place};
+  }
+  return translation_batch_fill(out, out->pairs, count, decoder_start_id, error);
+}
+
 void translation_batch_free(struct translation_batch *batch) {
   free(batch->source_ids);
   free(batch->source_positions);
@@ -99,6 +110,7 @@ void translation_batch_free(struct translation_batch *batch) {
   free(batch->target_keys);
   free(batch->labels);
   free(batch->lines);
+  free(batch->pairs);
   free(batch->source_spans);
   free(batch->target_spans);
   free(batch->cross_spans);

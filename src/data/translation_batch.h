@@ -2,6 +2,7 @@
 // decoder reads the start token and the target without its last token, and learns the target.
 #pragma once
 #include "base/error.h"
+#include "data/corpus.h"
 #include "model/batch.h"
 
 struct sentence_pair {
@@ -17,9 +18,13 @@ struct translation_batch {
   int32_t *source_ids, *source_positions, *target_ids, *target_positions, *labels;
   uint64_t *source_keys, *target_keys, *lines;
   struct span *source_spans, *target_spans, *cross_spans;
-  size_t source_capacity, target_capacity, pair_capacity;
+  struct sentence_pair *pairs;
+  size_t source_capacity, target_capacity, pair_capacity, listed_capacity;
 };
 
 bool translation_batch_fill(struct translation_batch *out, const struct sentence_pair *pairs, size_t count, int decoder_start_id,
                             struct error *error);
+// The same for samples of a corpus, by number.
+bool translation_batch_from_corpus(struct translation_batch *out, const struct corpus *corpus, const uint32_t *samples,
+                                   size_t count, int decoder_start_id, struct error *error);
 void translation_batch_free(struct translation_batch *batch);

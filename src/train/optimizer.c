@@ -1,0 +1,58 @@
+#include "train/optimizer.h"
+
+#include <math.h>
+#include <string.h>
+
+struct optimizer_options optimizer_defaults(void) {
+  return (struct optimizer_options){.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .clip_norm = 1};
+}
+
+static bool is_trained(const struct weight *weight) { return weight->trainable && weight->gradient; }
+
+static void clear_zero_rows(struct model *model) {
+  for (int i = 0; i < model->weight_count; i++) {
+    struct weight *weight = &model->weights[i];
+    if (!is_trained(weight) || weight->zero_row < 0 || weight->zero_row >= weight->rows) continue;
+    memset(weight->gradient + (size_t)weight->zero_row * (size_t)weight->cols, 0, (size_t)weight->cols * sizeof(float));
+  }
+}
+
+// The norm of all gradients; names the first weight with a number that is not finite.
+static bool gradient_norm(const struct model *model, int64_t step, double *norm, struct error *error) {
+  double sum = 0;
+  for (int i = 0; i < model->weight_count; i++) {
+    const struct weight *weight = &model->weights[i];
+    if (!is_trained(weight)) continue;
+    double squares = model->kernels->sum_squares(weight->gradient, weight_size(weight));
+    if (!isfinite(squares))
+      return error_set(error, ERROR_NUMERIC, "update %lld: the gradient of %s is not finite", (long long)step, weight->name);
+    sum += squares;
+  }
+  *norm = sqrt(sum);
+  return true;
+}
+
+bool optimizer_step(struct model *model, const struct optimizer_options *options, int64_t step, double learning_rate,
+                    double *norm, struct error *error) {
+  if (options->keep_zero_rows) clear_zero_rows(model);
+  if (!gradient_norm(model, step, norm, error)) return false;
+  double scale = 1;
+  if (options->clip_norm > 0 && *norm > options->clip_norm) scale = options->clip_norm / (*norm + 1e-6);
+  float correction1 = (float)(1 - pow(options->beta1, (double)step));
+  float correction2 = (float)(1 - pow(options->beta2, (double)step));
+  for (int i = 0; i < model->weight_count; i++) {
+    struct weight *weight = &model->weights[i];
+    if (!is_trained(weight)) continue;
+    model->kernels->adamw(weight->values, weight->gradient, weight->first, weight->second, weight_size(weight), (float)scale,
+                          (float)learning_rate, weight->decayed ? (float)options->weight_decay : 0, (float)options->beta1,
+                          (float)options->beta2, (float)options->epsilon, correction1, correction2);
+  }
+  return model_repack(model, error);
+}
+
+void optimizer_clear_gradients(struct model *model) {
+  for (int i = 0; i < model->weight_count; i++) {
+    struct weight *weight = &model->weights[i];
+    if (is_trained(weight)) memset(weight->gradient, 0, weight_size(weight) * sizeof(float));
+  }
+}

@@ -1,0 +1,21 @@
+// AdamW over all weights of a model, with the gradient clipped to a global norm before.
+//
+// The gradients lie in the weights, already scaled to a mean over the update's targets. A step that finds a number that is
+// not finite changes nothing and says which weight it stands in.
+#pragma once
+#include "model/model.h"
+
+struct optimizer_options {
+  double beta1, beta2, epsilon;
+  double weight_decay;   // of matrices (weight.decayed)
+  double clip_norm;      // 0: not clipped
+  bool keep_zero_rows;   // a weight's zero_row gets no gradient: the padding row of an embedding table stays 0
+};
+
+struct optimizer_options optimizer_defaults(void);  // betas 0.9 and 0.98, epsilon 1e-9, clip at 1, no decay
+
+// step counts from 1 (for the bias correction). *norm receives the gradient's norm before clipping. Afterwards the
+// gradients are zero and the packed copies are made anew.
+bool optimizer_step(struct model *model, const struct optimizer_options *options, int64_t step, double learning_rate,
+                    double *norm, struct error *error);
+void optimizer_clear_gradients(struct model *model);

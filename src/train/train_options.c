@@ -1,0 +1,244 @@
+#include "train/train_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/schedule.h"
+
+enum field_kind { FIELD_TEXT, FIELD_INTEGER, FIELD_NUMBER, FIELD_FILES };
+
+struct field {
+  const char *name;     // of the option, and with _ for - of the key in training.json
+  enum field_kind kind;
+  size_t offset;
+  double low, high;     // of numbers
+  const char *words;    // of texts: what is allowed, between blanks; NULL: anything
+  bool new_model;       // says what a new model is like, so it contradicts --from
+};
+
+#define FIELD(kind, field, name, ...) {name, kind, offsetof(struct qkv_train_options, field), __VA_ARGS__}
+#define ANY_WORD 0, 0, NULL
+#define MANY 1e15
+
+static const struct field fields[] = {
+  FIELD(FIELD_TEXT, task, "task", 0, 0, " translation "),
+  FIELD(FIELD_FILES, train, "train", ANY_WORD),
+  FIELD(FIELD_FILES, valid, "valid", ANY_WORD),
+  FIELD(FIELD_TEXT, from, "from", ANY_WORD),
+  FIELD(FIELD_TEXT, family, "family", 0, 0, " marian pegasus ", true),
+  FIELD(FIELD_TEXT, size, "size", 0, 0, " tiny small base large ", true),
+  FIELD(FIELD_INTEGER, encoder_layers, "encoder-layers", 1, 256, NULL, true),
+  FIELD(FIELD_INTEGER, decoder_layers, "decoder-layers", 1, 256, NULL, true),
+  FIELD(FIELD_INTEGER, hidden, "hidden", 1, 65536, NULL, true),
+  FIELD(FIELD_INTEGER, heads, "heads", 1, 128, NULL, true),
+  FIELD(FIELD_INTEGER, ffn, "ffn", 1, 1 << 20, NULL, true),
+  FIELD(FIELD_TEXT, activation, "activation", 0, 0, " relu gelu gelu-tanh silu tanh ", true),
+  FIELD(FIELD_TEXT, tokenizer, "tokenizer", 0, 0, NULL, true),
+  FIELD(FIELD_INTEGER, vocab_size, "vocab-size", 8, 10000000, NULL, true),
+  FIELD(FIELD_INTEGER, lowercase, "lowercase", 0, 1, NULL, true),
+  FIELD(FIELD_NUMBER, learning_rate, "learning-rate", 0, 100),
+  FIELD(FIELD_TEXT, schedule, "schedule", 0, 0, " inverse-sqrt linear cosine constant "),
+  FIELD(FIELD_INTEGER, warmup_steps, "warmup-steps", 0, MANY),
+  FIELD(FIELD_INTEGER, batch_tokens, "batch-tokens", 2, 1 << 28),
+  FIELD(FIELD_INTEGER, accumulate, "accumulate", 1, 1 << 20),
+  FIELD(FIELD_NUMBER, dropout, "dropout", 0, 0.99),
+  FIELD(FIELD_NUMBER, attention_dropout, "attention-dropout", 0, 0.99),
+  FIELD(FIELD_NUMBER, activation_dropout, "activation-dropout", 0, 0.99),
+  FIELD(FIELD_NUMBER, label_smoothing, "label-smoothing", 0, 0.99),
+  FIELD(FIELD_NUMBER, weight_decay, "weight-decay", 0, 1),
+  FIELD(FIELD_NUMBER, clip_norm, "clip-norm", 0, 1e9),
+  FIELD(FIELD_INTEGER, max_length, "max-length", 2, 1 << 20),
+  FIELD(FIELD_TEXT, on_long, "on-long", 0, 0, " drop cut "),
+  FIELD(FIELD_INTEGER, seed, "seed", 0, 9007199254740992.0),
+  FIELD(FIELD_INTEGER, epochs, "epochs", 1, MANY),
+  FIELD(FIELD_INTEGER, max_steps, "max-steps", 1, MANY),
+  FIELD(FIELD_NUMBER, max_time, "max-time", 0, MANY),
+  FIELD(FIELD_INTEGER, valid_every, "valid-every", 1, MANY),
+  FIELD(FIELD_INTEGER, patience, "patience", 0, MANY),
+  FIELD(FIELD_TEXT, metric, "metric", 0, 0, " bleu chrf loss "),
+  FIELD(FIELD_INTEGER, average, "average", 0, 1000),
+  FIELD(FIELD_TEXT, average_of, "average-of", 0, 0, " best last "),
+  FIELD(FIELD_INTEGER, keep_every, "keep-every", 0, MANY),
+};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+static void *field_of(const struct qkv_train_options *options, const struct field *field) {
+  return (char *)(uintptr_t)options + field->offset;
+}
+
+static bool undecided(const struct qkv_train_options *options, const struct field *field) {
+  const void *value = field_of(options, field);
+  switch (field->kind) {
+    case FIELD_TEXT: return !*(const char *const *)value;
+    case FIELD_INTEGER: return *(const int64_t *)value < 0;
+    case FIELD_NUMBER: return *(const double *)value < 0;
+    default: return ((const struct qkv_strings *)value)->count == 0;
+  }
+}
+
+struct qkv_train_options train_options_default(void) {
+  struct qkv_train_options options = {.resume = 0, .resume_anyway = 0};
+  for (int i = 0; i < FIELDS; i++) {
+    if (fields[i].kind == FIELD_INTEGER) *(int64_t *)field_of(&options, &fields[i]) = -1;
+    if (fields[i].kind == FIELD_NUMBER) *(double *)field_of(&options, &fields[i]) = -1;
+  }
+  return options;
+}
+
+static char *key_of(char out[64], const struct field *field) {
+  size_t i = 0;
+  for (; field->name[i] && i < 63; i++) out[i] = field->name[i] == '-' ? '_' : field->name[i];
+  out[i] = 0;
+  return out;
+}
+
+static const char **read_list(struct qkv_strings *list, const cJSON *item, const char *key, const char *path,
+                              struct error *error) {
+  int count = cJSON_GetArraySize(item);
+  const char **texts = cJSON_IsArray(item) ? memory_new(error, (size_t)count + 1, sizeof *texts) : NULL;
+  size_t i = 0;
+  for (const cJSON *element = texts ? item->child : NULL; element && cJSON_IsString(element); element = element->next)
+    texts[i++] = element->valuestring;
+  if (!texts || i != (size_t)count) {
+    error_set(error, ERROR_FORMAT, "%s: \"%s\" should be a list of file names", path, key);
+    free(texts);
+    return NULL;
+  }
+  *list = (struct qkv_strings){texts, i};
+  return texts;
+}
+
+static bool read_field(struct qkv_train_options *options, const struct field *field, const cJSON *item,
+                       struct train_option_lists *lists, struct error *error) {
+  char key[64];
+  void *value = field_of(options, field);
+  key_of(key, field);
+  bool fits = field->kind == FIELD_TEXT    ? cJSON_IsString(item)
+              : field->kind == FIELD_FILES ? cJSON_IsArray(item)
+                                           : cJSON_IsNumber(item);
+  if (!fits)
+    return error_set(error, ERROR_FORMAT, "%s: \"%s\" should be %s", options->config, key,
+                     field->kind == FIELD_TEXT    ? "a text"
+                     : field->kind == FIELD_FILES ? "a list of file names"
+                                                  : "a number");
+  if (field->kind == FIELD_FILES) {
+    const char **texts = read_list(value, item, key, options->config, error);
+    *(value == &options->train ? &lists->train : &lists->valid) = texts;
+    return texts != NULL;
+  }
+  if (field->kind == FIELD_TEXT) {
+    *(const char **)value = item->valuestring;
+    return true;
+  }
+  double number = item->valuedouble;
+  if (!(number >= field->low && number <= field->high) || (field->kind == FIELD_INTEGER && number != (double)(int64_t)number))
+    return error_set(error, ERROR_FORMAT, "%s: \"%s\" is %g; wanted %s from %g to %g", options->config, key, number,
+                     field->kind == FIELD_INTEGER ? "an integer" : "a number", field->low, field->high);
+  if (field->kind == FIELD_INTEGER) *(int64_t *)value = (int64_t)number;
+  else *(double *)value = number;
+  return true;
+}
+
+bool train_options_read(struct qkv_train_options *options, cJSON **owner, struct train_option_lists *lists, struct error *error) {
+  cJSON *document = json_read(options->config, error);
+  if (!document) return false;
+  *owner = document;
+  for (int i = 0; i < FIELDS; i++) {
+    char key[64];
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(document, key_of(key, &fields[i]));
+    if (!item || cJSON_IsNull(item) || !undecided(options, &fields[i])) continue;
+    // What a new model is like does not matter to a run that now starts from an old one.
+    if (options->from && fields[i].new_model) continue;
+    if (!read_field(options, &fields[i], item, lists, error)) return false;
+  }
+  return true;
+}
+
+void train_options_free_lists(struct train_option_lists *lists) {
+  free(lists->train);
+  free(lists->valid);
+  *lists = (struct train_option_lists){0};
+}
+
+static bool check_field(const struct qkv_train_options *options, const struct field *field, struct error *error) {
+  const void *value = field_of(options, field);
+  if (field->kind == FIELD_TEXT && field->words) {
+    const char *text = *(const char *const *)value;
+    const char *found = *text ? strstr(field->words, text) : NULL;
+    if (found && found[-1] == ' ' && found[strlen(text)] == ' ') return true;
+    return error_set(error, ERROR_USAGE, "--%s is \"%s\"; wanted one of:%s", field->name, text, field->words);
+  }
+  if (field->kind != FIELD_INTEGER && field->kind != FIELD_NUMBER) return true;
+  double number = field->kind == FIELD_INTEGER ? (double)*(const int64_t *)value : *(const double *)value;
+  if (number >= field->low && number <= field->high) return true;
+  return error_set(error, ERROR_USAGE, "--%s is %g; wanted %g to %g", field->name, number, field->low, field->high);
+}
+
+static bool check_contradictions(const struct qkv_train_options *options, struct error *error) {
+  for (int i = 0; i < FIELDS; i++)
+    if (options->from && fields[i].new_model && !undecided(options, &fields[i]))
+      return error_set(error, ERROR_USAGE,
+                       "--from and --%s contradict each other: a fine-tuned model keeps the shape and the tokenizer of %s",
+                       fields[i].name, options->from);
+  if (options->tokenizer && (options->vocab_size >= 0 || options->lowercase >= 0))
+    return error_set(error, ERROR_USAGE, "--tokenizer and --%s contradict each other: %s has all of this decided",
+                     options->vocab_size >= 0 ? "vocab-size" : "lowercase", options->tokenizer);
+  enum schedule_kind kind;
+  bool needs_end = options->schedule && schedule_find(&kind, options->schedule) && schedule_needs_total(kind);
+  if (needs_end && options->max_time >= 0 && options->max_steps < 0 && options->epochs < 0)
+    return error_set(error, ERROR_USAGE,
+                     "--schedule %s has to know the number of updates, which --max-time does not say; add --max-steps or "
+                     "--epochs, or take --schedule inverse-sqrt",
+                     options->schedule);
+  if (options->average == 0 && options->average_of)
+    return error_set(error, ERROR_USAGE, "--average 0 and --average-of %s contradict each other", options->average_of);
+  if (options->hidden > 0 && options->heads > 0 && options->hidden % options->heads != 0)
+    return error_set(error, ERROR_USAGE, "--hidden %lld cannot be split into --heads %lld; it has to be a multiple",
+                     (long long)options->hidden, (long long)options->heads);
+  if (options->train.count == 0)
+    return error_set(error, ERROR_USAGE, "--train is missing: the text to learn from, as pairs of files SOURCE TARGET");
+  return true;
+}
+
+bool train_options_check(const struct qkv_train_options *options, struct error *error) {
+  for (int i = 0; i < FIELDS; i++)
+    if (!undecided(options, &fields[i]) && !check_field(options, &fields[i], error)) return false;
+  return check_contradictions(options, error);
+}
+
+static cJSON *field_json(const struct qkv_train_options *options, const struct field *field) {
+  const void *value = field_of(options, field);
+  switch (field->kind) {
+    case FIELD_TEXT: return cJSON_CreateString(*(const char *const *)value);
+    case FIELD_INTEGER: return cJSON_CreateNumber((double)*(const int64_t *)value);
+    case FIELD_NUMBER: return cJSON_CreateNumber(*(const double *)value);
+    default: {
+      const struct qkv_strings *list = value;
+      return cJSON_CreateStringArray(list->items, (int)list->count);
+    }
+  }
+}
+
+cJSON *train_options_json(const struct qkv_train_options *options, struct error *error) {
+  cJSON *document = cJSON_CreateObject();
+  bool ok = document != NULL;
+  for (int i = 0; ok && i < FIELDS; i++) {
+    if (undecided(options, &fields[i])) continue;
+    char key[64];
+    cJSON *item = field_json(options, &fields[i]);
+    ok = item && cJSON_AddItemToObject(document, key_of(key, &fields[i]), item);
+    if (!ok) cJSON_Delete(item);
+  }
+  if (ok) return document;
+  cJSON_Delete(document);
+  error_memory(error, 0);
+  return NULL;
+}
+
+bool train_options_write(const struct qkv_train_options *options, const char *path, struct error *error) {
+  cJSON *document = train_options_json(options, error);
+  bool ok = document && json_write_file(document, path, error);
+  cJSON_Delete(document);
+  return ok;
+}
