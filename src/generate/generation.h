@@ -47,8 +47,6 @@ struct generation_options {
 
 // What the architecture's config says, and otherwise greedy search without any rule.
 void generation_options_default(struct generation_options *options, const struct arch *arch);
-// Sets what DIRECTORY/generation_config.json says (if there is one) and leaves the rest as it is.
-bool generation_options_read(struct generation_options *options, const char *directory, struct error *error);
 void generation_options_free(struct generation_options *options);
 // Options that contradict each other or the model, by the names they have in generation_config.json.
 bool generation_options_check(const struct generation_options *options, const struct arch *arch, struct error *error);
