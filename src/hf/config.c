@@ -16,7 +16,7 @@ static const char *const harmless_everywhere[] = {
   "_attn_implementation", "_attn_implementation_autoset", "_name_or_path", "_num_labels", "add_cross_attention", "architectures",
   "bad_words_ids", "begin_suppress_tokens", "chunk_size_feed_forward", "cross_attention_hidden_size", "diversity_penalty",
   "do_sample", "dtype", "early_stopping", "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "finetuning_task",
-  "forced_bos_token_id", "gradient_checkpointing", "id2label", "label2id", "length_penalty", "max_length", "min_length", "model_type",
+  "forced_bos_token_id", "gradient_checkpointing", "id2label", "is_encoder_decoder", "label2id", "length_penalty", "max_length", "min_length", "model_type",
   "name_or_path", "no_repeat_ngram_size", "num_beam_groups", "num_beams", "num_labels", "num_return_sequences", "output_attentions",
   "output_hidden_states", "output_scores", "prefix", "problem_type", "remove_invalid_values", "repetition_penalty", "return_dict",
   "return_dict_in_generate", "sep_token_id", "suppress_tokens", "task_specific_params", "temperature", "tf_legacy_loss",
@@ -283,7 +283,9 @@ static bool says(const cJSON *item, const struct arch *arch, const struct config
 
 static bool put_keys(cJSON *config, const struct layout *layout, const struct arch *arch, struct error *error) {
   for (const struct config_key *key = layout->keys; key->key; key++) {
-    if (says(cJSON_GetObjectItemCaseSensitive(config, key->key), arch, key)) continue;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(config, key->key);
+    bool absent = !item && key->type == CONFIG_ID && key->otherwise < 0 && get(arch, key) < 0;
+    if (absent || says(item, arch, key)) continue;
     if (!put(config, key->key, new_value(arch, key), error)) return false;
   }
   for (const struct config_pair *alias = layout->aliases; alias && alias->key; alias++) {
@@ -299,6 +301,9 @@ bool config_write(cJSON *config, const struct layout *layout, const struct arch 
   if (!cJSON_HasObjectItem(config, "architectures") &&
       !put(config, "architectures", cJSON_CreateStringArray(&(const char *){layout->architecture}, 1), error))
     return false;
+  if (!cJSON_HasObjectItem(config, "is_encoder_decoder") &&
+      !put(config, "is_encoder_decoder", cJSON_CreateBool(arch->family == FAMILY_ENCODER_DECODER), error))
+    return false;
   bool old = cJSON_HasObjectItem(config, "torch_dtype");  // transformers 4 wrote this name
   return put(config, "model_type", cJSON_CreateString(layout->model_type), error) &&
          put(config, old ? "torch_dtype" : "dtype", cJSON_CreateString(types[type]), error) && put_keys(config, layout, arch, error);
@@ -307,8 +312,11 @@ bool config_write(cJSON *config, const struct layout *layout, const struct arch 
 bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error) {
   cJSON *config = cJSON_CreateObject();
   struct arch back;
+  struct error refusal = {0};
   if (!config) return error_memory(error, 0);
-  bool ok = put_keys(config, layout, arch, error) && read_as(&back, layout, config, layout->model_type, error);
+  bool ok = put_keys(config, layout, arch, error);
+  if (ok && !read_as(&back, layout, config, "config.json", &refusal))
+    ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have this (%.500s); save it as \"qkv\"", layout->model_type, refusal.message);
   cJSON_Delete(config);
   // layout_qkv has a word for every knob.
   for (const struct config_key *key = layout_qkv.keys; ok && key->key; key++) {

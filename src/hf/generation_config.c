@@ -57,6 +57,24 @@ void generation_defaults_free(struct generation_defaults *defaults) {
   generation_defaults_init(defaults);
 }
 
+bool generation_defaults_from_arch(struct generation_defaults *defaults, const struct arch *arch, struct error *error) {
+  generation_defaults_init(defaults);
+  if (arch->positions != POSITIONS_NONE) defaults->max_length = arch->max_positions < 512 ? arch->max_positions : 512;
+  defaults->bos_id = arch->bos_id;
+  defaults->pad_id = arch->pad_id;
+  defaults->decoder_start_id = arch->decoder_start_id;
+  defaults->forced_eos_id = arch->forced_eos_id;
+  defaults->eos_ids = memory_new(error, 1, sizeof *defaults->eos_ids);
+  defaults->bad_words = memory_new(error, 1, sizeof *defaults->bad_words);
+  defaults->bad_word_ends = memory_new(error, 1, sizeof *defaults->bad_word_ends);
+  if (!defaults->eos_ids || !defaults->bad_words || !defaults->bad_word_ends) return false;
+  if (arch->eos_id >= 0) defaults->eos_ids[defaults->eos_count++] = arch->eos_id;
+  if (arch->pad_id < 0) return true;
+  defaults->bad_words[0] = arch->pad_id;
+  defaults->bad_word_ends[defaults->bad_word_count++] = 1;
+  return true;
+}
+
 // --- reading
 
 static bool is_id(const cJSON *item) {

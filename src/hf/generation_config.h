@@ -2,6 +2,7 @@
 // config.json. Only read and written here; src/generate acts on them.
 #pragma once
 #include "base/json.h"
+#include "model/arch.h"
 
 struct generation_defaults {
   // -1 where the file says nothing.
@@ -24,6 +25,8 @@ struct generation_defaults {
 };
 
 void generation_defaults_init(struct generation_defaults *defaults);
+// What follows from a translator's special ids (-1: there is none): the padding id is never generated.
+bool generation_defaults_from_arch(struct generation_defaults *defaults, const struct arch *arch, struct error *error);
 // From the directory's generation_config.json or, where that is missing, from config.
 bool generation_defaults_read(struct generation_defaults *defaults, const char *directory, const cJSON *config, struct error *error);
 // Writes what is said, over the original.

@@ -1,27 +1,7 @@
 // Opens every golden directory and compares what was read with config.json and with the tensors of the file.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "hf/checkpoint.h"
 #include "hf/layout.h"
-
-static const char *golden(char out[4096], const char *name) {
-  const char *root = getenv("QKV_SOURCE_ROOT");
-  assert_non_null(root);
-  snprintf(out, 4096, "%s/tests/golden/%s", root, name);
-  return out;
-}
-
-static void count_warning(void *user, const char *message) {
-  (void)message;
-  ++*(int *)user;
-}
+#include "hf_test.h"
 
 static const char *const cases[] = {
   "marian", "marian-knobs", "marian-unshared", "marian-untied", "marian-one-head", "marian-long", "marian-sharded", "marian-f16",
@@ -31,11 +11,11 @@ static void opens_every_golden_directory(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char path[4096];
-    int warnings = 0;
-    struct error error = {.warn = count_warning, .warn_user = &warnings};
+    struct warnings warnings = {0};
+    struct error error = {.warn = collect_warning, .warn_user = &warnings};
     struct checkpoint checkpoint;
     if (!checkpoint_open(golden(path, cases[i]), &checkpoint, &error)) fail_msg("%s: %s", cases[i], error.message);
-    assert_int_equal(warnings, 0);
+    assert_string_equal(warnings.last, "");
     assert_string_equal(checkpoint.arch.layout, strncmp(cases[i], "pegasus", 7) == 0 ? "pegasus" : "marian");
     assert_int_equal(checkpoint.arch.hidden, cJSON_GetObjectItem(checkpoint.config, "d_model")->valueint);
     checkpoint_close(&checkpoint);
