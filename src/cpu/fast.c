@@ -14,4 +14,18 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->pack = KERNEL_NAME(pack);
   kernels->linear = KERNEL_NAME(linear);
   kernels->linear_gradient = KERNEL_NAME(linear_gradient);
+  kernels->activate = KERNEL_NAME(activate);
+  kernels->activate_gradient = KERNEL_NAME(activate_gradient);
+  kernels->residual_norm = KERNEL_NAME(residual_norm);
+  kernels->residual_norm_gradient = KERNEL_NAME(residual_norm_gradient);
+  kernels->embed = KERNEL_NAME(embed);
+  kernels->embed_gradient = KERNEL_NAME(embed_gradient);
+  kernels->cross_entropy = KERNEL_NAME(cross_entropy);
+  kernels->log_softmax = KERNEL_NAME(log_softmax);
+  kernels->largest = KERNEL_NAME(largest);
+  kernels->sum_squares = KERNEL_NAME(sum_squares);
+  kernels->adamw = KERNEL_NAME(adamw);
+  kernels->add = KERNEL_NAME(add);
+  kernels->gather = KERNEL_NAME(gather);
+  kernels->scatter = KERNEL_NAME(scatter);
 }
