@@ -1,0 +1,177 @@
+// Whole models against PyTorch (tests/golden/<case>): hidden states, attention weights, logits, losses and every gradient,
+// with each kernel table that this processor can run; and the same again after saving and loading.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cpu/cpu.h"
+#include "golden_batch.h"
+#include "hf/checkpoint.h"
+
+static const char *kernel_names[] = {"reference", "avx2", "avx512"};
+
+struct records {
+  const struct safetensors *golden;
+  const struct golden_batch *batch;
+  int compared;
+};
+
+static void compare(const char *what, const float *found, const float *expected, size_t n, double tolerance) {
+  double largest = 0;
+  for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(expected[i]));
+  for (size_t i = 0; i < n; i++)
+    if (!(fabs(found[i] - expected[i]) <= tolerance * (largest + 0.05)))
+      fail_msg("%s[%zu]: found %.8g, PyTorch has %.8g (largest %.3g)", what, i, found[i], expected[i], largest);
+}
+
+static void compare_hidden(void *user, const char *name, const struct tensor *tensor) {
+  struct records *records = user;
+  const struct stored_tensor *expected = strstr(name, ".hidden.") ? safetensors_find(records->golden, name) : NULL;
+  if (!expected) return;
+  assert_int_equal(expected->count, (size_t)tensor->rows * (size_t)tensor->cols);
+  compare(name, tensor->data, expected->data, expected->count, 1e-5);
+  records->compared++;
+}
+
+// The golden attention is that of sequence 1; records come span after span, [heads, queries, keys] each.
+static void compare_attention(void *user, const char *name, const struct span *spans, int span_count, int heads, const float *probabilities) {
+  struct records *records = user;
+  int layer;
+  char stack[16], kind[16], key[64];
+  assert_int_equal(sscanf(name, "%15[^.].%d.%15[^.]", stack, &layer, kind), 3);
+  if (strcmp(kind, "cross") == 0) snprintf(key, sizeof key, "cross_attention.%d", layer);
+  else snprintf(key, sizeof key, "%s_attention.%d", stack, layer);
+  const struct stored_tensor *expected = safetensors_find(records->golden, key);
+  if (!expected) return;
+  const float *at = probabilities + (size_t)heads * (size_t)spans[0].qn * (size_t)spans[0].kn;
+  assert_true(span_count > 1);
+  assert_int_equal(expected->count, (size_t)heads * (size_t)spans[1].qn * (size_t)spans[1].kn);
+  compare(key, at, expected->data, expected->count, 1e-5);
+  records->compared++;
+}
+
+static void check_logits(struct context *context, const struct model *model, struct records *records) {
+  context_begin(context, false, false, 0, 0);
+  context->probe = compare_hidden;
+  context->probe_attention = compare_attention;
+  context->probe_user = records;
+  struct tensor *encoded = model_encode(context, model, &records->batch->batch.source);
+  struct tensor *decoded = model_decode(context, model, &records->batch->batch, encoded);
+  struct tensor *logits = model_logits(context, model, decoded, NULL, 0);
+  assert_non_null(logits);
+  const struct stored_tensor *expected = safetensors_find(records->golden, "logits");
+  assert_int_equal(expected->count, (size_t)logits->rows * (size_t)logits->cols);
+  compare("logits", logits->data, expected->data, expected->count, 1e-5);
+  context->probe = NULL;
+  context->probe_attention = NULL;
+}
+
+static float number(const struct safetensors *golden, const char *name) { return *(const float *)safetensors_find(golden, name)->data; }
+
+// The gradients under the checkpoint's own names: a saved "model" whose values are the gradients.
+static void check_gradients(struct model *model, const struct safetensors *golden, const char *prefix, double count) {
+  char directory[] = "/tmp/qkv-golden-XXXXXX", path[64];
+  struct error error = {0};
+  struct safetensors saved;
+  assert_non_null(mkdtemp(directory));
+  for (int w = 0; w < model->weight_count; w++) {
+    struct weight *weight = &model->weights[w];
+    float *values = weight->values;
+    weight->values = weight->gradient ? weight->gradient : values;
+    weight->gradient = weight->gradient ? values : NULL;
+  }
+  struct checkpoint_saving saving = {.type = TYPE_F32};
+  if (!checkpoint_save(directory, model, &saving, &error) || !safetensors_open_directory(&saved, directory, &error)) fail_msg("%s", error.message);
+  int compared = 0;
+  for (size_t i = 0; i < golden->count; i++) {
+    const struct stored_tensor *expected = &golden->tensors[i];
+    if (strncmp(expected->name, prefix, strlen(prefix)) != 0) continue;
+    const struct stored_tensor *found = safetensors_find(&saved, expected->name + strlen(prefix));
+    if (!found) fail_msg("no gradient for %s", expected->name);
+    assert_int_equal(found->count, expected->count);
+    compare(expected->name, found->data, expected->data, expected->count, 2e-5);
+    compared++;
+  }
+  assert_true(compared >= 3);
+  safetensors_close(&saved);
+  for (int w = 0; w < model->weight_count; w++) {
+    struct weight *weight = &model->weights[w];
+    if (!weight->gradient) continue;
+    float *gradient = weight->values;
+    weight->values = weight->gradient;
+    weight->gradient = gradient;
+    memset(gradient, 0, weight_size(weight) * sizeof *gradient);
+  }
+  const char *files[] = {"config.json", "generation_config.json", "model.safetensors"};
+  for (int i = 0; i < 3; i++) {
+    snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+    unlink(path);
+  }
+  rmdir(directory);
+}
+
+static void check_losses(struct context *context, struct model *model, struct records *records) {
+  const struct batch *batch = &records->batch->batch;
+  float losses[1024];
+  struct loss loss = {0};
+  float scale = 1.0f / (float)batch->label_count;
+  context_begin(context, true, false, 0, 0);
+  assert_true(batch->target.rows <= 1024 && model_loss(context, model, batch, 0, scale, &loss, losses));
+  assert_float_equal(loss.plain_sum / (double)loss.count, number(records->golden, "loss"), 2e-5);
+  const float *log_probs = safetensors_find(records->golden, "token.log_probs")->data;
+  for (int row = 0; row < batch->target.rows; row++) assert_float_equal(losses[row], -log_probs[row], 5e-5);
+  check_gradients(model, records->golden, "grad/", 1);
+  struct loss smoothed = {0};
+  context_begin(context, true, false, 0, 0);
+  assert_true(model_loss(context, model, batch, 0.1f, scale, &smoothed, NULL));
+  assert_float_equal(smoothed.sum / (double)smoothed.count, number(records->golden, "loss.smoothed"), 2e-5);
+  check_gradients(model, records->golden, "grad.smoothed/", 1);
+}
+
+static void check_case(const char *name, const struct kernels *kernels, bool gradients) {
+  char path[4096], file[4200];
+  struct error error = {0};
+  struct checkpoint checkpoint;
+  struct context context;
+  struct safetensors golden;
+  struct golden_batch batch;
+  snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QKV_SOURCE_ROOT"), name);
+  snprintf(file, sizeof file, "%s/golden.safetensors", path);
+  if (!checkpoint_open(path, &checkpoint, &error) || !safetensors_open(&golden, file, &error)) fail_msg("%s", error.message);
+  golden_batch_fill(&batch, &golden);
+  assert_true(model_prepare(checkpoint.model, kernels, gradients, &error));
+  assert_true(context_open(&context, kernels, (size_t)1 << 30, &error));
+  struct records records = {&golden, &batch, 0};
+  print_message("%s with the %s kernels\n", name, kernels->name);
+  check_logits(&context, checkpoint.model, &records);
+  int layers = checkpoint.arch.encoder.layers + checkpoint.arch.decoder.layers;
+  assert_int_equal(records.compared, layers + 2 + layers + checkpoint.arch.decoder.layers);
+  if (gradients) check_losses(&context, checkpoint.model, &records);
+  assert_int_equal(error.code, 0);
+  golden_batch_free(&batch);
+  context_close(&context);
+  safetensors_close(&golden);
+  checkpoint_close(&checkpoint);
+}
+
+static void test_golden(void **state) {
+  static const struct { const char *name; bool gradients; } cases[] = {
+    {"marian", true}, {"marian-knobs", true}, {"marian-unshared", true}, {"marian-untied", true}, {"marian-one-head", true}, {"marian-long", true},
+    {"pegasus", true}, {"pegasus-tanh", true}, {"pegasus-silu", true}, {"marian-sharded", false}, {"marian-f16", false}, {"marian-bf16", false}};
+  const struct kernels *kernels = cpu_kernels_named(kernel_names[(intptr_t)*state]);
+  if (!kernels) skip();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case(cases[i].name, kernels, cases[i].gradients);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_golden, (void *)0), cmocka_unit_test_prestate(test_golden, (void *)1),
+                                     cmocka_unit_test_prestate(test_golden, (void *)2)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
