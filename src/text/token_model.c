@@ -1,0 +1,172 @@
+#include "text/token_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+// Reading --------------------------------------------------------------------------------------------------------------
+
+static bool read_vocabulary(struct vocabulary *vocabulary, const cJSON *json, const char *name, struct error *error) {
+  if (!cJSON_IsObject(json)) return error_set(error, ERROR_FORMAT, "%s: the model has no \"vocab\" of tokens and ids", name);
+  const cJSON *item;
+  cJSON_ArrayForEach(item, json) {
+    if (!cJSON_IsNumber(item) || item->valuedouble != (double)(long long)item->valuedouble)
+      return error_set(error, ERROR_FORMAT, "%s: the id of token \"%.60s\" is not a whole number", name, item->string);
+    if (!vocabulary_add(vocabulary, item->string, strlen(item->string), (long long)item->valuedouble, name, error)) return false;
+  }
+  return true;
+}
+
+static bool add_merge(struct bpe *bpe, const char *left, size_t left_size, const char *right, size_t right_size, const char *name, struct error *error) {
+  int32_t left_id = vocabulary_find(&bpe->vocabulary, left, left_size), right_id = vocabulary_find(&bpe->vocabulary, right, right_size);
+  if (left_id >= 0 && right_id >= 0) return bpe_add_merge(bpe, left_id, right_id, error);
+  return error_set(error, ERROR_FORMAT, "%s: merge %zu has the token \"%.*s\", which is not in the vocabulary", name, bpe->merge_count,
+                   (int)(left_id < 0 ? left_size : right_size), left_id < 0 ? left : right);
+}
+
+// "left right"
+static bool add_merge_line(struct bpe *bpe, const char *line, size_t size, const char *name, struct error *error) {
+  const char *blank = memchr(line, ' ', size);
+  if (!blank || memchr(blank + 1, ' ', size - (size_t)(blank + 1 - line)))
+    return error_set(error, ERROR_FORMAT, "%s: merge %zu is \"%.*s\"; two tokens with a blank between them are wanted", name, bpe->merge_count,
+                     (int)(size < 60 ? size : 60), line);
+  return add_merge(bpe, line, (size_t)(blank - line), blank + 1, size - (size_t)(blank + 1 - line), name, error);
+}
+
+static bool read_merges(struct bpe *bpe, const cJSON *json, const char *name, struct error *error) {
+  if (!cJSON_IsArray(json)) return error_set(error, ERROR_FORMAT, "%s: the model has no list \"merges\"", name);
+  const cJSON *item;
+  cJSON_ArrayForEach(item, json) {
+    bool ok;
+    if (cJSON_IsString(item)) {
+      if (strncmp(item->valuestring, "#version", 8) == 0) continue;
+      ok = add_merge_line(bpe, item->valuestring, strlen(item->valuestring), name, error);
+    } else {
+      const cJSON *left = cJSON_GetArrayItem(item, 0), *right = cJSON_GetArrayItem(item, 1);
+      if (!cJSON_IsString(left) || !cJSON_IsString(right) || cJSON_GetArraySize(item) != 2)
+        return error_set(error, ERROR_FORMAT, "%s: merge %zu is not a pair of tokens", name, bpe->merge_count);
+      ok = add_merge(bpe, left->valuestring, strlen(left->valuestring), right->valuestring, strlen(right->valuestring), name, error);
+    }
+    if (!ok) return false;
+  }
+  return true;
+}
+
+// An empty mark is no mark.
+static char *read_mark(const cJSON *json, const char *key, const char *name, struct error *error) {
+  const char *text = json_text(json, key, "", name, error);
+  return *text ? memory_copy_text(error, text) : NULL;
+}
+
+static bool read_bpe(struct bpe *bpe, const cJSON *json, bool bytes, const char *name, struct error *error) {
+  if (json_number(json, "dropout", 0, name, error) > 0)
+    error_warn(error, "%s: the model's dropout %g is not used: the same text always gives the same ids", name, json_number(json, "dropout", 0, name, error));
+  bpe->bytes = bytes;
+  bpe->prefix = read_mark(json, "continuing_subword_prefix", name, error);
+  bpe->suffix = read_mark(json, "end_of_word_suffix", name, error);
+  bpe->fuse_unknown = json_boolean(json, "fuse_unk", false, name, error);
+  bpe->byte_fallback = json_boolean(json, "byte_fallback", false, name, error);
+  bpe->ignore_merges = json_boolean(json, "ignore_merges", false, name, error);
+  const char *unknown = json_text(json, "unk_token", NULL, name, error);
+  if (error->code || !read_vocabulary(&bpe->vocabulary, cJSON_GetObjectItemCaseSensitive(json, "vocab"), name, error)) return false;
+  bpe->unknown = unknown ? vocabulary_find(&bpe->vocabulary, unknown, strlen(unknown)) : -1;
+  if (unknown && bpe->unknown < 0 && !(bpe->missing_unknown = memory_copy_text(error, unknown))) return false;
+  return read_merges(bpe, cJSON_GetObjectItemCaseSensitive(json, "merges"), name, error) && bpe_prepare(bpe, name, error);
+}
+
+static bool read_word_level(struct word_level *model, const cJSON *json, const char *name, struct error *error) {
+  model->unknown = memory_copy_text(error, json_text(json, "unk_token", "<unk>", name, error));
+  return model->unknown && read_vocabulary(&model->vocabulary, cJSON_GetObjectItemCaseSensitive(json, "vocab"), name, error);
+}
+
+bool token_model_read(struct token_model *model, const cJSON *json, bool bytes, const char *name, struct error *error) {
+  if (!cJSON_IsObject(json)) return error_set(error, ERROR_FORMAT, "%s: there is no \"model\"", name);
+  // Files from before 2020 have no type: then merges say that it is BPE.
+  const char *type = json_text(json, "type", cJSON_GetObjectItemCaseSensitive(json, "merges") ? "BPE" : "(none)", name, error);
+  if (strcmp(type, "BPE") == 0) {
+    model->kind = MODEL_BPE;
+    return read_bpe(&model->bpe, json, bytes, name, error);
+  }
+  if (strcmp(type, "WordLevel") == 0) {
+    model->kind = MODEL_WORD_LEVEL;
+    return read_word_level(&model->word_level, json, name, error);
+  }
+  return error_set(error, ERROR_UNSUPPORTED, "%s: the model \"%s\" is not one that qkv knows (BPE, WordLevel)", name, type);
+}
+
+static bool read_merges_file(struct bpe *bpe, const char *path, struct error *error) {
+  struct file_map map;
+  if (!file_map_open(&map, path, error)) return false;
+  bool ok = true;
+  for (size_t start = 0, end; ok && start < map.size; start = end + 1) {
+    const char *newline = memchr(map.data + start, '\n', map.size - start);
+    end = newline ? (size_t)(newline - map.data) : map.size;
+    size_t size = end - start;
+    if (size && map.data[end - 1] == '\r') size--;
+    if (size >= 8 && memcmp(map.data + start, "#version", 8) == 0) continue;
+    if (size) ok = add_merge_line(bpe, map.data + start, size, path, error);
+  }
+  file_map_close(&map);
+  return ok;
+}
+
+bool token_model_read_files(struct token_model *model, const char *vocabulary_path, const char *merges_path, struct error *error) {
+  cJSON *json = json_read(vocabulary_path, error);
+  model->kind = MODEL_BPE;
+  model->bpe.bytes = true;
+  model->bpe.unknown = -1;
+  bool ok = json && read_vocabulary(&model->bpe.vocabulary, json, vocabulary_path, error) && read_merges_file(&model->bpe, merges_path, error) &&
+            bpe_prepare(&model->bpe, merges_path, error);
+  cJSON_Delete(json);
+  return ok;
+}
+
+// Writing --------------------------------------------------------------------------------------------------------------
+
+static bool write_vocabulary(const struct vocabulary *vocabulary, cJSON *json) {
+  cJSON *object = cJSON_CreateObject();
+  if (!object || !cJSON_AddItemToObject(json, "vocab", object)) return false;
+  for (size_t id = 0; id < vocabulary->size; id++) {
+    const char *token = vocabulary_token(vocabulary, (int32_t)id, NULL);
+    if (token && !cJSON_AddNumberToObject(object, token, (double)id)) return false;
+  }
+  return true;
+}
+
+static bool write_merges(const struct bpe *bpe, cJSON *json) {
+  cJSON *list = cJSON_CreateArray();
+  if (!list || !cJSON_AddItemToObject(json, "merges", list)) return false;
+  for (size_t i = 0; i < bpe->merge_count; i++) {
+    const char *pair[2] = {vocabulary_token(&bpe->vocabulary, bpe->merges[i].left, NULL), vocabulary_token(&bpe->vocabulary, bpe->merges[i].right, NULL)};
+    cJSON *item = cJSON_CreateStringArray(pair, 2);
+    if (!item || !cJSON_AddItemToArray(list, item)) return false;
+  }
+  return true;
+}
+
+bool token_model_write(const struct token_model *model, cJSON *json, struct error *error) {
+  bool ok = write_vocabulary(token_model_vocabulary(model), json) && (model->kind != MODEL_BPE || write_merges(&model->bpe, json));
+  return ok || error_memory(error, 0);
+}
+
+// Using ----------------------------------------------------------------------------------------------------------------
+
+const struct vocabulary *token_model_vocabulary(const struct token_model *model) {
+  return model->kind == MODEL_BPE ? &model->bpe.vocabulary : &model->word_level.vocabulary;
+}
+
+bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct bpe_scratch *scratch, struct token_list *out, struct error *error) {
+  if (model->kind == MODEL_BPE) return bpe_encode(&model->bpe, word, size, scratch, out, error);
+  int32_t id = word_level_encode(&model->word_level, word, size, error);
+  if (id < 0 || !memory_grow(error, &out->items, &out->capacity, out->count + 1, sizeof *out->items)) return false;
+  out->items[out->count++] = (struct token){id, 0, (uint32_t)size};
+  return true;
+}
+
+void token_model_free(struct token_model *model) {
+  if (model->kind == MODEL_BPE) bpe_free(&model->bpe);
+  else word_level_free(&model->word_level);
+}

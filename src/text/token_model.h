@@ -1,0 +1,24 @@
+// The model section of tokenizer.json: words to ids. One file per kind of model does the work.
+#pragma once
+#include <cjson/cJSON.h>
+
+#include "text/bpe.h"
+#include "text/word_level.h"
+
+struct token_model {
+  enum model_kind { MODEL_BPE, MODEL_WORD_LEVEL } kind;
+  union {
+    struct bpe bpe;
+    struct word_level word_level;
+  };
+};
+
+// bytes: words come as raw bytes and are spelled in the bytes' alphabet by the model. name is the file, for messages.
+bool token_model_read(struct token_model *model, const cJSON *json, bool bytes, const char *name, struct error *error);
+// vocab.json and merges.txt, of a byte-level BPE as GPT-2's.
+bool token_model_read_files(struct token_model *model, const char *vocabulary_path, const char *merges_path, struct error *error);
+// Adds "vocab" and, for BPE, "merges" to the section.
+bool token_model_write(const struct token_model *model, cJSON *json, struct error *error);
+const struct vocabulary *token_model_vocabulary(const struct token_model *model);
+bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct bpe_scratch *scratch, struct token_list *out, struct error *error);
+void token_model_free(struct token_model *model);
