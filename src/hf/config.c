@@ -264,9 +264,11 @@ static cJSON *new_value(const struct arch *arch, const struct config_key *key) {
   return cJSON_CreateNull();  // the layout has no name for it: config_can_say refuses such an arch before
 }
 
+static bool has(const cJSON *config, const char *key) { return cJSON_GetObjectItemCaseSensitive(config, key) != NULL; }
+
 // Takes `item`.
 static bool put(cJSON *config, const char *key, cJSON *item, struct error *error) {
-  bool there = cJSON_HasObjectItem(config, key);
+  bool there = has(config, key);
   bool ok = item && (there ? cJSON_ReplaceItemInObjectCaseSensitive(config, key, item) : cJSON_AddItemToObject(config, key, item));
   if (!ok) cJSON_Delete(item);
   return ok || error_memory(error, 0);
@@ -289,7 +291,7 @@ static bool put_keys(cJSON *config, const struct layout *layout, const struct ar
     if (!put(config, key->key, new_value(arch, key), error)) return false;
   }
   for (const struct config_pair *alias = layout->aliases; alias && alias->key; alias++) {
-    if (!cJSON_HasObjectItem(config, alias->key)) continue;
+    if (!has(config, alias->key)) continue;
     if (!put(config, alias->key, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, alias->other), true), error)) return false;
   }
   return true;
@@ -298,13 +300,13 @@ static bool put_keys(cJSON *config, const struct layout *layout, const struct ar
 bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type, struct error *error) {
   static const char *const types[] = {[TYPE_F32] = "float32", [TYPE_F16] = "float16", [TYPE_BF16] = "bfloat16"};
   if (!config_can_say(layout, arch, error)) return false;
-  if (!cJSON_HasObjectItem(config, "architectures") &&
+  if (!has(config, "architectures") &&
       !put(config, "architectures", cJSON_CreateStringArray(&(const char *){layout->architecture}, 1), error))
     return false;
-  if (!cJSON_HasObjectItem(config, "is_encoder_decoder") &&
+  if (!has(config, "is_encoder_decoder") &&
       !put(config, "is_encoder_decoder", cJSON_CreateBool(arch->family == FAMILY_ENCODER_DECODER), error))
     return false;
-  bool old = cJSON_HasObjectItem(config, "torch_dtype");  // transformers 4 wrote this name
+  bool old = has(config, "torch_dtype");  // transformers 4 wrote this name
   return put(config, "model_type", cJSON_CreateString(layout->model_type), error) &&
          put(config, old ? "torch_dtype" : "dtype", cJSON_CreateString(types[type]), error) && put_keys(config, layout, arch, error);
 }

@@ -194,8 +194,10 @@ bool generation_defaults_read(struct generation_defaults *defaults, const char *
 
 // --- writing
 
+static bool has(const cJSON *json, const char *key) { return cJSON_GetObjectItemCaseSensitive(json, key) != NULL; }
+
 static bool put(cJSON *json, const char *key, cJSON *item, struct error *error) {
-  bool there = cJSON_HasObjectItem(json, key);
+  bool there = has(json, key);
   bool ok = item && (there ? cJSON_ReplaceItemInObjectCaseSensitive(json, key, item) : cJSON_AddItemToObject(json, key, item));
   if (!ok) cJSON_Delete(item);
   return ok || error_memory(error, 0);
@@ -247,7 +249,7 @@ static bool put_switches(cJSON *json, const struct generation_defaults *defaults
     bool value;
   } switches[] = {{"do_sample", defaults->do_sample}, {"renormalize_logits", defaults->renormalize_logits}};
   for (size_t i = 0; i < COUNT(switches); i++) {
-    if ((switches[i].value || cJSON_HasObjectItem(json, switches[i].key)) &&
+    if ((switches[i].value || has(json, switches[i].key)) &&
         !put(json, switches[i].key, cJSON_CreateBool(switches[i].value), error))
       return false;
   }
