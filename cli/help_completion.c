@@ -73,6 +73,8 @@ void help_bash(FILE *out) {
         fputs("COMPREPLY=($(compgen -W '", out);
         words(out, option->value);
         fputs("' -- \"$current\"))", out);
+      } else {
+        fputs(":", out);  // a number or a text: nothing to offer
       }
       fputs("; return ;;\n", out);
     }

@@ -71,11 +71,126 @@ struct qkv_strings {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Models
+
+struct qkv_model;
+
+// Opens a Hugging Face directory: config.json and model.safetensors (or its shards); the tokenizer is read when first needed.
+// The files are mapped, so they must not be changed while the model is open. Free with qkv_model_free.
+QKV_API struct qkv_model *qkv_model_open(struct qkv_context *context, const char *directory);
+QKV_API void qkv_model_free(struct qkv_model *model);
+
+// Row-major numbers: [shape[0], shape[1]] or [shape[0], shape[1], shape[2]].
+struct qkv_array {
+  float *data;
+  size_t shape[4];
+  int dimensions;
+};
+
+QKV_API void qkv_array_free(struct qkv_array *array);
+
+// One pass over one sequence. All zero but ids (and decoder_ids) gives the logits.
+struct qkv_forward_options {
+  const int32_t *ids;              // [id_count] the source, or the text of a model with one stack
+  size_t id_count;
+  const int32_t *decoder_ids;      // [decoder_id_count] with the start token; without them only the encoder runs
+  size_t decoder_id_count;
+  const int32_t *attention_mask;   // [id_count] ones, with zeros for hidden tokens at either end; NULL: all are seen
+  const char *want;                // "logits" or NULL: [tokens, vocabulary]; "hidden": [tokens, hidden];
+                                   // "attention": [heads, tokens, tokens]; "cross-attention": [heads, decoder tokens, tokens]
+  const char *stack;               // "encoder", "decoder"; NULL: the decoder if it runs
+  int64_t layer;                   // from 0, hidden 0 being the embeddings' output; -1: the last
+  bool cached;                     // the decoder takes one token after the other, over stored keys, as generation does
+};
+
+// Free the result with qkv_array_free.
+QKV_API struct qkv_array *qkv_forward(struct qkv_context *context, struct qkv_model *model,
+                                      const struct qkv_forward_options *options);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Translation
+
+// Negative numbers, NaN and NULL: as the model's generation_config.json says. Start from qkv_translate_options_default.
+struct qkv_translate_options {
+  int64_t beam;                // hypotheses that are kept; 1 is greedy search
+  int64_t nbest;               // hypotheses that are returned, at most `beam`; negative: 1
+  double length_penalty;       // sum of log-probabilities / length ^ length_penalty ranks hypotheses (beam search)
+  int64_t max_length;          // tokens of a translation
+  int64_t min_length;
+  double repetition_penalty;   // above 1: tokens that stand in the translation already become less probable
+  int64_t no_repeat_ngram;     // n-grams of this many tokens occur once; 0: off
+  const char *prefix;          // how every translation begins
+  const char *on_long;         // a line of more tokens than the model takes is: "split" or NULL, translated in pieces; "cut"
+  bool scores;                 // fill qkv_hypothesis.score for greedy search too
+  bool alignments;             // fill qkv_hypothesis.alignment
+};
+
+QKV_API struct qkv_translate_options qkv_translate_options_default(void);
+
+struct qkv_hypothesis {
+  const char *text;
+  double score;  // beam search: the sum divided as length_penalty says; greedy: the sum. Of a split line: of its pieces, added
+  const char *alignment;  // "0-0 1-2": source word - target word, counted from 0 over what blanks separate, by the largest weight
+                          // of the cross-attention of the last but one layer (Garg et al., 2019); NULL unless asked for
+};
+
+struct qkv_translation {
+  const struct qkv_hypothesis *hypotheses;  // [count] best first
+  size_t count;                             // at least 1; an empty line gives one empty text
+  size_t pieces;                            // more than 1: the line was split
+  size_t cut;                               // source tokens that were cut off
+  size_t invalid;                           // source bytes that were not valid UTF-8, each read as U+FFFD
+  bool unfinished;                          // the best hypothesis stopped at max_length
+};
+
+struct qkv_translations {
+  const struct qkv_translation *items;  // [count], in the order of the lines
+  size_t count;
+};
+
+// Holds the work memory of translating, so that it is made once. Several models translate as one (the mean of their
+// probabilities); they need the same vocabulary, and the first one's tokenizer and generation_config.json count. The models have
+// to stay open. Used by one thread at a time. options may be NULL. Free with qkv_translator_free.
+struct qkv_translator;
+QKV_API struct qkv_translator *qkv_translator_new(struct qkv_context *context, struct qkv_model *const *models, size_t count,
+                                                  const struct qkv_translate_options *options);
+QKV_API void qkv_translator_free(struct qkv_translator *translator);
+
+// Translates every line; many at once are faster than one by one, with the same result. Free with qkv_translations_free.
+QKV_API struct qkv_translations *qkv_translate(struct qkv_context *context, struct qkv_translator *translator,
+                                               const struct qkv_strings *lines);
+QKV_API void qkv_translations_free(struct qkv_translations *translations);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Looking inside
+
+// All attention weights of one pass of an encoder-decoder over `source` and `target` (its translation, say from qkv_translate).
+struct qkv_attention_record;
+
+QKV_API struct qkv_attention_record *qkv_attention_record(struct qkv_context *context, struct qkv_model *model,
+                                                          const char *source, const char *target);
+QKV_API void qkv_attention_record_free(struct qkv_attention_record *record);
+
+struct qkv_attention_view {
+  const char *kind;    // "encoder", "decoder", "cross"; NULL: cross
+  int64_t layer;       // from 0; -1: the one that aligns words best (cross), or the last
+  int64_t head;        // from 0; -1: the mean of all heads
+  const char *shades;  // "ascii", "blocks" or NULL, "256", "true" (24-bit colours)
+  int64_t width;       // columns of the terminal; 0: 80
+};
+
+// A matrix for a terminal, a line for each query token and a column for each key token, several lines of text. It belongs to
+// the record and lives until the next call with it.
+QKV_API const char *qkv_attention_print(struct qkv_context *context, struct qkv_attention_record *record,
+                                        const struct qkv_attention_view *view);
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Scores of translations against references, with the numbers and signatures of sacreBLEU 2.6
 
 // All zero: every metric, as sacreBLEU computes it by default.
 struct qkv_evaluation_options {
-  const char *metric;     // "bleu" (Papineni et al., 2002), "chrf" (Popovic, 2015), "chrf++" (Popovic, 2017); "all" or NULL: the three
+  const char
+      *metric;  // "bleu" (Papineni et al., 2002), "chrf" (Popovic, 2015), "chrf++" (Popovic, 2017); "all" or NULL: the three
   const char *tokenizer;  // of BLEU: "13a" or NULL, "none", "char"
   bool lowercase;         // both sides in lower case first
 };
@@ -154,7 +269,8 @@ enum qkv_train_event { QKV_TRAIN_NOTE, QKV_TRAIN_PROGRESS };
 
 struct qkv_train_listener {
   void *user;
-  // A line for people: a note stays, a line of progress replaces the one before; it comes after every update, about once a second.
+  // A line for people: a note stays, a line of progress replaces the one before; it comes after every update, about once a
+  // second.
   void (*line)(void *user, enum qkv_train_event event, const char *text);
   // Asked after every update; true ends the training, which saves its state first. May be NULL.
   bool (*stop)(void *user);

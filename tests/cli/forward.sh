@@ -1,0 +1,77 @@
+#!/bin/bash
+# qkv forward: forms of output, and calls that it refuses. The numbers are tested in tests/api.
+. "$(dirname "$0")/case.sh"
+model=$SOURCE/tests/golden/marian
+
+run 0 "$QKV" forward "$model" --ids "5 6 7 0" --decoder-ids "96 4 3"
+err_empty
+cp out whole
+check "logits are a row for each token" test "$(wc -l < whole)" -eq 3
+check "and a number for each word" test "$(head -1 whole | wc -w)" -eq 97
+run 0 "$QKV" forward "$model" --ids=5,6,7,0 --decoder-ids "96 4 3" --cached --threads 1
+cp out steps
+check "token by token gives the same" cmp steps whole
+run 0 "$QKV" forward "$model" --ids "5 6 7 0" --decoder-ids "96 4 3" -o logits.npy
+out_empty
+check "an .npy file has its magic and shape" bash -c "head -c 80 logits.npy | tr -d '\\0' | grep -q \"NUMPY.*'<f4', 'fortran_order': False, 'shape': (3, 97)\""
+check "and 4 bytes for each number" test "$(stat -c %s logits.npy)" -eq $((128 + 3 * 97 * 4))
+run 0 "$QKV" forward "$model" --ids "5 6 7 0" --want attention --layer 0
+check "attention is a matrix for each head" test "$(grep -c '^$' out)" -eq 3
+run 0 "$QKV" forward "$model" --ids "5 6 7 0" --want hidden --layer 0
+check "without decoder ids the encoder runs" test "$(wc -l < out)" -eq 4
+
+mkdir bare
+cp "$model/config.json" "$model/model.safetensors" bare
+run 0 "$QKV" forward bare --ids "5 6 7 0" --decoder-ids "96 4 3"
+cp out alone
+check "config.json and model.safetensors are enough" cmp alone whole
+
+run 2 "$QKV" forward
+err_has 'MODEL is missing: qkv forward MODEL'
+run 2 "$QKV" forward "$model"
+err_has '--ids is missing'
+run 2 "$QKV" forward "$model" --ids "5 x 7"
+err_has '--ids wants ids separated by blanks or commas; got "x"'
+run 2 "$QKV" forward "$model" --ids "99999999999999999999"
+err_has '--ids wants ids'
+run 2 "$QKV" forward "$model" --ids " "
+err_has '--ids wants at least one id'
+run 2 "$QKV" forward "$model" --ids "5 97" --decoder-ids 96
+err_has '97 at place 1; the vocabulary has the ids 0 to 96'
+run 2 "$QKV" forward "$model" --ids "5 6"
+err_has 'logits need decoder_ids'
+run 2 "$QKV" forward "$model" --ids "5 6" --attention-mask 1 --decoder-ids 96
+err_has '--attention-mask has 1 numbers and --ids has 2'
+run 1 "$QKV" forward "$model" --ids "5 6 7" --attention-mask "1 0 1" --decoder-ids 96
+err_has 'the attention mask is 0 at place 1'
+run 2 "$QKV" forward "$model" --ids "5 6" --decoder-ids 96 --layer 1
+err_has '--layer and --stack belong to'
+run 2 "$QKV" forward "$model" --ids "5 6" --want hidden --layer 7
+err_has 'layer is 7; the encoder has the layers 0 to 2'
+run 2 "$QKV" forward "$model" extra --ids "5 6"
+err_has 'one argument too many: "extra"'
+run 1 "$QKV" forward nowhere --ids 5
+err_has 'nowhere'
+
+# Directories that are broken
+mkdir broken
+cp "$model/config.json" broken
+run 1 "$QKV" forward broken --ids 5
+err_has 'model.safetensors'
+head -c 1000 "$model/model.safetensors" > broken/model.safetensors
+run 1 "$QKV" forward broken --ids 5
+err_has 'broken/model.safetensors'
+: > broken/model.safetensors
+run 1 "$QKV" forward broken --ids 5
+err_has 'broken/model.safetensors'
+cp "$model/model.safetensors" broken
+echo '{"model_type": "marian", ' > broken/config.json
+run 1 "$QKV" forward broken --ids 5
+err_has 'broken/config.json'
+sed 's/"d_model": 32/"d_model": 64/' "$model/config.json" > broken/config.json
+run 1 "$QKV" forward broken --ids 5
+err_has 'config.json'
+sed 's/"model_type": "marian"/"model_type": "mammoth"/' "$model/config.json" > broken/config.json
+run 1 "$QKV" forward broken --ids 5
+err_has 'mammoth'
+finish
