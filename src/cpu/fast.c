@@ -18,6 +18,9 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->activate_gradient = KERNEL_NAME(activate_gradient);
   kernels->residual_norm = KERNEL_NAME(residual_norm);
   kernels->residual_norm_gradient = KERNEL_NAME(residual_norm_gradient);
+  kernels->attention = KERNEL_NAME(attention);
+  kernels->attention_gradient = KERNEL_NAME(attention_gradient);
+  kernels->store_keys = KERNEL_NAME(store_keys);
   kernels->embed = KERNEL_NAME(embed);
   kernels->embed_gradient = KERNEL_NAME(embed_gradient);
   kernels->cross_entropy = KERNEL_NAME(cross_entropy);

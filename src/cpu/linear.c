@@ -20,8 +20,6 @@ enum {
   GRADIENT_DEPTH = 128,
 };
 
-TILE_FUNCTIONS(panel_tile, tile->a_row, 1, PANEL, false)
-
 size_t KERNEL_NAME(packed_size)(int rows, int cols) { return ceil_div((size_t)rows, PANEL) * PANEL * (size_t)cols; }
 
 struct pack {
@@ -119,7 +117,7 @@ static void linear_panel(const struct linear *linear, int row, int row_end, int 
     count = tile_rows_next(row_end - row);
     tile.c = linear->y + row * linear->y_stride + column;
     tile.a = linear->x + row * linear->x_stride + from;
-    panel_tile[count - 1][vecs - 1](&tile);
+    KERNEL_NAME(panel_tiles)[count - 1][vecs - 1](&tile);
     if (finish) finish_tile(linear, row, count, column, tile.width);
   }
 }
@@ -152,9 +150,6 @@ void KERNEL_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int
 }
 
 // ---- the weight's gradient ----
-
-TILE_FUNCTIONS(gradient_tile, 1, GRADIENT_COLUMNS, tile->b_step, false)
-TILE_FUNCTIONS(gradient_ragged_tile, 1, GRADIENT_COLUMNS, tile->b_step, true)
 
 struct gradient {
   float *dw, *db;
@@ -190,8 +185,7 @@ static void gradient_task(void *data, size_t index, int worker) {
   int columns = gradient->columns - column < gradient->column_block ? gradient->columns - column : gradient->column_block;
   int k = (int)(index / gradient->column_blocks) * GRADIENT_DEPTH;
   int width = gradient->depth - k < GRADIENT_DEPTH ? gradient->depth - k : GRADIENT_DEPTH;
-  tile_function *const(*functions)[TILE_VECS] = width % LANES ? gradient_ragged_tile : gradient_tile;
-  struct tile tile = {.c_row = gradient->depth, .a_row = 1, .b_step = gradient->x_stride, .from_c = true};
+  struct tile tile = {.c_row = gradient->depth, .a_row = 1, .a_step = GRADIENT_COLUMNS, .b_step = gradient->x_stride, .from_c = true};
   for (int row = 0; row < gradient->rows; row += GRADIENT_ROWS) {
     int rows = gradient->rows - row < GRADIENT_ROWS ? gradient->rows - row : GRADIENT_ROWS;
     copy_columns(dy, GRADIENT_COLUMNS, gradient->dy + row * gradient->dy_stride + column, gradient->dy_stride, rows, columns);
@@ -200,7 +194,7 @@ static void gradient_task(void *data, size_t index, int worker) {
     tile.b = gradient->x + row * gradient->x_stride + k;
     tile.c = gradient->dw + (size_t)column * gradient->depth + k;
     tile.depth = rows;
-    tile_product(functions, tile, columns, width);
+    tile_product(width % LANES ? KERNEL_NAME(turned_ragged_tiles) : KERNEL_NAME(turned_tiles), tile, columns, width);
   }
 }
 

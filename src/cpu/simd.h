@@ -42,6 +42,9 @@ INLINE vec vec_round(vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEARE
 INLINE float vec_first(vec a) { return _mm512_cvtss_f32(a); }
 
 INLINE lane_mask mask_first(int n) { return n >= LANES ? (lane_mask)0xFFFF : (lane_mask)((1u << n) - 1); }  // lanes below n
+INLINE lane_mask mask_between(int first, int end) {  // lanes first .. end - 1; both may lie outside
+  return mask_first(end < 0 ? 0 : end) & (lane_mask)~mask_first(first < 0 ? 0 : first);
+}
 INLINE lane_mask mask_and(lane_mask a, lane_mask b) { return a & b; }
 INLINE bool mask_any(lane_mask m) { return m != 0; }
 INLINE unsigned mask_bits(lane_mask m) { return m; }
@@ -168,6 +171,9 @@ INLINE vec vec_gather(const float *p, ivec index) {
 }
 
 INLINE lane_mask mask_first(int n) { return ivec_greater(ivec_set((uint32_t)n), ivec_count()); }  // lanes below n
+INLINE lane_mask mask_between(int first, int end) {  // lanes first .. end - 1; both may lie outside
+  return ivec_and(mask_first(end), ivec_greater(ivec_count(), ivec_set((uint32_t)(first - 1))));
+}
 INLINE lane_mask mask_and(lane_mask x, lane_mask y) { return ivec_and(x, y); }
 INLINE unsigned mask_bits(lane_mask m) {
   return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(m.a)) | (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(m.b)) << 8;

@@ -26,3 +26,9 @@ static inline void work_for(size_t n, double nanoseconds, parallel_task *task, v
 static inline size_t size_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t size_max(size_t a, size_t b) { return a > b ? a : b; }
 static inline size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+
+// How many of `items` small pieces of work make a task: a few microseconds each, and still some tasks for every thread.
+static inline size_t work_grain(size_t items, double nanoseconds) {
+  size_t enough = (size_t)(4000 * (double)items / nanoseconds), most = items / (4 * (size_t)parallel_threads());
+  return size_max(1, size_min(enough, most));
+}

@@ -1,8 +1,8 @@
 // The slots other than attention. A case allocates what depends on the table (packed weights) last.
-#include "cases.h"
-
 #include <math.h>
 #include <string.h>
+
+#include "attention_cases.h"
 
 static const struct shape product_shapes[] = {
   {1, 1, 1, 0},      {1, 64, 64, 1},    {2, 5, 16, 2},     {3, 16, 5, 3},     {4, 63, 63, 4},   {5, 65, 64, 5},    {6, 100, 65, 6},
@@ -198,12 +198,6 @@ static void scatter_case(const struct kernels *kernels, const struct shape *s, s
   kernels->scatter(x, x_rows, y, rows, s->rows, s->columns);
 }
 
-void attention_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs);
-void attention_gradient_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs);
-void store_keys_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs);
-extern const struct shape attention_shapes[];
-extern const int attention_shape_count;
-
 #define COUNT(array) (int)(sizeof array / sizeof *array)
 #define CASE(name, shapes) {#name, name##_case, shapes, COUNT(shapes)}
 const struct slot_case slot_cases[] = {
@@ -225,5 +219,9 @@ const struct slot_case slot_cases[] = {
   CASE(add, flat_shapes),
   CASE(gather, row_shapes),
   CASE(scatter, row_shapes),
+  {"attention", attention_case, attention_shapes, ATTENTION_SHAPES},
+  {"attention_pages", attention_pages_case, attention_shapes, ATTENTION_SHAPES},
+  {"attention_gradient", attention_gradient_case, attention_shapes, ATTENTION_SHAPES},
+  {"store_keys", store_keys_case, attention_shapes, ATTENTION_SHAPES},
 };
 const int slot_case_count = COUNT(slot_cases);

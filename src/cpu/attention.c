@@ -1,0 +1,285 @@
+// Attention over spans, forward, without ever holding more than ATTENTION_ROWS x ATTENTION_KEYS scores.
+//
+// For a block of query rows, key block after key block: scores, then the softmax so far (a row's largest score, its sum in
+// sixteen lanes, and its result scaled down when a larger score turns up), then the values' weighted sum in order of keys.
+#include <math.h>
+#include <string.h>
+
+#include "cpu/attention_block.h"
+#include "cpu/fast.h"
+#include "cpu/simd_math.h"
+#include "cpu/work.h"
+
+struct forward {
+  float *out;
+  size_t out_stride;
+  float *log_sum, *probabilities;
+  const float *query;
+  size_t query_stride;
+  const struct attention_keys *keys;
+  const struct span *spans;
+  int span_count;
+  const struct attention *attention;
+  int row_blocks;      // of the longest span
+  size_t items, items_each;
+};
+
+// A block of query rows of one head.
+struct rows {
+  struct attention_head head;
+  int first, count;           // queries of the span
+  float *out;                 // of this head's columns at the first row
+  const float *query;
+  float *probabilities;       // [count, kn] or NULL
+  float scores[ATTENTION_ROWS * ATTENTION_KEYS];
+  float largest[ATTENTION_ROWS];
+  float sums[ATTENTION_ROWS * LANES];
+};
+
+static const float *page_keys(const struct forward *job, const struct attention_head *head, int key) {
+  const struct key_store *store = job->keys->store;
+  return store->keys + ((size_t)head->span->pages[key / KEY_PAGE] * store->kv_heads + head->kv_head) * store->head_width * KEY_PAGE;
+}
+
+static const float *page_values(const struct forward *job, const struct attention_head *head, int key) {
+  const struct key_store *store = job->keys->store;
+  return store->values + ((size_t)head->span->pages[key / KEY_PAGE] * store->kv_heads + head->kv_head) * KEY_PAGE * store->value_width;
+}
+
+// One row against four pages at once: one alone would wait for its own chain of additions.
+static void four_pages(float *products, const float *query, const float *const pages[4], int width) {
+  vec a = vec_zero(), b = a, c = a, d = a;
+  for (int i = 0; i < width; i++) {
+    vec q = vec_set(query[i]);
+    a = vec_fma(q, vec_load(pages[0] + i * KEY_PAGE), a);
+    b = vec_fma(q, vec_load(pages[1] + i * KEY_PAGE), b);
+    c = vec_fma(q, vec_load(pages[2] + i * KEY_PAGE), c);
+    d = vec_fma(q, vec_load(pages[3] + i * KEY_PAGE), d);
+  }
+  vec_store(products, a);
+  vec_store(products + LANES, b);
+  vec_store(products + 2 * LANES, c);
+  vec_store(products + 3 * LANES, d);
+}
+
+static void page_products(const struct forward *job, struct rows *rows, int block, int count) {
+  int width = job->attention->head_width;
+  for (int j = 0; j < count;) {
+    if (rows->count <= 2 && count - j > 3 * KEY_PAGE) {
+      const float *pages[4];
+      for (int p = 0; p < 4; p++) pages[p] = page_keys(job, &rows->head, block + j + p * KEY_PAGE);
+      for (int r = 0; r < rows->count; r++) four_pages(rows->scores + r * ATTENTION_KEYS + j, rows->query + r * job->query_stride, pages, width);
+      j += 4 * KEY_PAGE;
+      continue;
+    }
+    struct tile tile = {.c = rows->scores + j, .c_row = ATTENTION_KEYS, .a = rows->query, .a_row = job->query_stride, .a_step = 1,
+                        .b = page_keys(job, &rows->head, block + j), .b_step = KEY_PAGE, .depth = width};
+    tile_product(KERNEL_NAME(forward_tiles), tile, rows->count, LANES);
+    j += KEY_PAGE;
+  }
+}
+
+static void zero_lanes(float *row, int from, int to) {
+  for (; from < to; from += LANES) vec_store(row + from, vec_zero());
+}
+
+// Scores of one row become weights relative to the largest score so far; all of the block's `padded` columns are set.
+static void soften_row(const struct forward *job, struct rows *rows, int r, int block, int count, int padded) {
+  const struct attention *attention = job->attention;
+  int i = rows->first + r, position = rows->head.span->pos + i, first, end;
+  float *scores = rows->scores + r * ATTENTION_KEYS;
+  keys_seen(attention, rows->head.span, i, &first, &end);
+  first = first > block ? first - block : 0;
+  end = end < block + count ? end - block : count;
+  if (first >= end) {
+    zero_lanes(scores, 0, padded);
+    return;
+  }
+  int start = first & ~(LANES - 1);
+  vec top = vec_set(-INFINITY);
+  for (int j = start; j < end; j += LANES) {
+    vec score = finished_scores(&rows->head, vec_load(scores + j), position, block + j);
+    vec_store(scores + j, score);
+    top = vec_max(top, vec_select(mask_between(first - j, end - j), score, top));
+    if (rows->probabilities)
+      vec_store_first(rows->probabilities + (size_t)r * rows->head.span->kn + block + j, score, rows->head.span->kn - block - j);
+  }
+  float before = rows->largest[r], largest = vec_largest(vec_max(vec_set(before), top));
+  vec sum = vec_load(rows->sums + r * LANES);
+  if (largest != before) {
+    vec shrink = vec_exp(vec_set(before - largest));
+    sum = vec_mul(sum, shrink);
+    float *out = rows->out + r * job->out_stride;
+    for (int d = 0; block > 0 && d < attention->head_width; d += LANES)
+      vec_store_first(out + d, vec_mul(vec_load_first(out + d, attention->head_width - d), shrink), attention->head_width - d);
+    rows->largest[r] = largest;
+  }
+  vec shift = vec_set(largest), factor[DROPOUT_VECS];
+  const struct dropout *dropout = &attention->dropout;
+  zero_lanes(scores, 0, start);
+  for (int j = start; j < end; j += LANES) {
+    vec weight = vec_keep(mask_between(first - j, end - j), vec_exp(vec_sub(vec_load(scores + j), shift)));
+    sum = vec_add(sum, weight);
+    if (drops(dropout)) {
+      if (j == start || j % DROPOUT_COLUMNS == 0)
+        dropout_factors(dropout, dropout->site + (uint32_t)rows->head.head, dropout->row_keys[rows->head.span->q0 + i],
+                        (block + j) / DROPOUT_COLUMNS, factor);
+      weight = vec_mul(weight, factor[j % DROPOUT_COLUMNS / LANES]);
+    }
+    vec_store(scores + j, weight);
+  }
+  zero_lanes(scores, round_up_lanes(end), padded);
+  vec_store(rows->sums + r * LANES, sum);
+}
+
+// out += weights * values, in order of keys
+static void add_values(const struct forward *job, struct rows *rows, int block, int count) {
+  int width = job->attention->head_width;
+  for (int r = 0, step; r < rows->count; r += step) {
+    step = tile_rows_next(rows->count - r);
+    int first, end, unused;
+    keys_seen(job->attention, rows->head.span, rows->first + r, &first, &unused);
+    keys_seen(job->attention, rows->head.span, rows->first + r + step - 1, &unused, &end);
+    first = first > block ? (first - block) & ~(LANES - 1) : 0;
+    end = end < block + count ? end - block : count;
+    if (first >= end) continue;
+    struct tile tile = {.c = rows->out + r * job->out_stride, .c_row = job->out_stride, .a = rows->scores + r * ATTENTION_KEYS + first,
+                        .a_row = ATTENTION_KEYS, .a_step = 1, .depth = end - first, .from_c = true};
+    if (!rows->head.span->pages) {
+      tile.b_step = (size_t)job->keys->value_stride;
+      tile.b = job->keys->values + (size_t)(rows->head.span->k0 + block + first) * tile.b_step + (size_t)rows->head.kv_head * width;
+      tile_product(width % LANES ? KERNEL_NAME(forward_ragged_tiles) : KERNEL_NAME(forward_tiles), tile, step, width);
+      continue;
+    }
+    tile.b_step = (size_t)job->keys->store->value_width;
+    for (int j = first; j < end; j += KEY_PAGE, tile.a += KEY_PAGE) {
+      tile.b = page_values(job, &rows->head, block + j);
+      tile.depth = end - j < KEY_PAGE ? end - j : KEY_PAGE;
+      tile_product(KERNEL_NAME(forward_tiles), tile, step, width);
+    }
+  }
+}
+
+// What was stored were scores; a row's probabilities are known once its sum is.
+static void finish_probabilities(const struct rows *rows, int r, float largest, float inverse) {
+  int kn = rows->head.span->kn, first, end;
+  float *row = rows->probabilities + (size_t)r * kn;
+  keys_seen(rows->head.attention, rows->head.span, rows->first + r, &first, &end);
+  for (int j = 0; j < kn; j += LANES) {
+    lane_mask mask = mask_first(kn - j);
+    vec p = vec_mul(vec_exp(vec_sub(vec_load_mask(row + j, mask), vec_set(largest))), vec_set(inverse));
+    vec_store_mask(row + j, vec_keep(mask_between(first - j, end - j), p), mask);
+  }
+}
+
+static void finish_row(const struct forward *job, struct rows *rows, int r) {
+  int width = job->attention->head_width, head = rows->head.head;
+  float sum = vec_sum(vec_load(rows->sums + r * LANES)), inverse = sum > 0 ? 1 / sum : sum == 0 ? 0 : NAN;
+  vec factor = vec_set(job->attention->gain ? inverse * job->attention->gain[head] : inverse);
+  float *out = rows->out + r * job->out_stride;
+  for (int d = 0; d < width; d += LANES)  // + 0 makes -0 to 0: whether masked keys were passed over can't be seen
+    vec_store_first(out + d, vec_fma(vec_load_first(out + d, width - d), factor, vec_zero()), width - d);
+  if (job->log_sum) {
+    size_t row = (size_t)(rows->head.span->q0 + rows->first + r);
+    job->log_sum[row * job->attention->heads + head] = sum == 0 ? -INFINITY : rows->largest[r] + log_one(sum);
+  }
+  if (rows->probabilities) finish_probabilities(rows, r, rows->largest[r], inverse);
+}
+
+static void attend(const struct forward *job, struct rows *rows) {
+  const struct attention_head *head = &rows->head;
+  int width = job->attention->head_width, first, end, unused;
+  for (int r = 0; r < rows->count; r++) {
+    for (int d = 0; d < width; d += LANES) vec_store_first(rows->out + r * job->out_stride + d, vec_zero(), width - d);
+    rows->largest[r] = -INFINITY;
+    vec_store(rows->sums + r * LANES, vec_zero());
+  }
+  keys_seen(job->attention, head->span, rows->first, &first, &unused);
+  keys_seen(job->attention, head->span, rows->first + rows->count - 1, &unused, &end);
+  for (int block = first / ATTENTION_KEYS * ATTENTION_KEYS; block < end; block += ATTENTION_KEYS) {
+    int count = end - block < ATTENTION_KEYS ? end - block : ATTENTION_KEYS;
+    if (head->span->pages) page_products(job, rows, block, count);
+    else {
+      size_t stride = (size_t)job->keys->key_stride;
+      const float *keys = job->keys->keys + (size_t)(head->span->k0 + block) * stride + (size_t)head->kv_head * width;
+      block_products(head, rows->scores, rows->query, job->query_stride, rows->first, rows->count, keys, stride, block, count);
+    }
+    for (int r = 0; r < rows->count; r++) soften_row(job, rows, r, block, count, round_up_lanes(count));
+    add_values(job, rows, block, count);
+  }
+  for (int r = 0; r < rows->count; r++) finish_row(job, rows, r);
+}
+
+static float *probabilities_of(const struct forward *job, const struct rows *rows) {
+  float *place = job->probabilities;
+  for (const struct span *span = job->spans; span < rows->head.span; span++) place += (size_t)job->attention->heads * span->qn * span->kn;
+  return place + ((size_t)rows->head.head * rows->head.span->qn + rows->first) * rows->head.span->kn;
+}
+
+static void attention_item(const struct forward *job, size_t item) {
+  const struct attention *attention = job->attention;
+  struct rows rows;
+  rows.head.attention = attention;
+  rows.head.head = (int)(item % attention->heads);
+  rows.head.kv_head = rows.head.head / (attention->heads / attention->kv_heads);
+  item /= attention->heads;
+  rows.first = (int)(item % job->row_blocks) * ATTENTION_ROWS;
+  rows.head.span = &job->spans[item / job->row_blocks];
+  rows.count = rows.head.span->qn - rows.first < ATTENTION_ROWS ? rows.head.span->qn - rows.first : ATTENTION_ROWS;
+  if (rows.count <= 0) return;
+  size_t row = (size_t)(rows.head.span->q0 + rows.first), column = (size_t)rows.head.head * attention->head_width;
+  rows.out = job->out + row * job->out_stride + column;
+  rows.query = job->query + row * job->query_stride + column;
+  rows.probabilities = job->probabilities ? probabilities_of(job, &rows) : NULL;
+  attend(job, &rows);
+}
+
+static void attention_task(void *data, size_t index, int worker) {
+  const struct forward *job = data;
+  size_t end = size_min((index + 1) * job->items_each, job->items);
+  for (size_t item = index * job->items_each; item < end; item++) attention_item(job, item);
+}
+
+void KERNEL_NAME(attention)(float *out, int out_stride, float *log_sum, float *probabilities, const float *query, int query_stride,
+                            const struct attention_keys *keys, const struct span *spans, int span_count,
+                            const struct attention *attention) {
+  int longest = 0;
+  double work = 0;
+  for (int s = 0; s < span_count; s++) {
+    longest = spans[s].qn > longest ? spans[s].qn : longest;
+    work += attention->heads * attention_work(attention, &spans[s], 2);
+  }
+  if (longest == 0) return;
+  struct forward job = {out, (size_t)out_stride, log_sum, probabilities, query, (size_t)query_stride, keys, spans, span_count,
+                        attention, (int)ceil_div((size_t)longest, ATTENTION_ROWS), 0, 0};
+  job.items = (size_t)span_count * job.row_blocks * attention->heads;
+  job.items_each = work_grain(job.items, work);
+  work_for(ceil_div(job.items, job.items_each), work, attention_task, &job);
+}
+
+struct storing {
+  struct key_store *store;
+  const int32_t *slots;
+  const float *keys, *values;
+  size_t key_stride, value_stride;
+  int rows;
+};
+
+// All rows of one key/value head: nobody else writes into its part of the pages.
+static void store_task(void *data, size_t index, int worker) {
+  const struct storing *job = data;
+  int width = job->store->head_width, value_width = job->store->value_width;
+  for (int row = 0; row < job->rows; row++) {
+    size_t page = (size_t)(job->slots[row] / KEY_PAGE) * job->store->kv_heads + index, slot = (size_t)(job->slots[row] % KEY_PAGE);
+    const float *key = job->keys + row * job->key_stride + index * width, *value = job->values + row * job->value_stride + index * width;
+    float *to = job->store->keys + page * width * KEY_PAGE + slot;
+    for (int d = 0; d < width; d++) to[d * KEY_PAGE] = key[d];
+    memcpy(job->store->values + (page * KEY_PAGE + slot) * value_width, value, (size_t)width * sizeof *value);
+  }
+}
+
+void KERNEL_NAME(store_keys)(struct key_store *store, const int32_t *slots, const float *keys, int key_stride, const float *values,
+                             int value_stride, int rows) {
+  struct storing job = {store, slots, keys, values, (size_t)key_stride, (size_t)value_stride, rows};
+  work_for((size_t)store->kv_heads, 1.0 * rows * store->kv_heads * store->head_width, store_task, &job);
+}

@@ -1,0 +1,71 @@
+#include "cpu/tile.h"
+
+// rows, vecs and the steps given as constants are constants after inlining. ragged: b has only `width` columns too.
+INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, const size_t a_row, const size_t a_step,
+                     const size_t b_step, const bool ragged) {
+  vec sum[TILE_ROWS][TILE_VECS];
+  const int tail = tile->width - (vecs - 1) * LANES;
+  const lane_mask tail_mask = mask_first(tail);
+  float *restrict c = tile->c;
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+    for (int v = 0; v < vecs; v++) {
+      if (!tile->from_c) sum[r][v] = vec_zero();
+      else if (v < vecs - 1) sum[r][v] = vec_load(c + r * tile->c_row + v * LANES);
+      else sum[r][v] = vec_load_mask(c + r * tile->c_row + v * LANES, tail_mask);
+    }
+  }
+  const float *restrict a = tile->a, *restrict b = tile->b;
+  for (int k = 0; k < tile->depth; k++) {
+    vec line[TILE_VECS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vecs; v++) {
+      line[v] = ragged && v == vecs - 1 ? vec_load_mask(b + v * LANES, tail_mask) : vec_load(b + v * LANES);
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++) {
+      vec x = vec_set(a[r * a_row]);
+#pragma GCC unroll 4
+      for (int v = 0; v < vecs; v++) sum[r][v] = vec_fma(x, line[v], sum[r][v]);
+    }
+    a += a_step;
+    b += b_step;
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+    for (int v = 0; v < vecs; v++) {
+      if (v < vecs - 1) vec_store(c + r * tile->c_row + v * LANES, sum[r][v]);
+      else vec_store_mask(c + r * tile->c_row + v * LANES, sum[r][v], tail_mask);
+    }
+  }
+}
+
+// One function per number of rows and vectors, in a table [rows - 1][vecs - 1].
+#define TILE_VARIANT(name, rows, vecs, a_row, a_step, b_step, ragged)                              \
+  static void name##_##rows##_##vecs(const struct tile *tile) {                                    \
+    if (vecs <= TILE_VECS) tile_run(tile, rows, vecs, a_row, a_step, b_step, ragged);              \
+  }
+#define TILE_VARIANTS_OF_ROWS(name, rows, ...)                                                     \
+  TILE_VARIANT(name, rows, 1, __VA_ARGS__) TILE_WIDE(TILE_VARIANT(name, rows, 2, __VA_ARGS__)      \
+  TILE_VARIANT(name, rows, 3, __VA_ARGS__) TILE_VARIANT(name, rows, 4, __VA_ARGS__))
+#define TILE_TABLE_OF_ROWS(name, rows) {name##_##rows##_1 TILE_WIDE(, name##_##rows##_2, name##_##rows##_3, name##_##rows##_4)}
+#if defined(SIMD_AVX512)
+#define TILE_WIDE(...) __VA_ARGS__
+#else
+#define TILE_WIDE(...)
+#endif
+#define TILE_FUNCTIONS(name, ...)                                                                                     \
+  TILE_VARIANTS_OF_ROWS(name, 1, __VA_ARGS__) TILE_VARIANTS_OF_ROWS(name, 2, __VA_ARGS__)                             \
+  TILE_VARIANTS_OF_ROWS(name, 3, __VA_ARGS__) TILE_VARIANTS_OF_ROWS(name, 4, __VA_ARGS__)                             \
+  TILE_VARIANTS_OF_ROWS(name, 5, __VA_ARGS__) TILE_VARIANTS_OF_ROWS(name, 6, __VA_ARGS__)                             \
+  tile_table KERNEL_NAME(name) = {TILE_TABLE_OF_ROWS(name, 1), TILE_TABLE_OF_ROWS(name, 2), \
+                                                            TILE_TABLE_OF_ROWS(name, 3), TILE_TABLE_OF_ROWS(name, 4), \
+                                                            TILE_TABLE_OF_ROWS(name, 5), TILE_TABLE_OF_ROWS(name, 6)};
+
+TILE_FUNCTIONS(panel_tiles, tile->a_row, 1, TILE_COLUMNS, false)
+TILE_FUNCTIONS(forward_tiles, tile->a_row, 1, tile->b_step, false)
+TILE_FUNCTIONS(forward_ragged_tiles, tile->a_row, 1, tile->b_step, true)
+TILE_FUNCTIONS(turned_tiles, 1, tile->a_step, tile->b_step, false)
+TILE_FUNCTIONS(turned_ragged_tiles, 1, tile->a_step, tile->b_step, true)
