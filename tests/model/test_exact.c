@@ -1,0 +1,297 @@
+// The same bits: a sequence alone or beside others, with any number of threads, whole or step by step over a cache; and the
+// gradients of training with any number of threads. For every kernel table that this processor can run. Also: memory that
+// runs out at any allocation is an error and nothing worse.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "cpu/cpu.h"
+#include "model/model.h"
+
+enum { SEQUENCES = 37, LONGEST = 41, VOCABULARY = 203 };
+
+struct text {
+  struct batch batch;
+  int32_t ids[SEQUENCES * LONGEST], positions[SEQUENCES * LONGEST], labels[SEQUENCES * LONGEST];
+  uint64_t row_keys[SEQUENCES * LONGEST];
+  struct span spans[SEQUENCES];
+};
+
+static int length_of(int sequence) { return 1 + sequence * 17 % LONGEST; }
+
+// The sequences first, first + step, ... as source and as target.
+static void fill(struct text *text, int first, int step, int count) {
+  int row = 0;
+  *text = (struct text){0};
+  for (int s = 0; s < count; s++) {
+    int sequence = (first + s * step) % SEQUENCES, n = length_of(sequence);
+    text->spans[s] = (struct span){.q0 = row, .qn = n, .k0 = row, .kn = n};
+    for (int i = 0; i < n; i++, row++) {
+      text->ids[row] = (sequence * 31 + i * 7) % (VOCABULARY - 1);
+      text->labels[row] = (sequence * 13 + i * 5) % (VOCABULARY - 1);
+      text->positions[row] = i;
+      text->row_keys[row] = (uint64_t)sequence << 24 | (uint64_t)i;
+    }
+  }
+  struct batch_side side = {.rows = row, .ids = text->ids, .positions = text->positions, .row_keys = text->row_keys, .spans = text->spans, .span_count = count};
+  text->batch = (struct batch){.source = side, .target = side, .cross = text->spans, .cross_count = count, .labels = text->labels, .label_count = row,
+                               .sequences = count};
+}
+
+static struct arch arch_of(enum norm_place place) {
+  return (struct arch){
+    .family = FAMILY_ENCODER_DECODER, .hidden = 72, .source_vocab = VOCABULARY, .target_vocab = VOCABULARY,
+    .encoder = {.layers = 2, .heads = 3, .kv_heads = 3, .ffn = 101}, .decoder = {.layers = 2, .heads = 6, .kv_heads = 2, .ffn = 101},
+    .norm_place = place, .final_norm = place == NORM_PRE, .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 64,
+    .embedding_scale = 8, .activation = ACTIVATION_GELU, .attention_bias = true, .ffn_bias = true, .shared_embeddings = true, .tied_head = true,
+    .pad_id = VOCABULARY - 1, .eos_id = 0, .unk_id = 1, .bos_id = -1, .decoder_start_id = VOCABULARY - 1, .dropout = 0.1f, .attention_dropout = 0.1f,
+    .activation_dropout = 0.1f};
+}
+
+static struct model *make(const struct arch *arch, const struct kernels *kernels, bool training) {
+  struct error error = {0};
+  struct model *model = model_new(arch, &error);
+  assert_non_null(model);
+  assert_true(model_initialise(model, 5, &error) && model_prepare(model, kernels, training, &error));
+  return model;
+}
+
+static void logits_of(float *out, const struct model *model, const struct text *text) {
+  struct error error = {0};
+  struct context context;
+  assert_true(context_open(&context, model->kernels, (size_t)1 << 32, &error));
+  context_begin(&context, false, false, 0, 0);
+  struct tensor *encoded = model_encode(&context, model, &text->batch.source);
+  struct tensor *logits = model_logits(&context, model, model_decode(&context, model, &text->batch, encoded), NULL, 0);
+  assert_non_null(logits);
+  memcpy(out, logits->data, (size_t)logits->rows * VOCABULARY * sizeof *out);
+  context_close(&context);
+}
+
+static void expect_same(const char *what, const float *a, const float *b, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (memcmp(&a[i], &b[i], sizeof *a) != 0) fail_msg("%s: number %zu is %.9g in one and %.9g in the other", what, i, a[i], b[i]);
+}
+
+static const struct kernels *kernels_or_skip(void **state) {
+  const struct kernels *kernels = cpu_kernels_named(*state);
+  if (!kernels) skip();
+  return kernels;
+}
+
+static void inference_over_neighbours_order_and_threads(void **state) {
+  const struct kernels *kernels = kernels_or_skip(state);
+  static struct text whole, part;
+  static float all[SEQUENCES * LONGEST * VOCABULARY], some[SEQUENCES * LONGEST * VOCABULARY];
+  for (int place = NORM_POST; place <= NORM_PRE; place++) {
+    struct arch arch = arch_of((enum norm_place)place);
+    struct model *model = make(&arch, kernels, false);
+    fill(&whole, 0, 1, SEQUENCES);
+    parallel_set_threads(1);
+    logits_of(all, model, &whole);
+    for (int threads = 1; threads <= 3; threads++) {
+      parallel_set_threads(threads);
+      logits_of(some, model, &whole);
+      expect_same("threads", all, some, (size_t)whole.batch.target.rows * VOCABULARY);
+      static const int counts[] = {1, 2, 7, 20};
+      for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        int first = 3 + (int)c, step = 5;
+        fill(&part, first, step, counts[c]);
+        logits_of(some, model, &part);
+        for (int s = 0; s < counts[c]; s++) {
+          int sequence = (first + s * step) % SEQUENCES;
+          expect_same("neighbours", all + (size_t)whole.spans[sequence].q0 * VOCABULARY, some + (size_t)part.spans[s].q0 * VOCABULARY,
+                      (size_t)length_of(sequence) * VOCABULARY);
+        }
+      }
+    }
+    model_free(model);
+  }
+  parallel_set_threads(0);
+}
+
+// ---- cached ----
+
+enum { PAGES = (LONGEST + KEY_PAGE - 1) / KEY_PAGE };
+
+static struct key_store new_store(const struct arch *arch) {
+  int width = arch_head_width(arch, &arch->decoder), heads = arch->decoder.kv_heads;
+  struct key_store store = {.kv_heads = heads, .head_width = width, .value_width = span_value_width(width), .pages = PAGES};
+  store.keys = calloc((size_t)(PAGES * heads * width * KEY_PAGE), sizeof(float));
+  store.values = calloc((size_t)(PAGES * heads * store.value_width * KEY_PAGE), sizeof(float));
+  return store;
+}
+
+// The decoder over one sequence in pieces of `piece` rows.
+static void decode_in_pieces(float *out, const struct model *model, const struct text *text, int piece) {
+  struct error error = {0};
+  struct context context;
+  struct layer_cache layers[2];
+  int32_t pages[PAGES], slots[LONGEST];
+  int n = text->batch.target.rows;
+  for (int i = 0; i < PAGES; i++) pages[i] = PAGES - 1 - i;
+  for (int i = 0; i < LONGEST; i++) slots[i] = pages[i / KEY_PAGE] * KEY_PAGE + i % KEY_PAGE;
+  for (int i = 0; i < 2; i++) layers[i] = (struct layer_cache){new_store(&model->arch), new_store(&model->arch)};
+  assert_true(context_open(&context, model->kernels, (size_t)1 << 32, &error));
+  context_begin(&context, false, false, 0, 0);
+  struct tensor *encoded = model_encode(&context, model, &text->batch.source);
+  assert_true(model_cache_source(&context, model, layers, encoded, slots));
+  for (int at = 0; at < n; at += piece) {
+    int rows = n - at < piece ? n - at : piece;
+    context_begin(&context, false, false, 0, 0);
+    struct span self = {.qn = rows, .kn = at + rows, .pos = at, .pages = pages}, cross = {.qn = rows, .kn = n, .pages = pages};
+    struct batch_side side = {.rows = rows, .ids = text->ids + at, .positions = text->positions + at, .spans = &self, .span_count = 1};
+    struct decoder_cache cache = {.layers = layers, .slots = slots + at};
+    struct tensor *logits = model_logits(&context, model, model_decode_cached(&context, model, &side, &cross, 1, &cache), NULL, 0);
+    assert_non_null(logits);
+    memcpy(out + (size_t)at * VOCABULARY, logits->data, (size_t)rows * VOCABULARY * sizeof *out);
+  }
+  context_close(&context);
+  for (int i = 0; i < 2; i++) {
+    free(layers[i].self.keys);
+    free(layers[i].self.values);
+    free(layers[i].cross.keys);
+    free(layers[i].cross.values);
+  }
+}
+
+static void cached_steps_and_chunks(void **state) {
+  const struct kernels *kernels = kernels_or_skip(state);
+  static struct text text;
+  static float whole[LONGEST * VOCABULARY], pieces[LONGEST * VOCABULARY];
+  for (int place = NORM_POST; place <= NORM_PRE; place++) {
+    struct arch arch = arch_of((enum norm_place)place);
+    struct model *model = make(&arch, kernels, false);
+    for (int sequence = 0; sequence < SEQUENCES; sequence += 4) {
+      fill(&text, sequence, 1, 1);
+      logits_of(whole, model, &text);
+      static const int sizes[] = {1, 3, 16, 20};
+      for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        decode_in_pieces(pieces, model, &text, sizes[i]);
+        expect_same("pieces", whole, pieces, (size_t)text.batch.target.rows * VOCABULARY);
+      }
+    }
+    model_free(model);
+  }
+}
+
+// ---- training ----
+
+static void gradients_over_threads(void **state) {
+  const struct kernels *kernels = kernels_or_skip(state);
+  static struct text text;
+  fill(&text, 0, 1, SEQUENCES);
+  struct arch arch = arch_of(NORM_POST);
+  struct model *models[3];
+  double sums[3];
+  for (int t = 0; t < 3; t++) {
+    struct error error = {0};
+    struct context context;
+    struct loss loss = {0};
+    parallel_set_threads(t + 1);
+    models[t] = make(&arch, kernels, true);
+    assert_true(context_open(&context, kernels, (size_t)1 << 32, &error));
+    for (int repeat = 0; repeat < 2; repeat++) {  // twice: gradients of micro-batches are added
+      context_begin(&context, true, true, 11, 12);
+      assert_true(model_loss(&context, models[t], &text.batch, 0.1f, 0.01f, &loss, NULL));
+    }
+    sums[t] = loss.sum;
+    context_close(&context);
+    assert_true(memcmp(&sums[t], &sums[0], sizeof *sums) == 0);
+    for (int w = 0; w < models[t]->weight_count; w++)
+      if (models[t]->weights[w].gradient)
+        expect_same(models[t]->weights[w].name, models[0]->weights[w].gradient, models[t]->weights[w].gradient, weight_size(&models[t]->weights[w]));
+  }
+  for (int t = 0; t < 3; t++) model_free(models[t]);
+  parallel_set_threads(0);
+}
+
+// ---- memory runs out ----
+
+static bool one_step(const struct kernels *kernels, const struct text *text, struct error *error) {
+  struct arch arch = arch_of(NORM_PRE);
+  struct context context;
+  struct loss loss = {0};
+  struct model *model = model_new(&arch, error);
+  bool fine = model && model_initialise(model, 5, error) && model_prepare(model, kernels, true, error) &&
+              context_open(&context, kernels, (size_t)1 << 32, error);
+  if (fine) {
+    context_begin(&context, true, true, 1, 2);
+    fine = model_loss(&context, model, &text->batch, 0, 1, &loss, NULL);
+    context_close(&context);
+  }
+  model_free(model);
+  return fine;
+}
+
+static void allocations_fail_one_by_one(void **state) {
+  static struct text text;
+  fill(&text, 0, 1, 2);
+  const struct kernels *kernels = cpu_kernels_named("reference");
+  for (long n = 0; ; n++) {
+    struct error error = {0};
+    memory_fail_after(n);
+    bool fine = one_step(kernels, &text, &error);
+    memory_fail_after(-1);
+    if (fine) {
+      assert_true(n > 20);
+      break;
+    }
+    assert_int_equal(error.code, ERROR_MEMORY);
+  }
+}
+
+static void too_little_work_memory_is_an_error(void **state) {
+  static struct text text;
+  struct error error = {0};
+  struct context context;
+  struct loss loss = {0};
+  struct arch arch = arch_of(NORM_POST);
+  const struct kernels *kernels = cpu_kernels_named("reference");
+  struct model *model = make(&arch, kernels, true);
+  fill(&text, 0, 1, SEQUENCES);
+  assert_true(context_open(&context, kernels, (size_t)64 << 20, &error));
+  context.arena.size = (size_t)1 << 20;
+  context_begin(&context, true, true, 1, 2);
+  assert_false(model_loss(&context, model, &text.batch, 0, 1, &loss, NULL));
+  assert_int_equal(error.code, ERROR_MEMORY);
+  context.arena.size = (size_t)64 << 20;
+  context_close(&context);
+  model_free(model);
+}
+
+// What the measuring run says is what the real run takes.
+static void measuring_tells_the_peak(void **state) {
+  static struct text text;
+  struct error error = {0};
+  struct context real, measured;
+  struct loss loss = {0};
+  struct arch arch = arch_of(NORM_PRE);
+  const struct kernels *kernels = cpu_kernels_named("reference");
+  struct model *model = make(&arch, kernels, true);
+  fill(&text, 0, 1, SEQUENCES);
+  assert_true(context_open(&real, kernels, (size_t)1 << 32, &error) && context_open_measuring(&measured, cpu_kernels_measuring(), &error));
+  context_begin(&real, true, true, 1, 2);
+  context_begin(&measured, true, true, 1, 2);
+  assert_true(model_loss(&real, model, &text.batch, 0, 1, &loss, NULL) && model_loss(&measured, model, &text.batch, 0, 1, &loss, NULL));
+  assert_int_equal(real.arena.peak, measured.arena.peak);
+  assert_true(real.arena.peak > 1000000);
+  context_close(&real);
+  context_close(&measured);
+  model_free(model);
+}
+
+int main(void) {
+#define PER_TABLE(test) cmocka_unit_test_prestate(test, "reference"), cmocka_unit_test_prestate(test, "avx2"), cmocka_unit_test_prestate(test, "avx512")
+  const struct CMUnitTest tests[] = {
+    PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads),
+    cmocka_unit_test(allocations_fail_one_by_one), cmocka_unit_test(too_little_work_memory_is_an_error), cmocka_unit_test(measuring_tells_the_peak)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
