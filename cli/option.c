@@ -129,8 +129,8 @@ const char *option_default(const struct option *option, const void *field, char 
     case OPTION_KIND_DURATION: value = *(const double *)field; break;
   }
   *out = 0;
-  // A default outside the bounds (say -1) marks "not given" where 0 is a value of its own.
-  bool unset = numeric ? value == 0 || value < option->low : text == NULL;
+  // A default outside the bounds (say -1) or NaN marks "not given" where 0 is a value of its own.
+  bool unset = numeric ? value == 0 || !(value >= option->low) : text == NULL;
   if (unset && option->unset) snprintf(out, size, "%s", option->unset);
   else if (numeric && value >= option->low) format_value(option, value, out, size);
   else if (text) snprintf(out, size, "%s", text);

@@ -40,8 +40,9 @@ struct call {
 
 // The verbs in the order of the help. `name` is that of the variable: verb_name.
 #define VERBS(VERB) \
-  VERB(eval)    \
+  VERB(eval) \
   VERB(forward) \
+  VERB(translate) \
   VERB(help)
 
 #define VERB_DECLARE(name) extern const struct verb verb_##name;

@@ -71,6 +71,67 @@ struct qkv_strings {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Tokenizers
+
+// Text to ids and back, as Hugging Face's tokenizers does it from the same files.
+struct qkv_tokenizer;
+
+// path: a model directory with tokenizer.json (or vocab.json and merges.txt), or a tokenizer.json. Free with qkv_tokenizer_free.
+QKV_API struct qkv_tokenizer *qkv_tokenizer_open(struct qkv_context *context, const char *path);
+QKV_API void qkv_tokenizer_free(struct qkv_tokenizer *tokenizer);
+
+QKV_API size_t qkv_tokenizer_size(const struct qkv_tokenizer *tokenizer);                    // the largest id + 1
+QKV_API const char *qkv_tokenizer_token(const struct qkv_tokenizer *tokenizer, int32_t id);  // NULL: no such id
+QKV_API int32_t qkv_tokenizer_id(const struct qkv_tokenizer *tokenizer, const char *token);  // -1: no such token
+
+// All zero: one text, with the special tokens that the model wants around it, cut where tokenizer.json says so.
+struct qkv_encode_options {
+  const char *pair;            // the second text of a pair; NULL: there is none
+  bool without_special_tokens;
+  bool without_truncation;     // ignore the truncation section of tokenizer.json
+};
+
+struct qkv_encoding {
+  const int32_t *ids, *type_ids;   // [count]
+  const uint32_t *starts, *ends;   // [count] the token's characters in its text, from 0; both 0 for special tokens around it
+  const int8_t *sequences;         // [count] 0: first text, 1: second text, -1: special token around it
+  size_t count;
+  size_t cut;                      // tokens that were cut off
+  size_t invalid;                  // bytes that were not valid UTF-8, each read as U+FFFD
+};
+
+// options may be NULL. The result may be given back as `reuse` (else NULL), which saves making a new one; on failure it stays
+// valid. Free with qkv_encoding_free.
+QKV_API struct qkv_encoding *qkv_encode(struct qkv_context *context, const struct qkv_tokenizer *tokenizer, const char *text,
+                                        const struct qkv_encode_options *options, struct qkv_encoding *reuse);
+QKV_API void qkv_encoding_free(struct qkv_encoding *encoding);
+
+// The text of ids, a block of memory that the caller frees with free(). Ids that the vocabulary lacks give nothing.
+QKV_API char *qkv_decode(struct qkv_context *context, const struct qkv_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                         bool with_special_tokens);
+
+// Negative numbers and NULL: chosen by qkv. Start from qkv_tokenizer_train_options_default.
+struct qkv_tokenizer_train_options {
+  const char *type;        // "bpe" (byte-level), "bpe-words" (pieces end in </w>), "bpe-blanks" (words begin with U+2581), "word", "char"
+  int64_t vocab_size;      // with special tokens
+  int64_t min_frequency;   // pairs, words or characters that are rarer are not learnt
+  bool lowercase;          // text is put in lower case first
+  const char *normalize;   // "nfc", "nfd", "nfkc", "nfkd": Unicode's normal form; NULL: text stays as it is
+  const char *layout;      // where the special tokens stand: "marian" or NULL (</s> 0, <unk> 1, <pad> last), "pegasus" (<pad> 0,
+                           // </s> 1, <unk> 2), "gpt2" (<|endoftext|> last, nothing is put around texts)
+  int64_t max_length;      // written to tokenizer_config.json as model_max_length
+  int64_t max_words;       // different words that are kept in memory while counting
+};
+
+QKV_API struct qkv_tokenizer_train_options qkv_tokenizer_train_options_default(void);
+
+// Learns a vocabulary from files with one text per line and writes tokenizer.json and tokenizer_config.json into the directory
+// `out`, which is made. What is learnt depends on text and options alone. options may be NULL. *size, if not NULL, becomes
+// the number of tokens.
+QKV_API bool qkv_tokenizer_train(struct qkv_context *context, const char *out, const struct qkv_strings *files,
+                                 const struct qkv_tokenizer_train_options *options, size_t *size);
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Models
 
 struct qkv_model;
@@ -189,8 +250,8 @@ QKV_API const char *qkv_attention_print(struct qkv_context *context, struct qkv_
 
 // All zero: every metric, as sacreBLEU computes it by default.
 struct qkv_evaluation_options {
-  const char
-      *metric;  // "bleu" (Papineni et al., 2002), "chrf" (Popovic, 2015), "chrf++" (Popovic, 2017); "all" or NULL: the three
+  // "bleu" (Papineni et al., 2002), "chrf" (Popovic, 2015), "chrf++" (Popovic, 2017); "all" or NULL: the three
+  const char *metric;
   const char *tokenizer;  // of BLEU: "13a" or NULL, "none", "char"
   bool lowercase;         // both sides in lower case first
 };
