@@ -24,7 +24,8 @@ static struct {
   atomic_uint job;
   atomic_int sleeping;
   atomic_size_t next;
-  atomic_int busy;
+  atomic_uint busy;
+  atomic_bool caller_sleeps;
   size_t count;
   parallel_task *task;
   void *data;
@@ -85,7 +86,8 @@ static void *work(void *argument) {
     job = wait_for_job(job);
     if (worker > (int)(job & 255)) continue;
     take_indexes(worker);
-    atomic_fetch_sub_explicit(&pool.busy, 1, memory_order_release);
+    // The last one wakes the caller, if it sleeps; the flag is raised before the caller looks at `busy` again.
+    if (atomic_fetch_sub(&pool.busy, 1) == 1 && atomic_load(&pool.caller_sleeps)) futex_wake(&pool.busy);
   }
   return NULL;
 }
@@ -142,9 +144,21 @@ static void run_serially(size_t n, parallel_task *task, void *data) {
 static void publish(int helpers) {
   unsigned counter = (atomic_load_explicit(&pool.job, memory_order_relaxed) >> 8) + 1;
   atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
-  atomic_store_explicit(&pool.busy, helpers, memory_order_relaxed);
+  atomic_store_explicit(&pool.busy, (unsigned)helpers, memory_order_relaxed);
   atomic_store(&pool.job, counter << 8 | (unsigned)helpers);
   if (atomic_load(&pool.sleeping) > 0) futex_wake(&pool.job);
+}
+
+// Spinning is short: with more threads than free processors it would only keep the helpers from running.
+static void wait_for_helpers(void) {
+  for (int spin = 0; spin < SPINS; spin++) {
+    if (atomic_load_explicit(&pool.busy, memory_order_acquire) == 0) return;
+    relax();
+  }
+  atomic_store(&pool.caller_sleeps, true);
+  unsigned left;
+  while ((left = atomic_load(&pool.busy)) > 0) futex_wait(&pool.busy, left);
+  atomic_store(&pool.caller_sleeps, false);
 }
 
 static void run_on_pool(size_t n, parallel_task *task, void *data) {
@@ -157,10 +171,7 @@ static void run_on_pool(size_t n, parallel_task *task, void *data) {
   inside_task = true;
   take_indexes(0);
   inside_task = false;
-  for (int spin = 0; atomic_load_explicit(&pool.busy, memory_order_acquire) > 0; spin++) {
-    if (spin < SPINS) relax();
-    else sched_yield();
-  }
+  wait_for_helpers();
   pthread_mutex_unlock(&pool.lock);
 }
 
