@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "hf/config.h"
+#include "hf/json_exact.h"
 #include "hf/names.h"
 
 static bool read_config(struct checkpoint *out, const char *directory, struct error *error) {
@@ -12,7 +13,7 @@ static bool read_config(struct checkpoint *out, const char *directory, struct er
     return error_set(error, ERROR_FILE, "%s: %s", directory, file_exists(directory) ? "a model's directory is wanted, this is a file" : "there is no such directory");
   if (!file_exists(file_join(path, directory, "config.json")))
     return error_set(error, ERROR_FILE, "%s: no config.json there; a model's directory has one", directory);
-  out->config = json_read(path, error);
+  out->config = json_read_exact(path, error);
   return out->config && config_read(&out->arch, &out->layout, out->config, path, error);
 }
 

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "hf/checkpoint.h"
 #include "hf/config.h"
+#include "hf/json_exact.h"
 #include "hf/names.h"
 #include "hf/safetensors_writer.h"
 #include "tensor/number.h"
@@ -240,7 +241,7 @@ static bool write_config(const char *directory, const struct model *model, const
   cJSON *config = patch ? cJSON_Duplicate(saving->config, true) : cJSON_CreateObject();
   char path[4096];
   bool ok = (config || error_memory(error, 0)) && config_write(config, layout, &model->arch, saving->type, error) &&
-            json_write_file(config, file_join(path, directory, "config.json"), error);
+            json_write_exact(config, file_join(path, directory, "config.json"), error);
   cJSON_Delete(config);
   return ok;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "hf/json_exact.h"
 
 // A hostile file could hold millions of keys, each of which is looked up.
 enum { KEY_LIMIT = 4096 };
@@ -238,22 +239,12 @@ bool config_read(struct arch *arch, const struct layout **layout, const cJSON *c
 
 // --- writing
 
-// The shortest decimal number that is this float: 0.1, not 0.10000000149011612.
-static double shortest(float value) {
-  char text[40];
-  for (int digits = 1; digits <= 9; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, (double)value);
-    if (strtof(text, NULL) == value) return strtod(text, NULL);
-  }
-  return (double)value;
-}
-
 static cJSON *new_value(const struct arch *arch, const struct config_key *key) {
   double value = get(arch, key);
   switch (key->type) {
     case CONFIG_BOOLEAN: return cJSON_CreateBool(value != 0);
     case CONFIG_SCALED_BY_WIDTH: return cJSON_CreateBool((float)value == scale_by_width(arch));
-    case CONFIG_NUMBER: return cJSON_CreateNumber(shortest((float)value));
+    case CONFIG_NUMBER: return json_new_float((float)value);
     case CONFIG_ID: return value < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(value);
     case CONFIG_INTEGER: return cJSON_CreateNumber(value);
     case CONFIG_CHOICE: break;
@@ -262,16 +253,6 @@ static cJSON *new_value(const struct arch *arch, const struct config_key *key) {
     if (choice->value == (int)value) return cJSON_CreateString(choice->name);
   }
   return cJSON_CreateNull();  // the layout has no name for it: config_can_say refuses such an arch before
-}
-
-static bool has(const cJSON *config, const char *key) { return cJSON_GetObjectItemCaseSensitive(config, key) != NULL; }
-
-// Takes `item`.
-static bool put(cJSON *config, const char *key, cJSON *item, struct error *error) {
-  bool there = has(config, key);
-  bool ok = item && (there ? cJSON_ReplaceItemInObjectCaseSensitive(config, key, item) : cJSON_AddItemToObject(config, key, item));
-  if (!ok) cJSON_Delete(item);
-  return ok || error_memory(error, 0);
 }
 
 static bool says(const cJSON *item, const struct arch *arch, const struct config_key *key) {
@@ -288,11 +269,11 @@ static bool put_keys(cJSON *config, const struct layout *layout, const struct ar
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(config, key->key);
     bool absent = !item && key->type == CONFIG_ID && key->otherwise < 0 && get(arch, key) < 0;
     if (absent || says(item, arch, key)) continue;
-    if (!put(config, key->key, new_value(arch, key), error)) return false;
+    if (!json_put(config, key->key, new_value(arch, key), error)) return false;
   }
   for (const struct config_pair *alias = layout->aliases; alias && alias->key; alias++) {
-    if (!has(config, alias->key)) continue;
-    if (!put(config, alias->key, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, alias->other), true), error)) return false;
+    if (!json_has(config, alias->key)) continue;
+    if (!json_put(config, alias->key, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, alias->other), true), error)) return false;
   }
   return true;
 }
@@ -300,15 +281,15 @@ static bool put_keys(cJSON *config, const struct layout *layout, const struct ar
 bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type, struct error *error) {
   static const char *const types[] = {[TYPE_F32] = "float32", [TYPE_F16] = "float16", [TYPE_BF16] = "bfloat16"};
   if (!config_can_say(layout, arch, error)) return false;
-  if (!has(config, "architectures") &&
-      !put(config, "architectures", cJSON_CreateStringArray(&(const char *){layout->architecture}, 1), error))
+  if (!json_has(config, "architectures") &&
+      !json_put(config, "architectures", cJSON_CreateStringArray(&(const char *){layout->architecture}, 1), error))
     return false;
-  if (!has(config, "is_encoder_decoder") &&
-      !put(config, "is_encoder_decoder", cJSON_CreateBool(arch->family == FAMILY_ENCODER_DECODER), error))
+  if (!json_has(config, "is_encoder_decoder") &&
+      !json_put(config, "is_encoder_decoder", cJSON_CreateBool(arch->family == FAMILY_ENCODER_DECODER), error))
     return false;
-  bool old = has(config, "torch_dtype");  // transformers 4 wrote this name
-  return put(config, "model_type", cJSON_CreateString(layout->model_type), error) &&
-         put(config, old ? "torch_dtype" : "dtype", cJSON_CreateString(types[type]), error) && put_keys(config, layout, arch, error);
+  bool old = json_has(config, "torch_dtype");  // transformers 4 wrote this name
+  return json_put(config, "model_type", cJSON_CreateString(layout->model_type), error) &&
+         json_put(config, old ? "torch_dtype" : "dtype", cJSON_CreateString(types[type]), error) && put_keys(config, layout, arch, error);
 }
 
 bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error) {

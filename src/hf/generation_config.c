@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "hf/json_exact.h"
 
 #define FIELD(name) offsetof(struct generation_defaults, name)
 
@@ -183,7 +184,7 @@ bool generation_defaults_read(struct generation_defaults *defaults, const char *
   char path[4096];
   bool ok;
   if (file_exists(file_join(path, directory, "generation_config.json"))) {
-    defaults->original = json_read(path, error);
+    defaults->original = json_read_exact(path, error);
     ok = defaults->original && read_object(defaults, defaults->original, path, error);
   } else {
     ok = read_object(defaults, config, file_join(path, directory, "config.json"), error);
@@ -194,53 +195,46 @@ bool generation_defaults_read(struct generation_defaults *defaults, const char *
 
 // --- writing
 
-static bool has(const cJSON *json, const char *key) { return cJSON_GetObjectItemCaseSensitive(json, key) != NULL; }
-
-static bool put(cJSON *json, const char *key, cJSON *item, struct error *error) {
-  bool there = has(json, key);
-  bool ok = item && (there ? cJSON_ReplaceItemInObjectCaseSensitive(json, key, item) : cJSON_AddItemToObject(json, key, item));
-  if (!ok) cJSON_Delete(item);
-  return ok || error_memory(error, 0);
-}
-
-// 0.6, not 0.60000002384185791.
-static double shortest(float value) {
-  char text[40];
-  for (int digits = 1; digits <= 9; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, (double)value);
-    if (strtof(text, NULL) == value) return strtod(text, NULL);
-  }
-  return (double)value;
-}
-
 static bool put_numbers(cJSON *json, const struct generation_defaults *defaults, struct error *error) {
   for (size_t i = 0; i < COUNT(whole_numbers); i++) {
     int value = *(const int *)((const char *)defaults + whole_numbers[i].field);
     const cJSON *item = find(json, whole_numbers[i].key);
     if (cJSON_IsArray(item) && item->child && item->child->valuedouble == value) continue;
     if (value < 0) cJSON_DeleteItemFromObjectCaseSensitive(json, whole_numbers[i].key);
-    else if (!put(json, whole_numbers[i].key, cJSON_CreateNumber(value), error)) return false;
+    else if (!json_put(json, whole_numbers[i].key, cJSON_CreateNumber(value), error)) return false;
   }
   for (size_t i = 0; i < COUNT(real_numbers); i++) {
     float value = *(const float *)((const char *)defaults + real_numbers[i].field);
+    const cJSON *item = find(json, real_numbers[i].key);
+    if (cJSON_IsNumber(item) && (float)item->valuedouble == value) continue;
     if (isnan(value)) cJSON_DeleteItemFromObjectCaseSensitive(json, real_numbers[i].key);
-    else if (!put(json, real_numbers[i].key, cJSON_CreateNumber(shortest(value)), error)) return false;
+    else if (!json_put(json, real_numbers[i].key, json_new_float(value), error)) return false;
   }
   return true;
 }
 
-static bool put_lists(cJSON *json, const struct generation_defaults *defaults, struct error *error) {
-  cJSON_DeleteItemFromObjectCaseSensitive(json, "eos_token_id");
-  cJSON_DeleteItemFromObjectCaseSensitive(json, "bad_words_ids");
-  if (defaults->eos_count == 1 && !put(json, "eos_token_id", cJSON_CreateNumber(defaults->eos_ids[0]), error)) return false;
-  if (defaults->eos_count > 1 && !put(json, "eos_token_id", cJSON_CreateIntArray(defaults->eos_ids, (int)defaults->eos_count), error))
-    return false;
-  if (!defaults->bad_word_count) return true;
+// Sets a key unless it says the same already, and removes it when there is nothing to say. Takes `item`.
+static bool put_list(cJSON *json, const char *key, bool said, cJSON *item, struct error *error) {
+  if (!said || (item && cJSON_Compare(item, find(json, key), true))) {
+    cJSON_Delete(item);
+    if (!said) cJSON_DeleteItemFromObjectCaseSensitive(json, key);
+    return true;
+  }
+  return json_put(json, key, item, error);
+}
+
+static cJSON *new_bad_words(const struct generation_defaults *defaults) {
   cJSON *words = cJSON_CreateArray();
   size_t begin = 0;
   for (size_t i = 0; words && i < defaults->bad_word_count; begin = defaults->bad_word_ends[i++])
     cJSON_AddItemToArray(words, cJSON_CreateIntArray(defaults->bad_words + begin, (int)(defaults->bad_word_ends[i] - begin)));
-  return put(json, "bad_words_ids", words, error);
+  return words;
+}
+
+static bool put_lists(cJSON *json, const struct generation_defaults *defaults, struct error *error) {
+  cJSON *ends = defaults->eos_count == 1 ? cJSON_CreateNumber(defaults->eos_ids[0]) : cJSON_CreateIntArray(defaults->eos_ids, (int)defaults->eos_count);
+  return put_list(json, "eos_token_id", defaults->eos_count > 0, ends, error) &&
+         put_list(json, "bad_words_ids", defaults->bad_word_count > 0, new_bad_words(defaults), error);
 }
 
 static bool put_switches(cJSON *json, const struct generation_defaults *defaults, struct error *error) {
@@ -249,8 +243,8 @@ static bool put_switches(cJSON *json, const struct generation_defaults *defaults
     bool value;
   } switches[] = {{"do_sample", defaults->do_sample}, {"renormalize_logits", defaults->renormalize_logits}};
   for (size_t i = 0; i < COUNT(switches); i++) {
-    if ((switches[i].value || has(json, switches[i].key)) &&
-        !put(json, switches[i].key, cJSON_CreateBool(switches[i].value), error))
+    if ((switches[i].value || json_has(json, switches[i].key)) &&
+        !json_put(json, switches[i].key, cJSON_CreateBool(switches[i].value), error))
       return false;
   }
   if (defaults->early_stopping == EARLY_UNSAID) {
@@ -258,7 +252,7 @@ static bool put_switches(cJSON *json, const struct generation_defaults *defaults
     return true;
   }
   cJSON *early = defaults->early_stopping == EARLY_NEVER ? cJSON_CreateString("never") : cJSON_CreateBool(defaults->early_stopping == EARLY_TRUE);
-  return put(json, "early_stopping", early, error);
+  return json_put(json, "early_stopping", early, error);
 }
 
 bool generation_defaults_write(const struct generation_defaults *defaults, const char *directory, struct error *error) {
@@ -266,7 +260,7 @@ bool generation_defaults_write(const struct generation_defaults *defaults, const
   cJSON *json = defaults->original ? cJSON_Duplicate(defaults->original, true) : cJSON_CreateObject();
   bool ok = json || error_memory(error, 0);
   ok = ok && put_numbers(json, defaults, error) && put_lists(json, defaults, error) && put_switches(json, defaults, error) &&
-       json_write_file(json, file_join(path, directory, "generation_config.json"), error);
+       json_write_exact(json, file_join(path, directory, "generation_config.json"), error);
   cJSON_Delete(json);
   return ok;
 }

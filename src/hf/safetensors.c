@@ -154,7 +154,8 @@ static bool read_tensors(struct safetensors *out, const struct reading *reading,
   cJSON_ArrayForEach(item, header) {
     if (strcmp(item->string, "__metadata__") != 0 && !read_tensor(out, reading, item)) return false;
   }
-  return check_places(out->tensors + first, out->count - first, reading);
+  size_t added = out->count - first;
+  return check_places(added ? out->tensors + first : NULL, added, reading);
 }
 
 static bool add_file(struct safetensors *out, const char *path, struct error *error) {

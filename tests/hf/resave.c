@@ -1,0 +1,51 @@
+// Opens a model directory and saves it: what transformers.sh then hands to transformers.
+//
+//   resave FROM TO f32|f16|bf16 SHARD_BYTES
+//   resave --new marian|pegasus TO f32|f16|bf16 SHARD_BYTES     a new model, with and without tied tables by turns
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hf/checkpoint.h"
+
+static enum number_type type_named(const char *name) {
+  return strcmp(name, "f32") == 0 ? TYPE_F32 : strcmp(name, "f16") == 0 ? TYPE_F16 : TYPE_BF16;
+}
+
+static bool save_new(const char *layout, const char *directory, struct checkpoint_saving *saving, struct error *error) {
+  bool pegasus = strncmp(layout, "pegasus", 7) == 0, tied = strstr(layout, "untied") == NULL;
+  struct arch arch = {.family = FAMILY_ENCODER_DECODER, .hidden = 12, .source_vocab = 11, .target_vocab = 11, .encoder = {2, 3, 3, 20},
+                      .decoder = {1, 2, 2, 24}, .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 16,
+                      .embedding_scale = 1, .activation = ACTIVATION_GELU_TANH, .attention_bias = true, .ffn_bias = true,
+                      .head_bias = true, .shared_embeddings = tied, .tied_head = tied, .dropout = 0.1f, .bos_id = -1, .eos_id = 0, .pad_id = 10,
+                      .unk_id = 1, .decoder_start_id = 10, .forced_eos_id = 0};
+  snprintf(arch.layout, sizeof arch.layout, "%s", pegasus ? "pegasus" : "marian");
+  if (pegasus) {
+    arch.norm_place = NORM_PRE;
+    arch.final_norm = true;
+  }
+  struct model *model = model_new(&arch, error);
+  bool ok = model && model_initialise(model, 5, error) && checkpoint_save(directory, model, saving, error);
+  model_free(model);
+  return ok;
+}
+
+static bool save_again(const char *from, const char *to, struct checkpoint_saving *saving, struct error *error) {
+  struct checkpoint checkpoint;
+  if (!checkpoint_open(from, &checkpoint, error)) return false;
+  saving->config = checkpoint.config;
+  saving->generation = &checkpoint.generation;
+  bool ok = checkpoint_save(to, checkpoint.model, saving, error);
+  checkpoint_close(&checkpoint);
+  return ok;
+}
+
+int main(int count, char **words) {
+  bool new_model = count > 1 && strcmp(words[1], "--new") == 0;
+  if (count != 5 + new_model) return 2;
+  struct checkpoint_saving saving = {.type = type_named(words[count - 2]), .shard_size = strtoul(words[count - 1], NULL, 10)};
+  struct error error = {0};
+  bool ok = new_model ? save_new(words[2], words[3], &saving, &error) : save_again(words[1], words[2], &saving, &error);
+  if (!ok) fprintf(stderr, "%s\n", error.message);
+  return ok ? 0 : 1;
+}
