@@ -42,7 +42,12 @@ struct call {
 #define VERBS(VERB) \
   VERB(eval) \
   VERB(forward) \
+  VERB(score) \
   VERB(translate) \
+  VERB(inspect) \
+  VERB(tokenize) \
+  VERB(detokenize) \
+  VERB(tokenizer_train) \
   VERB(help)
 
 #define VERB_DECLARE(name) extern const struct verb verb_##name;

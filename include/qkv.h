@@ -222,6 +222,33 @@ QKV_API struct qkv_translations *qkv_translate(struct qkv_context *context, stru
                                                const struct qkv_strings *lines);
 QKV_API void qkv_translations_free(struct qkv_translations *translations);
 
+// How probable a model finds a given translation: by the chain rule, log p(target | source) is the sum over the target's tokens of
+// log p(token | source, tokens before it), natural logarithms, the end token among them.
+struct qkv_token_probability {
+  int32_t id;
+  const char *token;
+  float log_probability;
+  double sum;  // of the tokens up to this one
+};
+
+struct qkv_probability {
+  double log_probability;
+  const struct qkv_token_probability *tokens;  // [count]
+  size_t count;
+  size_t cut;      // tokens of both sides that were cut off because the model takes no more
+  size_t invalid;  // bytes of both sides that were not valid UTF-8, each read as U+FFFD
+};
+
+struct qkv_probabilities {
+  const struct qkv_probability *items;  // [count], in the order of the pairs
+  size_t count;
+};
+
+// sources and targets hold as many strings. Free with qkv_probabilities_free.
+QKV_API struct qkv_probabilities *qkv_probability_of(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *sources,
+                                                     const struct qkv_strings *targets);
+QKV_API void qkv_probabilities_free(struct qkv_probabilities *probabilities);
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Looking inside
 
