@@ -42,12 +42,10 @@ struct call {
 #define VERBS(VERB) \
   VERB(eval) \
   VERB(forward) \
+  VERB(info) \
   VERB(score) \
   VERB(translate) \
   VERB(inspect) \
-  VERB(tokenize) \
-  VERB(detokenize) \
-  VERB(tokenizer_train) \
   VERB(help)
 
 #define VERB_DECLARE(name) extern const struct verb verb_##name;

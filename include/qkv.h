@@ -141,6 +141,34 @@ struct qkv_model;
 QKV_API struct qkv_model *qkv_model_open(struct qkv_context *context, const char *directory);
 QKV_API void qkv_model_free(struct qkv_model *model);
 
+// One thing about a model: "parameters", "encoder.heads", "layout".
+struct qkv_fact {
+  const char *name;
+  const char *text;   // the value to show: "49,253,376", "marian"
+  double number;      // the value if it is a number, NaN otherwise
+};
+
+struct qkv_tensor_fact {
+  const char *name;   // in the file
+  const char *type;   // "F32", "F16", "BF16", ...
+  const int64_t *shape;
+  int dimensions;
+};
+
+// What a model is, needs and costs. docs/command.md explains the facts.
+struct qkv_info {
+  const struct qkv_fact *facts;           // [fact_count]
+  size_t fact_count;
+  const struct qkv_tensor_fact *tensors;  // [tensor_count] of model.safetensors, sorted by name
+  size_t tensor_count;
+};
+
+// Works without a tokenizer. Free with qkv_info_free; the model has to stay open until then.
+QKV_API struct qkv_info *qkv_model_info(struct qkv_context *context, struct qkv_model *model);
+// The number of a fact, NaN if there is no such fact or it is no number.
+QKV_API double qkv_info_number(const struct qkv_info *info, const char *name);
+QKV_API void qkv_info_free(struct qkv_info *info);
+
 // Row-major numbers: [shape[0], shape[1]] or [shape[0], shape[1], shape[2]].
 struct qkv_array {
   float *data;

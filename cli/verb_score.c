@@ -1,0 +1,124 @@
+// qkv score: how probable a model finds given translations.
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/lines.h"
+#include "cli/message.h"
+#include "cli/output.h"
+#include "cli/tally.h"
+#include "cli/verb.h"
+
+enum { TOGETHER = 1000 };
+
+struct arguments {
+  const char *output;
+  bool per_token, accept_cuts;
+};
+
+static const struct option options[] = {
+  OPTION_FLAG(per_token, "per-token", "print each factor instead: line, token, log-probability, sum so far, with tabs between"),
+  OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when lines were cut"),
+  OPTION_OUTPUT(output),
+};
+
+struct work {
+  const struct arguments *arguments;
+  struct qkv_context *context;
+  struct qkv_model *model;
+  struct lines sources, targets;
+  struct output output;
+  struct tally cut, invalid;
+  size_t done, tokens;
+  double sum;
+};
+
+static void print(struct work *work, const struct qkv_probability *line) {
+  FILE *out = work->output.stream;
+  if (!work->arguments->per_token) fprintf(out, "%.6f\n", line->log_probability);
+  for (size_t i = 0; work->arguments->per_token && i < line->count; i++)
+    fprintf(out, "%zu\t%s\t%.6f\t%.6f\n", work->done, line->tokens[i].token, line->tokens[i].log_probability, line->tokens[i].sum);
+  work->done++;
+  work->tokens += line->count;
+  work->sum += line->log_probability;
+  if (line->cut) tally_add(&work->cut, work->done);
+  if (line->invalid) tally_add(&work->invalid, work->done);
+}
+
+// The next pairs of lines; -1 after saying so when one file ends before the other.
+static long read_pairs(struct work *work, char **sources, char **targets) {
+  long count = 0;
+  while (count < TOGETHER) {
+    sources[count] = lines_next(&work->sources);
+    targets[count] = lines_next(&work->targets);
+    if (!sources[count] && !targets[count]) break;
+    if (!sources[count] || !targets[count]) {
+      const struct lines *shorter = sources[count] ? &work->targets : &work->sources, *longer = sources[count] ? &work->sources : &work->targets;
+      if (!shorter->failed) message_error("score: %s has %zu lines and %s has more; line i of both must belong together", shorter->name, shorter->number, longer->name);
+      free(sources[count]);
+      free(targets[count]);
+      for (long i = 0; i < count; i++) free(sources[i]), free(targets[i]);
+      return -1;
+    }
+    count++;
+  }
+  return count;
+}
+
+static int score_all(struct call *call, struct work *work) {
+  char *sources[TOGETHER], *targets[TOGETHER];
+  long count;
+  while ((count = read_pairs(work, sources, targets)) > 0) {
+    struct qkv_probabilities *probabilities =
+      qkv_probability_of(work->context, work->model, &(struct qkv_strings){.items = (const char **)sources, .count = (size_t)count},
+                         &(struct qkv_strings){.items = (const char **)targets, .count = (size_t)count});
+    for (long i = 0; i < count; i++) free(sources[i]), free(targets[i]);
+    if (!probabilities) return call_failed(call, work->context);
+    for (size_t i = 0; i < probabilities->count; i++) print(work, &probabilities->items[i]);
+    qkv_probabilities_free(probabilities);
+    if (output_failed(&work->output)) break;  // output_close says why
+  }
+  return count < 0 || work->sources.failed || work->targets.failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+static void report(const struct work *work) {
+  const char *names = work->sources.name;
+  tally_report(&work->cut, names, "longer than the model takes, cut on this or the other side");
+  tally_report(&work->invalid, names, "held bytes that are no UTF-8 on this or the other side, read as U+FFFD");
+  if (work->done)
+    message_note("%zu lines, %zu tokens, log-probability %.4f, per token %.4f", work->done, work->tokens, work->sum, work->sum / (double)work->tokens);
+}
+
+static int run(struct call *call) {
+  const struct arguments *arguments = call->arguments;
+  const char **files = call->positional.items;
+  struct work work = {.arguments = arguments};
+  if (strcmp(files[1], "-") == 0 && strcmp(files[2], "-") == 0) return call_misused(call, "only one of both sides can be standard input");
+  if (!lines_open(&work.sources, files[1])) return EXIT_FAILED;
+  int status = EXIT_FAILED;
+  if (lines_open(&work.targets, files[2])) {
+    work.context = call_context(call);
+    work.model = qkv_model_open(work.context, files[0]);
+    if (!work.model) {
+      status = call_failed(call, work.context);
+    } else if (output_open(&work.output, arguments->output)) {
+      status = score_all(call, &work);
+      if (status != EXIT_DONE) output_abandon(&work.output);
+      else if (!output_close(&work.output)) status = EXIT_FAILED;
+      if (status == EXIT_DONE) report(&work);
+      if (status == EXIT_DONE && work.cut.count && !arguments->accept_cuts) status = EXIT_CUT;
+    }
+    lines_close(&work.targets);
+  }
+  lines_close(&work.sources);
+  qkv_model_free(work.model);
+  qkv_context_free(work.context);
+  return status;
+}
+
+const struct verb verb_score = {
+  .name = "score", .usage = "MODEL SOURCES TARGETS", .summary = "how probable the model finds given translations",
+  .description = "Prints for each line the natural logarithm of p(target | source), the sum over the target's tokens and its end of log p(token | source, tokens "
+                 "before). Line i of TARGETS belongs to line i of SOURCES.",
+  .example = "qkv score out test.en test.de\nqkv score out test.en test.de --per-token | head",
+  .least = 3, .most = 3, .common = COMMON_THREADS | COMMON_QUIET, .size = sizeof(struct arguments), VERB_OPTIONS(options), .run = run,
+};
