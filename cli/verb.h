@@ -42,7 +42,6 @@ struct call {
 #define VERBS(VERB) \
   VERB(eval) \
   VERB(forward) \
-  VERB(info) \
   VERB(score) \
   VERB(translate) \
   VERB(inspect) \
