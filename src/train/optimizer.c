@@ -9,14 +9,6 @@ struct optimizer_options optimizer_defaults(void) {
 
 static bool is_trained(const struct weight *weight) { return weight->trainable && weight->gradient; }
 
-static void clear_zero_rows(struct model *model) {
-  for (int i = 0; i < model->weight_count; i++) {
-    struct weight *weight = &model->weights[i];
-    if (!is_trained(weight) || weight->zero_row < 0 || weight->zero_row >= weight->rows) continue;
-    memset(weight->gradient + (size_t)weight->zero_row * (size_t)weight->cols, 0, (size_t)weight->cols * sizeof(float));
-  }
-}
-
 // The norm of all gradients; names the first weight with a number that is not finite.
 static bool gradient_norm(const struct model *model, int64_t step, double *norm, struct error *error) {
   double sum = 0;
@@ -34,7 +26,6 @@ static bool gradient_norm(const struct model *model, int64_t step, double *norm,
 
 bool optimizer_step(struct model *model, const struct optimizer_options *options, int64_t step, double learning_rate,
                     double *norm, struct error *error) {
-  if (options->keep_zero_rows) clear_zero_rows(model);
   if (!gradient_norm(model, step, norm, error)) return false;
   double scale = 1;
   if (options->clip_norm > 0 && *norm > options->clip_norm) scale = options->clip_norm / (*norm + 1e-6);

@@ -9,7 +9,6 @@ struct optimizer_options {
   double beta1, beta2, epsilon;
   double weight_decay;   // of matrices (weight.decayed)
   double clip_norm;      // 0: not clipped
-  bool keep_zero_rows;   // a weight's zero_row gets no gradient: the padding row of an embedding table stays 0
 };
 
 struct optimizer_options optimizer_defaults(void);  // betas 0.9 and 0.98, epsilon 1e-9, clip at 1, no decay

@@ -175,7 +175,7 @@ static bool check_field(const struct qkv_train_options *options, const struct fi
   return error_set(error, ERROR_USAGE, "--%s is %g; wanted %g to %g", field->name, number, field->low, field->high);
 }
 
-static bool check_contradictions(const struct qkv_train_options *options, struct error *error) {
+static bool check_contradictions(const struct qkv_train_options *options, bool complete, struct error *error) {
   for (int i = 0; i < FIELDS; i++)
     if (options->from && fields[i].new_model && !undecided(options, &fields[i]))
       return error_set(error, ERROR_USAGE,
@@ -196,15 +196,15 @@ static bool check_contradictions(const struct qkv_train_options *options, struct
   if (options->hidden > 0 && options->heads > 0 && options->hidden % options->heads != 0)
     return error_set(error, ERROR_USAGE, "--hidden %lld cannot be split into --heads %lld; it has to be a multiple",
                      (long long)options->hidden, (long long)options->heads);
-  if (options->train.count == 0)
+  if (complete && options->train.count == 0)
     return error_set(error, ERROR_USAGE, "--train is missing: the text to learn from, as pairs of files SOURCE TARGET");
   return true;
 }
 
-bool train_options_check(const struct qkv_train_options *options, struct error *error) {
+bool train_options_check(const struct qkv_train_options *options, bool complete, struct error *error) {
   for (int i = 0; i < FIELDS; i++)
     if (!undecided(options, &fields[i]) && !check_field(options, &fields[i], error)) return false;
-  return check_contradictions(options, error);
+  return check_contradictions(options, complete, error);
 }
 
 static cJSON *field_json(const struct qkv_train_options *options, const struct field *field) {

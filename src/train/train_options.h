@@ -15,8 +15,8 @@ struct train_option_lists {
 bool train_options_read(struct qkv_train_options *options, cJSON **owner, struct train_option_lists *lists, struct error *error);
 void train_options_free_lists(struct train_option_lists *lists);
 
-// Bounds of every number, known words, and options that contradict each other.
-bool train_options_check(const struct qkv_train_options *options, struct error *error);
+// Bounds of every number, known words, and options that contradict each other. complete: nothing more will be read from a file.
+bool train_options_check(const struct qkv_train_options *options, bool complete, struct error *error);
 
 // {"task": "translation", ...} with everything that is decided.
 cJSON *train_options_json(const struct qkv_train_options *options, struct error *error);

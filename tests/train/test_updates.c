@@ -16,8 +16,8 @@
 #include "train/average.h"
 #include "train/update.h"
 
-static const char *const cases[] = {"marian", "marian-knobs", "marian-unshared", "marian-untied", "marian-one-head", "marian-long",
-                                    "pegasus", "pegasus-tanh", "pegasus-silu"};
+static const char *const cases[] = {"marian",      "marian-knobs", "marian-unshared", "marian-untied", "marian-one-head",
+                                    "marian-long", "pegasus",      "pegasus-tanh",    "pegasus-silu"};
 
 struct run {
   struct golden golden;
@@ -27,9 +27,16 @@ struct run {
   struct optimizer_options options;
 };
 
-static void start(struct run *run, const char *name) {
+static void zero_padding_row(struct model *model, struct error *error) {
+  struct weight *embedding = model->decoder.embedding;
+  assert_true(embedding->zero_row >= 0 && weight_own_values(embedding, error));
+  memset(embedding->values + (size_t)embedding->zero_row * (size_t)embedding->cols, 0, (size_t)embedding->cols * sizeof(float));
+}
+
+static void start_from(struct run *run, const char *name, bool zero_padding) {
   memset(run, 0, sizeof *run);
   golden_open(&run->golden, name);
+  if (zero_padding) zero_padding_row(run->golden.checkpoint.model, &run->error);
   const struct kernels *kernels = cpu_kernels(&run->error);
   assert_non_null(kernels);
   assert_true(context_open(&run->context, kernels, (size_t)1 << 32, &run->error));
@@ -37,6 +44,8 @@ static void start(struct run *run, const char *name) {
   run->options = optimizer_defaults();
   run->options.weight_decay = 0.01;
 }
+
+static void start(struct run *run, const char *name) { start_from(run, name, false); }
 
 static void finish(struct run *run) {
   translation_batch_free(&run->batch);
@@ -132,7 +141,8 @@ static float *gradients_of(const char *name, size_t group, size_t *size) {
 static void accumulating_is_the_big_batch(void **state) {
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
     size_t size;
-    float *big = gradients_of(cases[c], 100, &size), *small = gradients_of(cases[c], 1, &size), *middle = gradients_of(cases[c], 3, &size);
+    float *big = gradients_of(cases[c], 100, &size), *small = gradients_of(cases[c], 1, &size);
+    float *middle = gradients_of(cases[c], 3, &size);
     double largest = 0;
     for (size_t i = 0; i < size; i++) largest = fmax(largest, fabs(big[i]));
     for (size_t i = 0; i < size; i++)
@@ -170,32 +180,28 @@ static void numbers_that_are_not_finite_stop_the_update(void **state) {
   weight->values[3] = NAN;
   assert_true(model_repack(model, &run.error));
   for (size_t i = 0; i < run.golden.pair_count; i++) run.golden.pairs[i].line = place_of(0, 11 + i);
-  assert_true(translation_batch_fill(&run.batch, run.golden.pairs, run.golden.pair_count, run.golden.checkpoint.arch.decoder_start_id,
-                                     &run.error));
+  assert_true(translation_batch_fill(&run.batch, run.golden.pairs, run.golden.pair_count,
+                                     run.golden.checkpoint.arch.decoder_start_id, &run.error));
   struct update result;
   const char *paths[] = {"train.en"};
   update_begin(&result, &run.context, model, 5, 7, 0, run.batch.batch.label_count);
   result.paths = paths;
   assert_false(update_add(&result, &run.batch.batch));
   assert_int_equal(run.error.code, ERROR_NUMERIC);
-  if (!strstr(run.error.message, "update 5") || !strstr(run.error.message, "encoder.1") || !strstr(run.error.message, "train.en:12"))
+  if (!strstr(run.error.message, "update 5") || !strstr(run.error.message, "encoder.1") ||
+      !strstr(run.error.message, "train.en:12"))
     fail_msg("%s", run.error.message);
   finish(&run);
 }
 
 static void padding_row_stays_zero(void **state) {
   struct run run;
-  start(&run, "marian");
-  struct model *model = run.golden.checkpoint.model;
-  struct weight *embedding = model->decoder.embedding;
-  int row = embedding->zero_row;
-  assert_true(row >= 0);
-  memset(embedding->values + (size_t)row * (size_t)embedding->cols, 0, (size_t)embedding->cols * sizeof(float));
-  run.options.keep_zero_rows = true;
+  start_from(&run, "marian", true);
+  const struct weight *embedding = run.golden.checkpoint.model->decoder.embedding;
   struct update result;
   for (int step = 1; step <= 3; step++) update(&run, &result, step, 100, 0.1, 1e-2);
   for (int i = 0; i < embedding->cols; i++)
-    assert_true(embedding->values[(size_t)row * (size_t)embedding->cols + (size_t)i] == 0);
+    assert_true(embedding->values[(size_t)embedding->zero_row * (size_t)embedding->cols + (size_t)i] == 0);
   finish(&run);
 }
 

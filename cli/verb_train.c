@@ -1,0 +1,189 @@
+// qkv train: from text to a model.
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/message.h"
+#include "cli/output.h"
+#include "cli/verb.h"
+
+struct arguments {
+  struct qkv_train_options train;
+  bool resume, resume_anyway, lowercase, show_batch;
+  int64_t layers;
+};
+
+static void defaults(void *memory) {
+  struct arguments *arguments = memory;
+  arguments->train = qkv_train_options_default();
+  arguments->layers = -1;
+}
+
+// What an option is when it is not given: the field is then below 0, which tells the library to choose.
+#define CHOSEN .unset = "chosen for the amount of text"
+
+static const struct option options[] = {
+    OPTION_GROUP("What to learn"),
+    OPTION_CHOICE(train.task, "task", "translation", "what the model is for"),
+    OPTION_FILES(train.train, "train", "SOURCE TARGET...",
+                 "the text to learn from: pairs of files, line i of one being the translation of line i of the other"),
+    OPTION_FILES(train.valid, "valid", "SOURCE TARGET...", "the text to validate with",
+                 .unset = "1 % of the training text is held out"),
+    OPTION_FILE(train.from, "from", "MODEL", "start from this model directory (fine-tuning)"),
+    OPTION_FLAG(resume, "resume", "go on with the training in OUT that was interrupted; it needs no other option"),
+    OPTION_FLAG(resume_anyway, "resume-anyway", "go on even if options, text or processor path are not those of the beginning"),
+    OPTION_FILE(train.config, "config", "FILE",
+                "take the options of an earlier run from its training.json; those given here come first"),
+    OPTION_FLAG(show_batch, "show-batch", "print the first batch instead of training: tokens, positions, what is to be learnt"),
+
+    OPTION_GROUP("The model"),
+    OPTION_CHOICE(train.family, "family", "marian|pegasus", "norm after each sublayer (the Transformer of 2017), or before",
+                  .unset = "marian"),
+    OPTION_CHOICE(train.size, "size", "tiny|small|base|large", "a preset of layers, widths and heads", CHOSEN),
+    OPTION_INTEGER(layers, "layers", "N", 1, 256, "layers of encoder and decoder each", .unset = "those of the size"),
+    OPTION_INTEGER(train.encoder_layers, "encoder-layers", "N", 1, 256, "layers of the encoder", .unset = "those of the size"),
+    OPTION_INTEGER(train.decoder_layers, "decoder-layers", "N", 1, 256, "layers of the decoder", .unset = "those of the size"),
+    OPTION_INTEGER(train.hidden, "hidden", "N", 1, 65536, "width of the hidden states", .unset = "that of the size"),
+    OPTION_INTEGER(train.heads, "heads", "N", 1, 128, "attention heads", .unset = "those of the size"),
+    OPTION_INTEGER(train.ffn, "ffn", "N", 1, 1048576, "width inside the feed-forward networks", .unset = "that of the size"),
+    OPTION_CHOICE(train.activation, "activation", "relu|gelu|gelu-tanh|silu|tanh", "of the feed-forward networks",
+                  .unset = "relu"),
+    OPTION_FILE(train.tokenizer, "tokenizer", "DIRECTORY", "take this tokenizer instead of learning one"),
+    OPTION_INTEGER(train.vocab_size, "vocab-size", "N", 8, 10000000,
+                   "pieces that the tokenizer may learn, shared by both languages", CHOSEN),
+    OPTION_FLAG(lowercase, "lowercase", "the tokenizer puts all text in lower case"),
+
+    OPTION_GROUP("The updates"),
+    OPTION_NUMBER(train.learning_rate, "learning-rate", "RATE", 0, 100, "the highest learning rate", .unset = "that of the size"),
+    OPTION_CHOICE(train.schedule, "schedule", "inverse-sqrt|linear|cosine|constant",
+                  "how the learning rate falls after the warm-up", .unset = "inverse-sqrt"),
+    OPTION_INTEGER(train.warmup_steps, "warmup-steps", "N", 0, NO_LIMIT, "updates in which the learning rate rises",
+                   .unset = "those of the size"),
+    OPTION_INTEGER(train.batch_tokens, "batch-tokens", "N", 2, 268435456,
+                   "tokens of the longer side in a batch; nothing is padded, so only real ones count", CHOSEN),
+    OPTION_INTEGER(train.accumulate, "accumulate", "N", 1, 1048576, "batches whose gradients make one update", .unset = "1"),
+    OPTION_NUMBER(train.dropout, "dropout", "P", 0, 0.99, "share of activations dropped on the residual path", CHOSEN),
+    OPTION_NUMBER(train.attention_dropout, "attention-dropout", "P", 0, 0.99, "the same for attention weights", .unset = "0"),
+    OPTION_NUMBER(train.activation_dropout, "activation-dropout", "P", 0, 0.99, "the same inside the feed-forward networks",
+                  .unset = "0"),
+    OPTION_NUMBER(train.label_smoothing, "label-smoothing", "P", 0, 0.99,
+                  "share of the probability that is spread over the vocabulary", .unset = "0.1"),
+    OPTION_NUMBER(train.weight_decay, "weight-decay", "RATE", 0, 1, "decay of matrices, times the learning rate", .unset = "0"),
+    OPTION_NUMBER(train.clip_norm, "clip-norm", "NORM", 0, 1e9, "gradients are scaled down to this norm; 0: never", .unset = "1"),
+    OPTION_INTEGER(train.max_length, "max-length", "N", 2, 1048576, "tokens of a side that are learnt from", .unset = "256"),
+    OPTION_CHOICE(train.on_long, "on-long", "drop|cut", "what becomes of longer pairs; they are counted and named",
+                  .unset = "drop"),
+    OPTION_INTEGER(train.seed, "seed", "N", 0, NO_LIMIT, "where the random numbers start", .unset = "1"),
+
+    OPTION_GROUP("How long, and which model is best"),
+    OPTION_INTEGER(train.max_steps, "max-steps", "N", 1, NO_LIMIT, "stop after N updates", CHOSEN),
+    OPTION_INTEGER(train.epochs, "epochs", "N", 1, NO_LIMIT, "stop when all text was seen N times"),
+    OPTION_DURATION(train.max_time, "max-time", "TIME", 0, 1e9, "stop after this time, such as 90s, 20m or 1h30m"),
+    OPTION_INTEGER(train.valid_every, "valid-every", "N", 1, NO_LIMIT, "validate after every N updates",
+                   .unset = "about 32 times in all"),
+    OPTION_INTEGER(train.patience, "patience", "N", 0, NO_LIMIT, "stop after N validations without a better score; 0: never",
+                   .unset = "10"),
+    OPTION_CHOICE(train.metric, "metric", "bleu|chrf|loss", "the score by which a model is best",
+                  .unset = "bleu, of greedy translations"),
+    OPTION_INTEGER(train.average, "average", "N", 0, 1000, "try the mean of N models at the end; it is kept if it is better",
+                   .unset = "5"),
+    OPTION_CHOICE(train.average_of, "average-of", "best|last", "which N models", .unset = "best"),
+    OPTION_INTEGER(train.keep_every, "keep-every", "N", 0, NO_LIMIT,
+                   "keep a copy of the model in OUT/step-N after every N updates", .unset = "never"),
+};
+
+static volatile sig_atomic_t interrupts;
+
+// The first one lets the update end and saves; the second leaves at once.
+static void on_interrupt(int number) {
+  if (interrupts++) _exit(128 + number);
+}
+
+static bool stop(void *user) {
+  (void)user;
+  return interrupts > 0;
+}
+
+// Where nobody looks on, a line of progress comes once in a while only.
+static void show_line(void *user, enum qkv_train_event event, const char *text) {
+  static time_t last;
+  time_t now = time(NULL);
+  (void)user;
+  if (event == QKV_TRAIN_NOTE) {
+    message_note("%s", text);
+  } else if (message_is_terminal() || now - last >= 15) {
+    last = now;
+    message_progress("%s", text);
+  }
+}
+
+static int show_batch(const struct call *call, struct qkv_context *context, const struct qkv_train_options *train) {
+  char *text = qkv_train_show_batch(context, train);
+  if (!text) return call_failed(call, context);
+  struct output output;
+  bool done = output_open(&output, NULL);
+  if (done) fputs(text, output.stream);
+  done = done && output_close(&output);
+  free(text);
+  return done ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run_training(struct call *call, const struct qkv_train_options *train) {
+  struct qkv_context *context = call_context(call);
+  const struct arguments *arguments = call->arguments;
+  int status = EXIT_DONE;
+  if (arguments->show_batch) {
+    status = show_batch(call, context, train);
+  } else {
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    struct qkv_train_listener listener = {.line = show_line, .stop = stop};
+    if (!qkv_train(context, call->positional.items[0], train, &listener)) status = call_failed(call, context);
+  }
+  qkv_context_free(context);
+  return status;
+}
+
+static int run(struct call *call) {
+  struct arguments *arguments = call->arguments;
+  struct qkv_train_options *train = &arguments->train;
+  if (call_contradicts(call, "layers", "encoder-layers", "the first sets both stacks") ||
+      call_contradicts(call, "layers", "decoder-layers", "the first sets both stacks") ||
+      call_contradicts(call, "resume", "from", "a resumed training has its beginning behind it") ||
+      call_contradicts(call, "resume", "config", "a resumed training has its own training.json") ||
+      call_contradicts(call, "show-batch", "resume", "the first batch was long ago") ||
+      call_lacks(call, "resume-anyway", "resume"))
+    return EXIT_MISUSED;
+  if (!arguments->show_batch && !call->positional.count) return call_misused(call, "OUT is missing: the directory to make");
+  if (arguments->layers > 0) train->encoder_layers = train->decoder_layers = arguments->layers;
+  if (arguments->lowercase) train->lowercase = 1;
+  train->resume = arguments->resume;
+  train->resume_anyway = arguments->resume_anyway;
+  return run_training(call, train);
+}
+
+const struct verb verb_train = {
+    .name = "train",
+    .usage = "OUT",
+    .summary = "trains or fine-tunes a model",
+    .description =
+        "Learns a model from text and puts it into the directory OUT, in the format of Hugging Face. What is not said is chosen "
+        "for the "
+        "amount of text, and the first lines say what and why. OUT holds the best model so far at every moment, log.jsonl with "
+        "every "
+        "number, curves.svg, training.json with all options, and last/ with what --resume needs.\n"
+        "The first Ctrl-C finishes the update, saves and leaves; the second leaves at once.",
+    .example =
+        "qkv train out --task translation --train train.en train.de --valid val.en val.de\n"
+        "qkv train out2 --task translation --from out --train more.en more.de --max-time 20m\n"
+        "qkv train out --resume",
+    .least = 0,
+    .most = 1,
+    .common = COMMON_THREADS | COMMON_QUIET,
+    .size = sizeof(struct arguments),
+    .defaults = defaults,
+    VERB_OPTIONS(options),
+    .run = run,
+};

@@ -1,0 +1,330 @@
+#include "train/training.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "train/state.h"
+
+void training_say(const struct training *training, enum qkv_train_event event, const char *format, ...) {
+  if (!training->listener || !training->listener->line) return;
+  va_list arguments;
+  va_start(arguments, format);
+  char text[4096];
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  for (char *line = text, *end; *line; line = end) {
+    end = line + strcspn(line, "\n");
+    if (*end) *end++ = 0;
+    training->listener->line(training->listener->user, event, line);
+  }
+}
+
+static double seconds_spent(const struct training *training) {
+  return training->position.seconds + (clock_seconds() - training->started);
+}
+
+static bool make_plan(struct training *training) {
+  const struct qkv_train_options *options = training->options;
+  struct batch_plan_options plan = {.seed = (uint64_t)options->seed, .batch_tokens = (size_t)options->batch_tokens,
+                                    .window = TRAINING_WINDOW, .shuffled = true, .accumulate = (int)options->accumulate};
+  return batch_plan_make(&training->plan, training->corpus, &plan, training->position.epoch, training->error);
+}
+
+bool training_open(struct training *training, bool resumed) {
+  const struct qkv_train_options *options = training->options;
+  training->started = training->state_saved = clock_seconds();
+  if (!make_plan(training)) return false;
+  if (training->plan.update_count == 0)
+    return error_set(training->error, ERROR_FORMAT, "there is nothing to learn from: no line of the training text was kept");
+  if (!training->average.slots && options->average > 0 &&
+      !average_open(&training->average, (int)options->average, strcmp(options->average_of, "best") == 0,
+                    average_size(training->model), training->directory, training->error))
+    return false;
+  return training_log_open(&training->log, training->directory, resumed, training->position.log_size, training->error);
+}
+
+void training_close(struct training *training) {
+  batch_plan_free(&training->plan);
+  translation_batch_free(&training->batch);
+  average_close(&training->average);
+  training_log_close(&training->log);
+}
+
+// --- Updates
+
+static bool run_update(struct training *training, struct update *update) {
+  const struct qkv_train_options *options = training->options;
+  struct training_position *position = &training->position;
+  size_t first, count;
+  int64_t labels = 0;
+  batch_plan_update(&training->plan, position->update, &first, &count);
+  for (size_t b = first; b < first + count; b++) {
+    struct batch_list list = batch_plan_batch(&training->plan, b);
+    for (size_t i = 0; i < list.count; i++) labels += training->corpus->samples[list.samples[i]].target_count;
+  }
+  update_begin(update, training->context, training->model, position->step + 1, (uint64_t)options->seed, options->label_smoothing,
+               labels);
+  update->paths = training->corpus->paths;
+  for (size_t b = first; b < first + count; b++) {
+    struct batch_list list = batch_plan_batch(&training->plan, b);
+    if (!translation_batch_from_corpus(&training->batch, training->corpus, list.samples, list.count,
+                                       training->model->arch.decoder_start_id, training->error) ||
+        !update_add(update, &training->batch.batch))
+      return false;
+  }
+  return update_end(update, &training->optimizer, schedule_rate(&training->schedule, position->step + 1));
+}
+
+static void advance(struct training *training, const struct update *update) {
+  struct training_position *position = &training->position;
+  position->step++;
+  position->update++;
+  position->tokens += update->source_tokens + update->loss.count;
+}
+
+static double smooth(double old, double now) { return old > 0 ? 0.95 * old + 0.05 * now : now; }
+
+// Seconds to the end, or -1 if nobody knows.
+static double seconds_left(const struct training *training) {
+  const struct qkv_train_options *options = training->options;
+  const struct training_position *position = &training->position;
+  double updates = -1, left = -1;
+  if (options->max_steps >= 0) updates = (double)(options->max_steps - position->step);
+  if (options->epochs >= 0) {
+    double of_epochs = (double)options->epochs - (double)position->epoch;
+    of_epochs = of_epochs * (double)training->plan.update_count - (double)position->update;
+    if (updates < 0 || of_epochs < updates) updates = of_epochs;
+  }
+  if (updates >= 0)
+    left = updates * (training->update_seconds + training->validation_seconds / (double)options->valid_every);
+  if (options->max_time >= 0) {
+    double time = options->max_time - seconds_spent(training);
+    if (left < 0 || time < left) left = time;
+  }
+  return left > 0 || left == -1 ? left : 0;
+}
+
+static void show_progress(struct training *training, const struct update *update, double rate, double seconds) {
+  double now = clock_seconds();
+  if (now - training->progress_shown < 1) return;
+  training->progress_shown = now;
+  char left[32] = "", most[32] = "";
+  double remaining = seconds_left(training);
+  if (remaining >= 0) clock_text(left, remaining);
+  if (training->options->max_steps >= 0) snprintf(most, sizeof most, "/%" PRId64, training->options->max_steps);
+  double tokens = (double)(update->source_tokens + update->loss.count);
+  training_say(training, QKV_TRAIN_PROGRESS, "update %" PRId64 "%s, epoch %.2f: loss %.3f, learning rate %.2g, %.0f tokens/s%s%s",
+               training->position.step, most,
+               (double)training->position.epoch + (double)training->position.update / (double)training->plan.update_count,
+               update->loss.plain_sum / (double)update->loss.count, rate,
+               tokens / (training->update_seconds > 0 ? training->update_seconds : seconds), left[0] ? ", at most " : "", left);
+}
+
+static bool note_update(struct training *training, const struct update *update, double seconds) {
+  struct training_position *position = &training->position;
+  double rate = schedule_rate(&training->schedule, position->step);
+  struct log_update line = {.step = position->step, .loss = update->loss.plain_sum / (double)update->loss.count,
+                            .epoch = (double)position->epoch + (double)position->update / (double)training->plan.update_count,
+                            .learning_rate = rate, .norm = update->norm, .seconds = seconds_spent(training),
+                            .labels = update->loss.count, .tokens = update->source_tokens + update->loss.count};
+  training->update_seconds = smooth(training->update_seconds, seconds);
+  show_progress(training, update, rate, seconds);
+  return training_log_update(&training->log, &line, training->error);
+}
+
+// --- Validation
+
+static double score_of(const struct training *training, const struct validation_scores *scores) {
+  const char *metric = training->options->metric;
+  if (strcmp(metric, "bleu") == 0) return scores->bleu;
+  if (strcmp(metric, "chrf") == 0) return scores->chrf;
+  return -scores->loss;
+}
+
+static void write_scores(struct buffer *out, const struct validation_scores *scores) {
+  buffer_text(out, "loss ");
+  buffer_decimal(out, scores->loss, 3);
+  buffer_text(out, ", perplexity ");
+  buffer_decimal(out, scores->perplexity, 2);
+  buffer_text(out, ", ");
+  buffer_decimal(out, 100 * scores->accuracy, 1);
+  buffer_text(out, " % of tokens right");
+  if (!scores->translated) return;
+  buffer_text(out, ", BLEU ");
+  buffer_decimal(out, scores->bleu, 2);
+  buffer_text(out, ", chrF ");
+  buffer_decimal(out, scores->chrf, 2);
+}
+
+static void say_text(const struct training *training, const char *name, struct text_line line) {
+  training_say(training, QKV_TRAIN_NOTE, "  %-7s %.*s", name, (int)(line.size < 300 ? line.size : 300), line.text);
+}
+
+// Three sentences of the validation text, the same ones every time.
+static void show_samples(const struct training *training) {
+  const struct validation *validation = training->validation;
+  size_t count = validation->corpus->count, shown = count < TRAINING_SHOWN ? count : TRAINING_SHOWN;
+  for (size_t i = 0; i < shown; i++) {
+    size_t sample = (2 * i + 1) * count / (2 * shown);
+    say_text(training, "source", validation_source(validation, sample));
+    say_text(training, "wanted", validation_target(validation, sample));
+    say_text(training, "got", validation_translation(validation, sample));
+  }
+}
+
+static bool measure(struct training *training, struct validation_scores *scores) {
+  double start = clock_seconds();
+  if (!validation_run(training->validation, training->context, training->model, scores, training->error)) return false;
+  if (!isfinite(scores->loss))
+    return error_set(training->error, ERROR_NUMERIC,
+                     "update %" PRId64 ": the validation loss is not finite; a lower --learning-rate usually helps",
+                     training->position.step);
+  training->validation_seconds = clock_seconds() - start;
+  training->last_scores = *scores;
+  return true;
+}
+
+static bool save_state(struct training *training) {
+  if (!training_log_flush(&training->log, &training->position.log_size, training->error)) return false;
+  double start = clock_seconds();
+  struct training_position kept = training->position;
+  training->position.seconds = seconds_spent(training);
+  bool ok = state_save(training);
+  training->position.seconds = kept.seconds;
+  training->state_saved = clock_seconds();
+  training->state_cost = training->state_saved - start;
+  return ok;
+}
+
+// Takes the scores into the position. Returns whether this is the best model so far. A falling loss also counts as progress:
+// at the beginning BLEU stays near 0 for long.
+static bool note_scores(struct training *training, const struct validation_scores *scores) {
+  struct training_position *position = &training->position;
+  double score = score_of(training, scores);
+  bool lower = !position->has_best || scores->loss < position->best_loss;
+  bool best = !position->has_best || score > position->best_score ||
+              (score == position->best_score && scores->loss < position->score_loss);
+  if (lower) position->best_loss = scores->loss;
+  if (best) {
+    training->best_scores = *scores;
+    position->best_score = score;
+    position->score_loss = scores->loss;
+    position->best_step = position->step;
+  }
+  position->has_best = true;
+  position->worse = best || lower ? 0 : position->worse + 1;
+  position->validated = position->step;
+  return best;
+}
+
+static bool validate(struct training *training) {
+  struct training_position *position = &training->position;
+  struct validation_scores scores;
+  if (!measure(training, &scores)) return false;
+  average_keep(&training->average, training->model, position->step, score_of(training, &scores));
+  bool best = note_scores(training, &scores);
+  if (best && !training->save_model(training->user, training->model, training->directory, training->error)) return false;
+  struct buffer text = {0};
+  write_scores(&text, &scores);
+  training_say(training, QKV_TRAIN_NOTE, "validation after update %" PRId64 ": %s%s", position->step, buffer_string(&text),
+               best ? "; the best so far, saved" : "");
+  buffer_free(&text);
+  if (scores.translated) show_samples(training);
+  return training_log_validation(&training->log, position->step, &scores, best, seconds_spent(training), training->error);
+}
+
+// --- The end
+
+// Tries the mean of the kept weights; it stays in the directory if it is better than the best of them.
+static bool try_average(struct training *training) {
+  struct average *average = &training->average;
+  if (average->count < 2) return true;
+  average_apply(average, training->model);
+  struct validation_scores scores;
+  if (!model_repack(training->model, training->error) || !measure(training, &scores)) return false;
+  double score = score_of(training, &scores);
+  bool better = score > training->position.best_score;
+  struct buffer text = {0};
+  write_scores(&text, &scores);
+  training_say(training, QKV_TRAIN_NOTE, "the mean of %d checkpoints: %s; %s", average->count, buffer_string(&text),
+               better ? "better than each, saved" : "not better than the best of them, which stays");
+  buffer_clear(&text);
+  buffer_format(&text, "{\"event\":\"average\",\"checkpoints\":%d,\"valid_loss\":", average->count);
+  json_write_number(&text, scores.loss);
+  if (scores.translated) {
+    buffer_text(&text, ",\"bleu\":");
+    json_write_number(&text, scores.bleu);
+  }
+  buffer_format(&text, ",\"best\":%s}", better ? "true" : "false");
+  bool ok = buffer_check(&text, training->error) && training_log_line(&training->log, buffer_string(&text), training->error);
+  buffer_free(&text);
+  if (!ok || !better) return ok;
+  training->averaged = true;
+  training->averaged_count = average->count;
+  training->best_scores = scores;
+  return training->save_model(training->user, training->model, training->directory, training->error);
+}
+
+static bool at_end(struct training *training) {
+  const struct qkv_train_options *options = training->options;
+  const struct training_position *position = &training->position;
+  bool steps = options->max_steps >= 0 && position->step >= options->max_steps;
+  bool epochs = options->epochs >= 0 && position->epoch >= (uint64_t)options->epochs;
+  bool time = options->max_time >= 0 && seconds_spent(training) >= options->max_time;
+  bool patience = options->patience > 0 && position->worse >= options->patience;
+  training->end = steps ? END_STEPS : epochs ? END_EPOCHS : patience ? END_PATIENCE : END_TIME;
+  return steps || epochs || time || patience;
+}
+
+static bool stop_asked(const struct training *training) {
+  const struct qkv_train_listener *listener = training->listener;
+  return listener && listener->stop && listener->stop(listener->user);
+}
+
+static bool keep_copy(struct training *training) {
+  const struct qkv_train_options *options = training->options;
+  if (options->keep_every <= 0 || training->position.step % options->keep_every != 0) return true;
+  char name[40], directory[4096];
+  snprintf(name, sizeof name, "step-%" PRId64, training->position.step);
+  return training->save_model(training->user, training->model, file_join(directory, training->directory, name), training->error);
+}
+
+static bool next_epoch(struct training *training) {
+  if (training->position.update < training->plan.update_count) return true;
+  training->position.epoch++;
+  training->position.update = 0;
+  return make_plan(training);
+}
+
+static bool step(struct training *training) {
+  struct update update;
+  double start = clock_seconds();
+  if (!run_update(training, &update)) return false;
+  advance(training, &update);
+  return note_update(training, &update, clock_seconds() - start) && next_epoch(training);
+}
+
+// A state costs time to write: at most a twentieth of the run.
+static bool state_is_due(const struct training *training) {
+  return clock_seconds() - training->state_saved >= 20 * training->state_cost;
+}
+
+bool training_run(struct training *training) {
+  while (!at_end(training)) {
+    if (!step(training) || !keep_copy(training)) return false;
+    if (training->position.step % training->options->valid_every == 0) {
+      if (!validate(training) || !training_log_flush(&training->log, NULL, training->error)) return false;
+      if (state_is_due(training) && !save_state(training)) return false;
+    }
+    if (stop_asked(training)) {
+      training->end = END_INTERRUPTED;
+      return save_state(training);
+    }
+  }
+  if (training->position.validated != training->position.step && !validate(training)) return false;
+  return save_state(training) && try_average(training) && training_log_flush(&training->log, NULL, training->error);
+}
