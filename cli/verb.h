@@ -42,9 +42,14 @@ struct call {
 #define VERBS(VERB) \
   VERB(eval) \
   VERB(forward) \
+  VERB(info) \
   VERB(score) \
   VERB(translate) \
   VERB(inspect) \
+  VERB(tokenize) \
+  VERB(detokenize) \
+  VERB(tokenizer_train) \
+  VERB(train) \
   VERB(help)
 
 #define VERB_DECLARE(name) extern const struct verb verb_##name;

@@ -25,6 +25,12 @@ struct tokenizer_options tokenizer_options_pegasus(void) {
     .specials = {{"<pad>", SPECIAL_FIRST, "pad_token"}, {"</s>", SPECIAL_FIRST, "eos_token"}, {"<unk>", SPECIAL_FIRST, "unk_token"}}};
 }
 
+// As GPT-2, whose one special token plays all roles; words and characters need an unknown token besides.
+struct tokenizer_options tokenizer_options_gpt2(void) {
+  return (struct tokenizer_options){
+    .kind = TOKENIZER_BPE_BYTES, .vocab_size = 10000, .special_count = 1, .specials = {{"<|endoftext|>", SPECIAL_LAST, "eos_token"}}};
+}
+
 // Options --------------------------------------------------------------------------------------------------------------
 
 static const char *token_of_role(const struct tokenizer_options *options, const char *role) {

@@ -9,8 +9,8 @@
 
 enum tokenizer_kind {
   TOKENIZER_BPE_BYTES,  // byte-level BPE as GPT-2: no unknown token is ever needed
-  TOKENIZER_BPE_END,    // BPE on words split at blanks and punctuation; a word's last piece carries end_mark ("</w>")
-  TOKENIZER_BPE_START,  // BPE on words; a word's first piece carries the mark U+2581 (as SentencePiece writes it)
+  TOKENIZER_BPE_END,    // BPE on words split at blanks; a word's last piece ends in "</w>"
+  TOKENIZER_BPE_START,  // BPE on words split at blanks and punctuation; blanks become U+2581 (as SentencePiece writes it)
   TOKENIZER_WORD,       // the most frequent words, split at blanks
   TOKENIZER_CHAR,       // characters
 };
@@ -34,7 +34,7 @@ struct tokenizer_options {
   uint64_t min_frequency;    // pairs (BPE), words or characters below it are not learnt; 0 counts as 1, BPE: as 2
   struct special_token specials[TOKENIZER_SPECIAL_MAX];
   int special_count;
-  const char *prefix;        // special tokens that the post-processor puts around a text, such as "<s>" and "</s>"; may be NULL
+  const char *prefix;        // special tokens that the post-processor puts around a text, as "<s>" and "</s>"; may be NULL
   const char *suffix;
   size_t max_words;          // 0: 8 million
   size_t model_max_length;   // 0: not written
@@ -43,6 +43,7 @@ struct tokenizer_options {
 // The layouts of the families that train writes.
 struct tokenizer_options tokenizer_options_marian(void);   // </s> 0, <unk> 1, learnt, <pad> last; </s> is appended
 struct tokenizer_options tokenizer_options_pegasus(void);  // <pad> 0, </s> 1, <unk> 2, learnt; </s> is appended
+struct tokenizer_options tokenizer_options_gpt2(void);     // learnt, <|endoftext|> last; nothing is put around texts
 
 // Returns false at the end of the text. *line stays valid until the next call. Failure: set the error, return false.
 typedef bool tokenizer_next_line(void *data, const char **line, size_t *size, struct error *error);

@@ -82,7 +82,8 @@ static bool may_compose(uint32_t c) {
 }
 
 static bool compose_pair(uint32_t first, uint32_t second, uint32_t *composed) {
-  if (!may_compose(second) || !may_compose(first)) return false;
+  // U+11A7 stands just before the trailing consonants and composes with nothing; utf8proc would swallow it.
+  if (second == 0x11A7 || !may_compose(second) || !may_compose(first)) return false;
   utf8proc_int32_t pair[2] = {(utf8proc_int32_t)first, (utf8proc_int32_t)second};
   if (utf8proc_normalize_utf32(pair, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) != 1) return false;
   *composed = (uint32_t)pair[0];
