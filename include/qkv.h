@@ -145,7 +145,7 @@ QKV_API void qkv_model_free(struct qkv_model *model);
 struct qkv_fact {
   const char *name;
   const char *text;   // the value to show: "49,253,376", "marian"
-  double number;      // the value if it is a number, NaN otherwise
+  double number;      // the value if it is a number, 1 or 0 for "yes" and "no", NaN otherwise
 };
 
 struct qkv_tensor_fact {
@@ -155,7 +155,7 @@ struct qkv_tensor_fact {
   int dimensions;
 };
 
-// What a model is, needs and costs. docs/command.md explains the facts.
+// What a model is, needs and costs: what `qkv info` prints.
 struct qkv_info {
   const struct qkv_fact *facts;           // [fact_count]
   size_t fact_count;

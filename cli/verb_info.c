@@ -1,0 +1,98 @@
+// qkv info: what a model is, needs and costs.
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/verb.h"
+
+struct arguments {
+  const char *format, *output;
+  bool tensors;
+};
+
+static void defaults(void *memory) {
+  struct arguments *arguments = memory;
+  arguments->format = "text";
+}
+
+static const struct option options[] = {
+  OPTION_FLAG(tensors, "tensors", "also list every tensor of the file, with its type and shape"),
+  OPTION_CHOICE(format, "format", "text|json", "a fact a line, or an object"),
+  OPTION_OUTPUT(output),
+};
+
+static void print_shape(FILE *out, const struct qkv_tensor_fact *tensor) {
+  putc('[', out);
+  for (int i = 0; i < tensor->dimensions; i++) fprintf(out, "%s%" PRId64, i ? ", " : "", tensor->shape[i]);
+  putc(']', out);
+}
+
+static void print_text(FILE *out, const struct qkv_info *info, bool tensors) {
+  for (size_t i = 0; i < info->fact_count; i++) fprintf(out, "%-20s %s\n", info->facts[i].name, info->facts[i].text);
+  for (size_t i = 0; tensors && i < info->tensor_count; i++) {
+    fprintf(out, "%s%s\t%s\t", i ? "" : "\n", info->tensors[i].name, info->tensors[i].type);
+    print_shape(out, &info->tensors[i]);
+    putc('\n', out);
+  }
+}
+
+// Names of tensors and directories come from files.
+static void print_string(FILE *out, const char *text) {
+  putc('"', out);
+  for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+    if (*p == '"' || *p == '\\') fprintf(out, "\\%c", *p);
+    else if (*p < 0x20 || *p == 0x7F) fprintf(out, "\\u%04x", *p);
+    else putc(*p, out);
+  }
+  putc('"', out);
+}
+
+// Numbers are either whole or short decimal ones, which their text already is; counts and sizes are whole.
+static void print_json(FILE *out, const struct qkv_info *info, bool tensors) {
+  putc('{', out);
+  for (size_t i = 0; i < info->fact_count; i++) {
+    const struct qkv_fact *fact = &info->facts[i];
+    fprintf(out, "%s\n  \"%s\": ", i ? "," : "", fact->name);
+    if (strcmp(fact->text, "yes") == 0 || strcmp(fact->text, "no") == 0) fputs(fact->number != 0 ? "true" : "false", out);
+    else if (isnan(fact->number)) print_string(out, fact->text);
+    else if (fact->number == floor(fact->number)) fprintf(out, "%.0f", fact->number);
+    else fputs(fact->text, out);
+  }
+  for (size_t i = 0; tensors && i < info->tensor_count; i++) {
+    fputs(i ? ",\n    " : ",\n  \"tensors\": {\n    ", out);
+    print_string(out, info->tensors[i].name);
+    fprintf(out, ": {\"dtype\": \"%s\", \"shape\": ", info->tensors[i].type);
+    print_shape(out, &info->tensors[i]);
+    putc('}', out);
+  }
+  fputs(tensors && info->tensor_count ? "\n  }\n}\n" : "\n}\n", out);
+}
+
+static int show(const struct arguments *arguments, const struct qkv_info *info) {
+  struct output output;
+  if (!output_open(&output, arguments->output)) return EXIT_FAILED;
+  if (strcmp(arguments->format, "json") == 0) print_json(output.stream, info, arguments->tensors);
+  else print_text(output.stream, info, arguments->tensors);
+  return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run(struct call *call) {
+  struct qkv_context *context = call_context(call);
+  struct qkv_model *model = qkv_model_open(context, call->positional.items[0]);
+  struct qkv_info *info = model ? qkv_model_info(context, model) : NULL;
+  int status = info ? show(call->arguments, info) : call_failed(call, context);
+  qkv_info_free(info);
+  qkv_model_free(model);
+  qkv_context_free(context);
+  return status;
+}
+
+const struct verb verb_info = {
+  .name = "info", .usage = "MODEL", .summary = "what a model is, needs and costs",
+  .description = "Says what kind of Transformer the directory MODEL holds: its size and knobs, its special ids, the type and size of its files, and "
+                 "how much memory its weights take to run (memory.run) and to train (memory.train, without activations). A tokenizer is not needed.\n"
+                 "Sizes are in units of 1,000 bytes; with --format json they are bytes.",
+  .example = "qkv info out\nqkv info out --tensors --format json",
+  .least = 1, .most = 1, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,
+};

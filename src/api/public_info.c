@@ -1,0 +1,232 @@
+// What a model is, as a list of facts: from its arch, its files, and the sizes that the kernels would give its weights.
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/public_context.h"
+#include "api/public_model.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "cpu/cpu.h"
+#include "hf/layout.h"
+
+enum { MOST_FACTS = 64 };
+
+struct info {
+  struct qkv_info public;  // first, so that a pointer to it is a pointer to this
+  struct qkv_fact facts[MOST_FACTS];
+  struct qkv_tensor_fact *tensors;
+  struct error *error;
+};
+
+// --- adding facts
+
+static void add(struct info *info, const char *name, double number, const char *text) {
+  if (info->error->code || info->public.fact_count == MOST_FACTS) return;
+  char *copy = memory_copy_text(info->error, text);
+  if (copy) info->facts[info->public.fact_count++] = (struct qkv_fact){name, copy, number};
+}
+
+static void add_text(struct info *info, const char *name, const char *text) { add(info, name, NAN, text); }
+
+// With a comma between groups of three digits.
+static void add_count(struct info *info, const char *name, double number) {
+  char digits[32], text[48];
+  int length = snprintf(digits, sizeof digits, "%.0f", number), used = 0;
+  for (int i = 0; i < length; i++) {
+    text[used++] = digits[i];
+    if ((length - i - 1) % 3 == 0 && i + 1 < length && digits[i] != '-') text[used++] = ',';
+  }
+  text[used] = 0;
+  add(info, name, number, text);
+}
+
+static void add_size(struct info *info, const char *name, double bytes) {
+  static const char *const units[] = {"bytes", "KB", "MB", "GB", "TB"};
+  double value = bytes;
+  int unit = 0;
+  while (value >= 1000 && unit < 4) value /= 1000, unit++;
+  struct buffer text = {0};
+  buffer_decimal(&text, value, unit && value < 100 ? 1 : 0);
+  buffer_format(&text, " %s", units[unit]);
+  add(info, name, bytes, buffer_string(&text));
+  buffer_free(&text);
+}
+
+static void add_number(struct info *info, const char *name, double number) {
+  struct buffer text = {0};
+  json_write_number(&text, number);
+  add(info, name, number, buffer_string(&text));
+  buffer_free(&text);
+}
+
+// A float as its shortest decimal number.
+static void add_float(struct info *info, const char *name, float number) {
+  char digits[32];
+  for (int precision = 1; precision <= 9; precision++) {
+    snprintf(digits, sizeof digits, "%.*g", precision, (double)number);
+    if (strtof(digits, NULL) == number) break;
+  }
+  add_number(info, name, strtod(digits, NULL));
+}
+
+static void add_id(struct info *info, const char *name, int id) {
+  if (id >= 0) add_number(info, name, id);
+}
+
+static void add_switch(struct info *info, const char *name, bool value) { add(info, name, value, value ? "yes" : "no"); }
+
+// --- what it is
+
+static void describe_kind(struct info *info, const struct qkv_model *model) {
+  static const char *const families[] = {"encoder-decoder", "encoder", "decoder"};
+  const struct arch *arch = &model->checkpoint.arch;
+  add_text(info, "directory", model->directory);
+  add_text(info, "layout", arch->layout);
+  add_text(info, "architecture", model->checkpoint.layout->architecture);
+  add_text(info, "family", families[arch->family]);
+  add_count(info, "parameters", (double)model_parameters(model->checkpoint.model));
+}
+
+static void describe_stack(struct info *info, const struct arch *arch, const struct stack_arch *stack, const char *const names[5]) {
+  if (!stack->layers) return;
+  add_number(info, names[0], stack->layers);
+  add_number(info, names[1], stack->heads);
+  if (stack->kv_heads != stack->heads) add_number(info, names[2], stack->kv_heads);
+  add_number(info, names[3], arch_head_width(arch, stack));
+  add_count(info, names[4], stack->ffn);
+}
+
+static void describe_shape(struct info *info, const struct arch *arch) {
+  static const char *const encoder[] = {"encoder.layers", "encoder.heads", "encoder.kv_heads", "encoder.head_width", "encoder.ffn"};
+  static const char *const decoder[] = {"decoder.layers", "decoder.heads", "decoder.kv_heads", "decoder.head_width", "decoder.ffn"};
+  add_count(info, "hidden", arch->hidden);
+  describe_stack(info, arch, &arch->encoder, encoder);
+  describe_stack(info, arch, &arch->decoder, decoder);
+  if (arch->family != FAMILY_DECODER) add_count(info, "vocabulary.source", arch->source_vocab);
+  if (arch->family != FAMILY_ENCODER) add_count(info, "vocabulary.target", arch->target_vocab);
+  if (arch->family == FAMILY_ENCODER_DECODER) add_switch(info, "embeddings.shared", arch->shared_embeddings);
+  if (arch->family != FAMILY_ENCODER) add_switch(info, "head.tied", arch->tied_head);
+}
+
+static void describe_knobs(struct info *info, const struct arch *arch) {
+  static const char *const norms[] = {"layer", "rms", "none"};
+  static const char *const places[] = {"after each sublayer (post)", "before each sublayer (pre)"};
+  static const char *const positions[] = {"none", "sinusoid", "sinusoid, interleaved", "learned"};
+  static const char *const activations[] = {"none", "relu", "gelu", "gelu (tanh form)", "silu", "tanh"};
+  add_text(info, "norm", norms[arch->norm]);
+  if (arch->norm != NORM_NONE) add_text(info, "norm.place", places[arch->norm_place]);
+  if (arch->norm != NORM_NONE) add_float(info, "norm.epsilon", arch->norm_epsilon);
+  if (!arch->residual) add_switch(info, "residual", false);
+  add_text(info, "positions", positions[arch->positions]);
+  if (arch->positions != POSITIONS_NONE) add_count(info, "positions.longest", arch->max_positions);
+  add_text(info, "activation", activations[arch->activation]);
+  add_float(info, "embedding.scale", arch->embedding_scale);
+  add_float(info, "dropout", arch->dropout);
+  if (arch->attention_dropout > 0) add_float(info, "dropout.attention", arch->attention_dropout);
+  if (arch->activation_dropout > 0) add_float(info, "dropout.activation", arch->activation_dropout);
+}
+
+static void describe_ids(struct info *info, const struct checkpoint *checkpoint) {
+  const struct arch *arch = &checkpoint->arch;
+  const struct generation_defaults *generation = &checkpoint->generation;
+  add_id(info, "id.begin", arch->bos_id);
+  add_id(info, "id.end", arch->eos_id);
+  add_id(info, "id.padding", arch->pad_id);
+  add_id(info, "id.decoder_start", arch->decoder_start_id);
+  if (generation->num_beams > 0) add_number(info, "search.beam", generation->num_beams);
+  if (generation->max_length >= 0) add_count(info, "search.max_length", generation->max_length);
+  if (!isnan(generation->length_penalty)) add_float(info, "search.length_penalty", generation->length_penalty);
+}
+
+static void describe_tokenizer(struct info *info, struct qkv_model *model) {
+  static const char *const files[] = {"tokenizer.json", "vocab.json"};
+  char path[4096];
+  bool there = false;
+  for (size_t i = 0; i < 2; i++) there |= file_exists(file_join(path, model->directory, files[i]));
+  if (!there) {
+    add_text(info, "tokenizer", "none in the directory");
+    return;
+  }
+  // A tokenizer that can't be read says why, and the rest is told all the same.
+  struct error refusal = {0};
+  const struct tokenizer *tokenizer = public_model_tokenizer(model, &refusal);
+  if (tokenizer) add_count(info, "tokenizer", (double)tokenizer_size(tokenizer));
+  else add_text(info, "tokenizer", refusal.message);
+}
+
+// --- what it costs
+
+static void describe_files(struct info *info, const struct checkpoint *checkpoint) {
+  static const char *const types[] = {"f32", "f16", "bf16"};
+  double bytes = 0;
+  for (size_t i = 0; i < checkpoint->tensors.file_count; i++) bytes += (double)checkpoint->tensors.files[i].map.size;
+  add_text(info, "file.dtype", types[checkpoint->type]);
+  add_size(info, "file.size", bytes);
+  if (checkpoint->tensors.file_count > 1) add_number(info, "file.shards", (double)checkpoint->tensors.file_count);
+}
+
+// What model_prepare makes, by the same rules: vectors, sinusoids and packed matrices to run; to train also the values,
+// gradient and two moments of everything that learns, and the other packed orientation.
+static void describe_memory(struct info *info, const struct model *model) {
+  const struct kernels *kernels = cpu_kernels(info->error);
+  if (!kernels) return;
+  double run = 0, train = 0;
+  for (int i = 0; i < model->weight_count; i++) {
+    const struct weight *weight = &model->weights[i];
+    double numbers = (double)weight_size(weight);
+    double packed = weight->product ? (double)kernels->packed_size(weight->rows, weight->cols) : 0;
+    double turned = weight->product ? (double)kernels->packed_size(weight->cols, weight->rows) : 0;
+    bool made = weight->rows == 1 || weight->cols == 1 || !weight->parts[0].stored;
+    run += (made ? numbers : 0) + packed;
+    train += numbers * (weight->trainable ? 4 : 1) + packed + turned;
+  }
+  add_size(info, "memory.run", run * sizeof(float));
+  add_size(info, "memory.train", train * sizeof(float));
+  add_text(info, "processor", cpu_name());
+  add_text(info, "processor.path", kernels->name);
+}
+
+static void list_tensors(struct info *info, const struct safetensors *tensors) {
+  info->tensors = memory_new(info->error, tensors->count, sizeof *info->tensors);
+  for (size_t i = 0; info->tensors && i < tensors->count; i++) {
+    const struct stored_tensor *tensor = &tensors->tensors[i];
+    info->tensors[i] = (struct qkv_tensor_fact){tensor->name, tensor_type_name(tensor->type), tensor->shape, tensor->dimensions};
+  }
+  info->public.tensors = info->tensors;
+  info->public.tensor_count = info->tensors ? tensors->count : 0;
+}
+
+struct qkv_info *qkv_model_info(struct qkv_context *context, struct qkv_model *model) {
+  struct error *error = public_begin(context);
+  struct info *info = memory_new(error, 1, sizeof *info);
+  if (!info) return NULL;
+  info->error = error;
+  info->public.facts = info->facts;
+  describe_kind(info, model);
+  describe_shape(info, &model->checkpoint.arch);
+  describe_knobs(info, &model->checkpoint.arch);
+  describe_ids(info, &model->checkpoint);
+  describe_tokenizer(info, model);
+  describe_files(info, &model->checkpoint);
+  describe_memory(info, model->checkpoint.model);
+  list_tensors(info, &model->checkpoint.tensors);
+  if (!error->code) return &info->public;
+  qkv_info_free(&info->public);
+  return NULL;
+}
+
+double qkv_info_number(const struct qkv_info *info, const char *name) {
+  for (size_t i = 0; i < info->fact_count; i++)
+    if (strcmp(info->facts[i].name, name) == 0) return info->facts[i].number;
+  return NAN;
+}
+
+void qkv_info_free(struct qkv_info *public) {
+  if (!public) return;
+  struct info *info = (struct info *)public;
+  for (size_t i = 0; i < public->fact_count; i++) free((char *)info->facts[i].text);
+  free(info->tensors);
+  free(info);
+}
