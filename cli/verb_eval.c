@@ -1,11 +1,19 @@
-// qkv eval: how good translations are.
+// qkv eval: how good translations are, those of a file or those that a model makes now.
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/lines.h"
 #include "cli/message.h"
 #include "cli/output.h"
+#include "cli/tally.h"
 #include "cli/verb.h"
+
+enum { TOGETHER = 2000 };
 
 struct arguments {
   const char *hypotheses, *format, *output;
   struct qkv_evaluation_options evaluation;
+  struct qkv_translate_options translate;
 };
 
 static void defaults(void *memory) {
@@ -13,10 +21,12 @@ static void defaults(void *memory) {
   arguments->format = "text";
   arguments->evaluation.metric = "all";
   arguments->evaluation.tokenizer = "13a";
+  arguments->translate = qkv_translate_options_default();
 }
 
 static const struct option options[] = {
-  OPTION_FILE(hypotheses, "hypotheses", "HYP", "the translations to be scored, one per line; - is standard input"),
+  OPTION_FILE(hypotheses, "hypotheses", "HYP", "score the translations in this file, one per line, instead of a model's"),
+  OPTION_INTEGER(translate.beam, "beam", "N", 1, 32, "how many hypotheses the model keeps; 1 is greedy search", .unset = "as the model says"),
   OPTION_CHOICE(evaluation.metric, "metric", "all|bleu|chrf|chrf++", "which score"),
   OPTION_CHOICE(evaluation.tokenizer, "tokenizer", "13a|none|char", "how BLEU cuts lines into words; none takes them as they stand"),
   OPTION_FLAG(evaluation.lowercase, "lowercase", "put both sides in lower case first"),
@@ -37,29 +47,143 @@ static void print_json(FILE *out, const struct qkv_evaluation *evaluation) {
   fprintf(out, "]}\n");
 }
 
+// ---- the translations of a model ----
+
+struct texts {
+  struct qkv_strings list;
+  size_t capacity;
+};
+
+// Takes the text over. False when memory is short.
+static bool texts_add(struct texts *texts, char *text) {
+  if (texts->list.count == texts->capacity) {
+    size_t capacity = texts->capacity * 2 + 1000;
+    const char **items = realloc(texts->list.items, capacity * sizeof *items);
+    if (!items) return free(text), false;
+    texts->list.items = items;
+    texts->capacity = capacity;
+  }
+  texts->list.items[texts->list.count++] = text;
+  return text != NULL;
+}
+
+static void texts_free(struct texts *texts) {
+  for (size_t i = 0; i < texts->list.count; i++) free((char *)texts->list.items[i]);
+  free(texts->list.items);
+}
+
+static bool texts_read(struct texts *texts, const char *path) {
+  struct lines lines;
+  if (!lines_open(&lines, path)) return false;
+  bool fine = true;
+  for (char *line; fine && (line = lines_next(&lines));) fine = texts_add(texts, line);
+  if (!fine) message_error("eval: out of memory");
+  fine = fine && !lines.failed;
+  lines_close(&lines);
+  return fine;
+}
+
+static bool translate(struct qkv_context *context, struct qkv_translator *translator, const char *name, const struct texts *sources, struct texts *out) {
+  struct tally cut = {0};
+  for (size_t at = 0; at < sources->list.count; at += TOGETHER) {
+    size_t left = sources->list.count - at;
+    struct qkv_strings part = {.items = sources->list.items + at, .count = left < TOGETHER ? left : TOGETHER};
+    struct qkv_translations *translations = qkv_translate(context, translator, &part);
+    if (!translations) return false;
+    bool fine = true;
+    for (size_t i = 0; fine && i < translations->count; i++) {
+      fine = texts_add(out, strdup(translations->items[i].hypotheses[0].text));
+      if (translations->items[i].unfinished) tally_add(&cut, at + i + 1);
+    }
+    qkv_translations_free(translations);
+    if (!fine) return message_error("eval: out of memory"), false;
+    if (message_is_terminal()) message_progress("%zu of %zu lines translated", out->list.count, sources->list.count);
+  }
+  tally_report(&cut, name, "got a translation that stopped at the length limit");
+  return true;
+}
+
+static struct qkv_evaluation *evaluate_texts(struct qkv_context *context, const struct arguments *arguments, const struct texts *hypotheses,
+                                             struct texts *references, size_t count) {
+  struct qkv_strings *sets = calloc(count, sizeof *sets);
+  struct qkv_evaluation *evaluation = NULL;
+  for (size_t i = 0; sets && i < count; i++) sets[i] = references[i].list;
+  if (sets) evaluation = qkv_evaluate(context, &hypotheses->list, sets, count, &arguments->evaluation);
+  free(sets);
+  return evaluation;
+}
+
+// Translates files[1] with the model files[0] and compares with files[2...]. *status says what went wrong when NULL comes back.
+static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_context *context, int *status) {
+  const struct arguments *arguments = call->arguments;
+  const struct qkv_strings *files = &call->positional;
+  size_t count = files->count - 2;
+  struct texts sources = {0}, hypotheses = {0}, *references = calloc(count, sizeof *references);
+  struct qkv_evaluation *evaluation = NULL;
+  bool fine = references && texts_read(&sources, files->items[1]);
+  for (size_t i = 0; fine && i < count; i++) {
+    fine = texts_read(&references[i], files->items[i + 2]);
+    if (fine && references[i].list.count != sources.list.count) {
+      message_error("eval: %s has %zu lines and %s has %zu; line i of both must belong together", files->items[1], sources.list.count,
+                    files->items[i + 2], references[i].list.count);
+      fine = false;
+    }
+  }
+  *status = EXIT_FAILED;
+  if (fine) {
+    struct qkv_model *model = qkv_model_open(context, files->items[0]);
+    struct qkv_translator *translator = model ? qkv_translator_new(context, &model, 1, &arguments->translate) : NULL;
+    if (translator && translate(context, translator, files->items[1], &sources, &hypotheses))
+      evaluation = evaluate_texts(context, arguments, &hypotheses, references, count);
+    if (!evaluation && qkv_status(context) != QKV_OK) *status = call_failed(call, context);
+    qkv_translator_free(translator);
+    qkv_model_free(model);
+  }
+  for (size_t i = 0; references && i < count; i++) texts_free(&references[i]);
+  free(references);
+  texts_free(&sources);
+  texts_free(&hypotheses);
+  return evaluation;
+}
+
+// ---- the verb ----
+
+static int show(const struct arguments *arguments, const struct qkv_evaluation *evaluation) {
+  struct output output;
+  if (!output_open(&output, arguments->output)) return EXIT_FAILED;
+  if (arguments->format[0] == 'j') print_json(output.stream, evaluation);
+  else print_text(output.stream, evaluation);
+  return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
+}
+
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
-  if (!arguments->hypotheses) return call_misused(call, "--hypotheses is missing: the file of translations that is to be scored");
+  const struct qkv_strings *files = &call->positional;
+  if (call_contradicts(call, "hypotheses", "beam", "translations that are there already are not searched for")) return EXIT_MISUSED;
+  if (!arguments->hypotheses && files->count < 3)
+    return call_misused(call, "%s missing: qkv eval MODEL SOURCE REF..., or qkv eval --hypotheses HYP REF... for translations that are there already",
+                        files->count == 2 ? "a reference is" : "SOURCE and a reference are");
   struct qkv_context *context = call_context(call);
-  struct qkv_evaluation *evaluation = qkv_evaluate_files(context, arguments->hypotheses, &call->positional, &arguments->evaluation);
-  int status = evaluation ? EXIT_DONE : call_failed(call, context);
-  struct output output;
-  if (evaluation && !output_open(&output, arguments->output)) {
-    status = EXIT_FAILED;
-  } else if (evaluation) {
-    if (arguments->format[0] == 'j') print_json(output.stream, evaluation);
-    else print_text(output.stream, evaluation);
-    if (!output_close(&output)) status = EXIT_FAILED;
+  int status = EXIT_DONE;
+  struct qkv_evaluation *evaluation;
+  if (arguments->hypotheses) {
+    evaluation = qkv_evaluate_files(context, arguments->hypotheses, files, &arguments->evaluation);
+    if (!evaluation) status = call_failed(call, context);
+  } else {
+    evaluation = evaluate_model(call, context, &status);
   }
+  if (evaluation) status = show(arguments, evaluation);
   qkv_evaluation_free(evaluation);
   qkv_context_free(context);
   return status;
 }
 
 const struct verb verb_eval = {
-  .name = "eval", .usage = "--hypotheses HYP REF...", .summary = "scores translations: BLEU, chrF, chrF++",
-  .description = "Scores the translations in HYP against one or several reference files, with the numbers and signatures of sacreBLEU. "
-                 "Line i of every file belongs to the same sentence.",
-  .example = "qkv eval --hypotheses test.hyp test.de\nqkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
-  .least = 1, .most = ANY_NUMBER, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,
+  .name = "eval", .usage = "MODEL SOURCE REF...\n--hypotheses HYP REF...", .summary = "scores translations: BLEU, chrF, chrF++",
+  .description = "Translates SOURCE with MODEL and scores the result against one or several reference files, or scores the translations in HYP, with the "
+                 "numbers and signatures of sacreBLEU. Line i of every file belongs to the same sentence; - is standard input.",
+  .example = "qkv eval out test.en test.de\nqkv eval --hypotheses test.hyp test.de\n"
+             "qkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
+  .least = 1, .most = ANY_NUMBER, .common = COMMON_THREADS | COMMON_QUIET, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options),
+  .run = run,
 };

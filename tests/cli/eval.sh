@@ -1,6 +1,7 @@
 #!/bin/bash
 # qkv eval on hypotheses and references: numbers, forms, bad input. The numbers themselves are tested in tests/metrics.
 . "$(dirname "$0")/case.sh"
+. "$(dirname "$0")/words.sh"
 
 printf 'the cat sat on the mat\nwe went home late in the evening\n' > ref
 printf 'the cat sat on a mat\nwe went home late in the evening\n' > hyp
@@ -24,9 +25,15 @@ check "-o writes the file" grep -q '^{"lines": 2, "scores": \[{"name": "BLEU", "
 check "and leaves nothing beside it" test ! -e scores.json.tmp
 
 run 2 "$QKV" eval ref
-err_has '--hypotheses is missing'
+err_has 'SOURCE and a reference are missing'
+run 2 "$QKV" eval model ref
+err_has 'a reference is missing'
+run 2 "$QKV" eval
+err_has 'MODEL is missing'
 run 2 "$QKV" eval --hypotheses hyp
-err_has 'is missing'
+err_has 'missing'
+run 2 "$QKV" eval --hypotheses hyp ref --beam 3
+err_has '--hypotheses and --beam contradict each other'
 run 1 "$QKV" eval --hypotheses hyp short
 err_has 'hyp has 2 lines and short has 1'
 run 1 "$QKV" eval --hypotheses nowhere ref
@@ -42,6 +49,25 @@ if [ -e /dev/full ]; then
   run 1 "$QKV" eval --hypotheses hyp ref -o /dev/full
   err_has '/dev/full: cannot be written: No space left on device'
 fi
+
+# A model's own translations are scored as if they came from a file.
+words_model marian-generate model
+printf 'w5 w6 w7\n\nw5 w9 w11 w2\nw4\n' > source
+printf 'w6 w26\n\nw6 w26 w28 w42 w25 w7 w7\nw30\n' > target
+"$QKV" translate model source --beam 2 > translated
+run 0 "$QKV" eval model source target --beam 2
+cp out own
+run 0 "$QKV" eval --hypotheses translated target
+cp out filed
+check "a model's scores are those of its translations" cmp own filed
+input=source run 0 "$QKV" eval model - target target --beam 2 --metric bleu --quiet
+out_has 'nrefs:2'
+run 1 "$QKV" eval model source short
+err_has 'source has 4 lines and short has 1'
+run 1 "$QKV" eval nowhere source target
+err_has 'nowhere'
+run 1 "$QKV" eval model nowhere target
+err_has 'nowhere: cannot be read'
 
 # Text that is no valid UTF-8, zero bytes and Windows line ends are scored like any other; a line end is no word.
 printf 'a\377b c d e f\n\000 x y z w\n' > bytes

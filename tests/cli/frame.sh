@@ -5,10 +5,15 @@
 run 0 "$QKV" --version
 err_empty
 check "the version is that of the build" test "$("$QKV" --version)" = "qkv $VERSION"
-start=$(date +%s%N)
-for _ in 1 2 3 4 5 6 7 8 9 10; do "$QKV" --version > /dev/null; done
-# 100 ms for ten: a sanitizer's or a busy machine's start-up would be no fault of ours, so the slow ones are let pass.
-if [ -z "${SLOW_START:-}" ]; then check "--version takes less than 10 ms" test $((($(date +%s%N) - start) / 10000000)) -lt 10; fi
+# The best of twenty, since other programs may be running; a sanitizer's start-up is no fault of ours.
+best=1000000000
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  start=$(date +%s%N)
+  "$QKV" --version > /dev/null
+  took=$(($(date +%s%N) - start))
+  [ "$took" -lt "$best" ] && best=$took
+done
+if [ -z "${SLOW_START:-}" ]; then check "--version takes less than 10 ms" test "$best" -lt 10000000; fi
 
 run 2 "$QKV"
 err_has "qkv VERB ARGUMENTS"
