@@ -39,17 +39,17 @@ struct call {
 };
 
 // The verbs in the order of the help. `name` is that of the variable: verb_name.
-#define VERBS(VERB) \
-  VERB(eval) \
-  VERB(forward) \
-  VERB(info) \
-  VERB(score) \
-  VERB(translate) \
-  VERB(inspect) \
-  VERB(tokenize) \
-  VERB(detokenize) \
+#define VERBS(VERB)     \
+  VERB(train)           \
+  VERB(translate)       \
+  VERB(eval)            \
+  VERB(score)           \
+  VERB(inspect)         \
+  VERB(info)            \
+  VERB(forward)         \
+  VERB(tokenize)        \
+  VERB(detokenize)      \
   VERB(tokenizer_train) \
-  VERB(train) \
   VERB(help)
 
 #define VERB_DECLARE(name) extern const struct verb verb_##name;

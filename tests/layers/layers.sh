@@ -23,17 +23,18 @@ report() {  # TITLE, and what is wrong on standard input, a line each
 layers="base/1 text/2 metrics/2 draw/2 tensor/2 cpu/3 model/4 hf/5 data/5 generate/5 train/6 inspect/6 api/7"
 
 check_includes() {
-  find src -name '*.[ch]' | while read -r file; do
-    sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file" | while read -r header; do echo "$file $header"; done
-  done | awk -v layers="$layers" '
+  find src -name '*.[ch]' -exec awk -v layers="$layers" '
     BEGIN { n = split(layers, rows, " "); for (i = 1; i <= n; i++) { split(rows[i], row, "/"); layer[row[1]] = row[2] } }
-    {
-      split($1, parts, "/"); from = parts[2]; split($2, target, "/"); to = target[1]
-      if (!(from in layer)) print $1 ": the folder " from " has no layer"
-      else if ($2 == "qkv.h") next  # layer 0
-      else if (!(to in layer)) print $1 ": \"" $2 "\" names no folder of src"
-      else if (to != from && layer[to] >= layer[from]) print $1 " (layer " layer[from] ") includes " $2 " (layer " layer[to] ")"
-    }'
+    /^ *# *include *"/ {
+      header = $0
+      sub(/^[^"]*"/, "", header)
+      sub(/".*/, "", header)
+      if (header == "qkv.h") next  # layer 0
+      split(FILENAME, parts, "/"); from = parts[2]; split(header, target, "/"); to = target[1]
+      if (!(from in layer)) print FILENAME ": the folder " from " has no layer"
+      else if (!(to in layer)) print FILENAME ": \"" header "\" names no folder of src"
+      else if (to != from && layer[to] >= layer[from]) print FILENAME " (layer " layer[from] ") includes " header " (layer " layer[to] ")"
+    }' {} +
 }
 
 check_command_includes() {
@@ -42,9 +43,9 @@ check_command_includes() {
 
 sources() { find src cli include tests examples bench scripts -type f \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) 2> /dev/null; }
 
-check_names() { sources | sed 's|.*/||' | sort | uniq -d | while read -r name; do echo "$name: $(sources | grep "/$name\$" | tr '\n' ' ')"; done; }
+check_names() { sources | awk -F/ '{ places[$NF] = places[$NF] " " $0; count[$NF]++ } END { for (name in count) if (count[name] > 1) print name ":" places[name] }'; }
 
-check_lengths() { sources | while read -r file; do echo "$(wc -l < "$file") $file"; done | awk '$1 > 800 { print $2 " has " $1 " lines" }'; }
+check_lengths() { sources | tr '\n' '\0' | xargs -0 awk 'FNR == 801 { print FILENAME " has more than 800 lines" }'; }
 
 [ "$(find src -name '*.c' | wc -l)" -gt 0 ] || { echo "Bail out! no sources in $PWD"; exit 99; }
 report "files include only lower layers" < <(check_includes)
