@@ -1,9 +1,8 @@
-# Opens directories that qkv saved with transformers, with no argument but the path.
+# Opens directories that qkv saved with transformers, with no argument but the path. Reads lines "DIRECTORY ORIGINAL TITLE",
+# ORIGINAL being "-" where there is none, and prints a line of TAP for each.
 #
-#   check_saved.py DIR [ORIGINAL]
-#
-# No weight may be missing, unexpected or of another shape; if ORIGINAL is given, every number must be that of ORIGINAL in
-# the type of DIR, and so must the generation options.
+# No weight may be missing, unexpected or of another shape; with an ORIGINAL every number must be that of ORIGINAL in the type
+# of DIRECTORY, and so must the generation options.
 import sys
 
 import torch
@@ -12,40 +11,52 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 disable_progress_bar()
 set_verbosity_error()
+torch.set_num_threads(1)
+
+
+class Wrong(Exception):
+    pass
 
 
 def load(path):
     model, loading = AutoModelForSeq2SeqLM.from_pretrained(path, output_loading_info=True)
     problems = {kind: names for kind, names in loading.items() if names}
     if problems:
-        sys.exit(f"{path}: {problems}")
+        raise Wrong(f"{path}: {problems}")
     return model
 
 
-saved = load(sys.argv[1])
-with torch.no_grad():
-    logits = saved(input_ids=torch.tensor([[3, 4, 0]]), decoder_input_ids=torch.tensor([[5, 6]])).logits
-if not torch.isfinite(logits).all():
-    sys.exit("logits are not finite")
-if len(sys.argv) > 2:
-    original = load(sys.argv[2])
+@torch.no_grad()
+def logits_of(model):
+    return model(input_ids=torch.tensor([[3, 4, 0]]), decoder_input_ids=torch.tensor([[5, 6]])).logits
+
+
+def compare(saved, original):
     wanted, found = original.state_dict(), saved.state_dict()
     # A Marian model whose tables are not tied holds a shared table that nobody uses; qkv says that nothing is shared.
-    for name in wanted.keys() - found.keys():
-        if name != "model.shared.weight":
-            sys.exit(f"{name} is gone")
+    unused = "" if original.config.tie_word_embeddings else "model.shared.weight"
+    gone = wanted.keys() - found.keys() - {unused}
+    if gone:
+        raise Wrong(f"{gone} are gone")
     for name, tensor in found.items():
-        if name == "model.shared.weight" and not original.config.tie_word_embeddings:
-            continue
-        if not torch.equal(tensor, wanted[name].to(tensor.dtype)):
-            sys.exit(f"{name} differs")
+        if name != unused and not torch.equal(tensor, wanted[name].to(tensor.dtype)):
+            raise Wrong(f"{name} differs")
     for key in ("eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_eos_token_id", "bad_words_ids", "num_beams"):
         a, b = (getattr(m.generation_config, key, None) for m in (saved, original))
         if a != b:
-            sys.exit(f"generation_config: {key} is {a}, was {b}")
-    if saved.dtype == original.dtype:
-        with torch.no_grad():
-            same = original(input_ids=torch.tensor([[3, 4, 0]]), decoder_input_ids=torch.tensor([[5, 6]])).logits
-        if not torch.equal(same, logits):
-            sys.exit("other logits")
-print("same")
+            raise Wrong(f"generation_config: {key} is {a}, was {b}")
+    if saved.dtype == original.dtype and not torch.equal(logits_of(original), logits_of(saved)):
+        raise Wrong("other logits")
+
+
+for number, line in enumerate(sys.stdin, 1):
+    directory, original, title = line.rstrip("\n").split(" ", 2)
+    try:
+        saved = load(directory)
+        if not torch.isfinite(logits_of(saved)).all():
+            raise Wrong("logits are not finite")
+        if original != "-":
+            compare(saved, load(original))
+        print(f"ok {number} - {title}", flush=True)
+    except Exception as problem:
+        print(f"not ok {number} - {title}\n# {type(problem).__name__}: {' '.join(str(problem).split())[:500]}", flush=True)
