@@ -56,6 +56,7 @@ bool training_log_open(struct training_log *log, const char *directory, bool res
   if (resumed && truncate(log->path, (off_t)size) != 0 && errno != ENOENT) return cannot(log, error);
   log->file = fopen(log->path, resumed ? "a+e" : "w+e");
   if (!log->file) return cannot(log, error);
+  setvbuf(log->file, NULL, _IOLBF, 1 << 14);  // whoever looks on sees every line as it comes
   return !resumed || read_points(log, error);
 }
 

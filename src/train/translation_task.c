@@ -19,6 +19,7 @@
 
 static const size_t WORK_MEMORY = (size_t)1 << 36;  // of addresses; only what is touched becomes real
 static const double HELD_OUT = 0.01;
+enum { BEAMS = 5 };
 static const size_t HELD_OUT_MOST = 2000;           // lines, so that validating a large corpus stays short
 
 struct task {
@@ -33,6 +34,7 @@ struct task {
   struct tokenizer *tokenizer;
   struct checkpoint checkpoint;       // of --from, or of OUT when resuming
   struct model *model;                // ours, or the checkpoint's
+  struct generation_defaults generation;  // of a new model
   struct corpus train, valid;
   struct buffer said, identity;
   struct validation validation;
@@ -246,10 +248,19 @@ static bool get_model(struct task *task) {
   return true;
 }
 
+// How a new model is to be searched unless somebody says otherwise: with the beam that translations are measured with.
+static bool decide_generation(struct task *task) {
+  if (task->checkpoint.model) return true;
+  if (!generation_defaults_from_arch(&task->generation, &task->model->arch, task->error)) return false;
+  task->generation.num_beams = BEAMS;
+  return true;
+}
+
 static bool save_model(void *user, const struct model *model, const char *directory, struct error *error) {
   const struct task *task = user;
+  bool old = task->checkpoint.model;
   struct checkpoint_saving saving = {.type = TYPE_F32, .config = task->checkpoint.config,
-                                     .generation = task->checkpoint.model ? &task->checkpoint.generation : NULL};
+                                     .generation = old ? &task->checkpoint.generation : &task->generation};
   // A copy beside OUT's own model is a model directory too.
   if (strcmp(directory, task->out) != 0 &&
       (!file_make_directory(directory, error) || !tokenizer_save(task->tokenizer, directory, NULL, error)))
@@ -503,6 +514,7 @@ static bool train(struct task *task) {
 
 static void set_up(struct task *task, const char *out, const struct qkv_train_listener *listener, struct error *error) {
   *task = (struct task){.out = out, .error = error};
+  generation_defaults_init(&task->generation);
   task->training.error = error;
   task->training.listener = listener;
   task->training.options = &task->options;
@@ -516,7 +528,7 @@ static bool get_ready(struct task *task, const struct qkv_train_options *options
   say_beginning(task);
   recipe_decide(&task->options, task->train_text.lines, &task->said);
   training_say(&task->training, QKV_TRAIN_NOTE, "%s", buffer_string(&task->said));
-  if (!get_tokenizer(task) || !get_model(task) || !read_corpora(task)) return false;
+  if (!get_tokenizer(task) || !get_model(task) || !decide_generation(task) || !read_corpora(task)) return false;
   say_model(task);
   say_corpora(task);
   return decide_steps(task) && make_identity(task);
@@ -531,6 +543,7 @@ static void tear_down(struct task *task) {
   corpus_close(&task->valid);
   if (task->checkpoint.model) checkpoint_close(&task->checkpoint);
   else if (task->model) model_free(task->model);
+  generation_defaults_free(&task->generation);
   tokenizer_free(task->tokenizer);
   parallel_text_close(&task->train_text);
   parallel_text_close(&task->valid_text);
