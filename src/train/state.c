@@ -47,19 +47,33 @@ static const struct {
 #undef VALUE
 };
 
+// A double by its bits: the decision which of two scores is better must not depend on digits that were dropped.
+static void write_double(struct buffer *out, double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  buffer_format(out, "\"%016" PRIx64 "\"", bits);
+}
+
+static double read_double(const cJSON *object, const char *name, const char *path, struct error *error) {
+  uint64_t bits = strtoull(json_text(object, name, "0", path, error), NULL, 16);
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 static void write_position(struct buffer *out, const struct training *training) {
   buffer_char(out, '{');
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     const char *field = (const char *)&training->position + values[i].offset;
     buffer_format(out, "%s\"%s\":", i ? "," : "", values[i].name);
-    if (values[i].kind == VALUE_NUMBER) json_write_number(out, *(const double *)(const void *)field);
+    if (values[i].kind == VALUE_NUMBER) write_double(out, *(const double *)(const void *)field);
     else if (values[i].kind == VALUE_BOOLEAN) buffer_text(out, *(const bool *)(const void *)field ? "true" : "false");
     else buffer_format(out, "%" PRId64, *(const int64_t *)(const void *)field);
   }
   buffer_text(out, ",\"kept\":[");
   for (int i = 0; i < training->average.count; i++) {
     buffer_format(out, "%s{\"step\":%" PRId64 ",\"score\":", i ? "," : "", training->average.kept[i].step);
-    json_write_number(out, training->average.kept[i].score);
+    write_double(out, training->average.kept[i].score);
     buffer_char(out, '}');
   }
   buffer_text(out, "]}");
@@ -71,7 +85,7 @@ static bool read_position(struct training *training, const char *text, const cha
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     char *field = (char *)&training->position + values[i].offset;
     const char *name = values[i].name;
-    if (values[i].kind == VALUE_NUMBER) *(double *)(void *)field = json_number(document, name, 0, path, error);
+    if (values[i].kind == VALUE_NUMBER) *(double *)(void *)field = read_double(document, name, path, error);
     else if (values[i].kind == VALUE_BOOLEAN) *(bool *)(void *)field = json_boolean(document, name, false, path, error);
     else *(int64_t *)(void *)field = json_integer(document, name, 0, path, error);
   }
@@ -80,7 +94,7 @@ static bool read_position(struct training *training, const char *text, const cha
   average->count = 0;
   for (const cJSON *item = kept ? kept->child : NULL; item && average->count < average->capacity; item = item->next) {
     average->kept[average->count].step = json_integer(item, "step", 0, path, error);
-    average->kept[average->count++].score = json_number(item, "score", 0, path, error);
+    average->kept[average->count++].score = read_double(item, "score", path, error);
   }
   bool ok = error->code == ERROR_NONE;
   if (ok && (training->position.step < 0 || (int64_t)training->position.epoch < 0 || (int64_t)training->position.update < 0))

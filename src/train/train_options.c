@@ -165,7 +165,7 @@ static bool check_field(const struct qkv_train_options *options, const struct fi
   const void *value = field_of(options, field);
   if (field->kind == FIELD_TEXT && field->words) {
     const char *text = *(const char *const *)value;
-    const char *found = *text ? strstr(field->words, text) : NULL;
+    const char *found = *text && !strchr(text, ' ') ? strstr(field->words, text) : NULL;
     if (found && found[-1] == ' ' && found[strlen(text)] == ' ') return true;
     return error_set(error, ERROR_USAGE, "--%s is \"%s\"; wanted one of:%s", field->name, text, field->words);
   }
@@ -207,12 +207,21 @@ bool train_options_check(const struct qkv_train_options *options, bool complete,
   return check_contradictions(options, complete, error);
 }
 
+// A number with all its digits: cJSON's own has 15.
+static cJSON *number_json(double value) {
+  struct buffer text = {0};
+  json_write_number(&text, value);
+  cJSON *item = text.failed ? NULL : cJSON_CreateRaw(buffer_string(&text));
+  buffer_free(&text);
+  return item;
+}
+
 static cJSON *field_json(const struct qkv_train_options *options, const struct field *field) {
   const void *value = field_of(options, field);
   switch (field->kind) {
     case FIELD_TEXT: return cJSON_CreateString(*(const char *const *)value);
-    case FIELD_INTEGER: return cJSON_CreateNumber((double)*(const int64_t *)value);
-    case FIELD_NUMBER: return cJSON_CreateNumber(*(const double *)value);
+    case FIELD_INTEGER: return number_json((double)*(const int64_t *)value);
+    case FIELD_NUMBER: return number_json(*(const double *)value);
     default: {
       const struct qkv_strings *list = value;
       return cJSON_CreateStringArray(list->items, (int)list->count);
