@@ -216,6 +216,17 @@ static void every_word_of_the_test_is_taught(void **state) {
   }
 }
 
+// demo.sh shows how these are translated.
+static void the_sentences_shown_are_unseen(void **state) {
+  (void)state;
+  static const char *const shown[] = {"The baker's fat bear looked for the lawyer.", "Does Lucía hug the old lawyer in the morning?"};
+  for (size_t s = 0; s < sizeof shown / sizeof *shown; s++) {
+    bool found = false;
+    for (size_t i = 0; i < corpus.counts[TEST]; i++) found = found || !strcmp(corpus.pairs[TEST][i].english, shown[s]);
+    if (!found) fail_msg("not in the test split, so choose another for demo.sh: %s", shown[s]);
+  }
+}
+
 static size_t count_words(const char *text) {
   size_t count = 1;
   for (; *text; text++) count += *text == ' ';
@@ -417,6 +428,7 @@ int main(void) {
       cmocka_unit_test(held_out_adjectives_stand_before_no_such_noun_in_training),
       cmocka_unit_test(held_out_subjects_stand_before_no_such_verb_in_training),
       cmocka_unit_test(every_word_of_the_test_is_taught),
+      cmocka_unit_test(the_sentences_shown_are_unseen),
       cmocka_unit_test(a_third_changes_order_or_count),
       cmocka_unit_test(the_grammar_is_all_there),
       cmocka_unit_test(verbs_are_conjugated),
