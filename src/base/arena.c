@@ -2,7 +2,7 @@
 
 #include <sys/mman.h>
 
-enum { ALIGNMENT = 64, PAGE = 4096 };
+enum { ALIGNMENT = 64 };
 
 static const size_t MEASURED_RANGE = (size_t)1 << 46;
 
@@ -28,21 +28,21 @@ void arena_close(struct arena *arena) {
   *arena = (struct arena){0};
 }
 
-static bool fits(struct arena *arena, size_t bytes, struct error *error) {
-  if (bytes > arena->size - arena->low - arena->high)
+// Rounds *bytes up to the alignment, if so many are free.
+static bool fits(const struct arena *arena, size_t *bytes, struct error *error) {
+  size_t rounded = (*bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+  if (rounded < *bytes || rounded > arena->size - arena->low - arena->high)
     return error_set(error, ERROR_MEMORY, "this batch needs more than the %zu MiB that its work memory may grow to; use smaller batches", arena->size >> 20);
+  *bytes = rounded;
   return true;
 }
-
-static size_t round_up(size_t bytes) { return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); }
 
 static void note_peak(struct arena *arena) {
   if (arena->low + arena->high > arena->peak) arena->peak = arena->low + arena->high;
 }
 
 void *arena_low(struct arena *arena, size_t bytes, struct error *error) {
-  bytes = round_up(bytes);
-  if (!fits(arena, bytes, error)) return NULL;
+  if (!fits(arena, &bytes, error)) return NULL;
   void *block = arena->base + arena->low;
   arena->low += bytes;
   note_peak(arena);
@@ -50,16 +50,8 @@ void *arena_low(struct arena *arena, size_t bytes, struct error *error) {
 }
 
 void *arena_high(struct arena *arena, size_t bytes, struct error *error) {
-  bytes = round_up(bytes);
-  if (!fits(arena, bytes, error)) return NULL;
+  if (!fits(arena, &bytes, error)) return NULL;
   arena->high += bytes;
   note_peak(arena);
   return arena->base + arena->size - arena->high;
-}
-
-void arena_trim(struct arena *arena) {
-  if (arena->measuring || !arena->base) return;
-  size_t from = (arena->low + PAGE - 1) & ~(size_t)(PAGE - 1);
-  size_t to = (arena->size - arena->high) & ~(size_t)(PAGE - 1);
-  if (to > from) madvise(arena->base + from, to - from, MADV_DONTNEED);
 }

@@ -5,7 +5,7 @@
 // The tape puts values at the low end and gradients at the high end. Address space is reserved once; pages become real
 // when they are first touched. Blocks are aligned to 64 bytes and not cleared.
 //
-// Invariant: low <= size - high; peak is the largest low + high since the last arena_reset_peak.
+// Invariant: low <= size - high; peak is the largest low + high there ever was.
 #pragma once
 #include <stdint.h>
 
@@ -24,4 +24,3 @@ void arena_close(struct arena *arena);
 // NULL and a sticky error when the range is used up.
 void *arena_low(struct arena *arena, size_t bytes, struct error *error);
 void *arena_high(struct arena *arena, size_t bytes, struct error *error);
-void arena_trim(struct arena *arena);  // gives the pages between both ends back to the system

@@ -18,6 +18,8 @@ bool file_map_open(struct file_map *map, const char *path, struct error *error) 
   struct stat status;
   bool ok = fstat(descriptor, &status) == 0 || cannot(error, "read", path);
   if (ok && S_ISDIR(status.st_mode)) ok = error_set(error, ERROR_FILE, "%s: is a directory, a file is wanted", path);
+  if (ok && !S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode))  // a pipe would pass for an empty file
+    ok = error_set(error, ERROR_FILE, "%s: is a pipe or device, which cannot be mapped; write it to a file first", path);
   if (ok && status.st_size > 0) {
     void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (data == MAP_FAILED) ok = cannot(error, "map", path);
@@ -56,6 +58,7 @@ bool file_is_directory(const char *path) {
 
 bool file_make_directory(const char *path, struct error *error) {
   char part[4096];
+  if (!*path) return error_set(error, ERROR_USAGE, "the name of a directory is empty");
   if (strlen(path) >= sizeof part) return error_set(error, ERROR_USAGE, "%.100s...: the path is too long", path);
   strcpy(part, path);
   for (char *p = part + 1; ; p++) {

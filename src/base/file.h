@@ -1,4 +1,4 @@
-// Files: mapped for reading, written whole and safely, listed.
+// Files: mapped for reading, or read whole; written whole and safely.
 //
 // A written file appears under its name only when it is complete: it is written beside (NAME.tmp), synced, renamed, and
 // its folder synced. If anything fails, the old file of that name is untouched.

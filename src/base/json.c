@@ -37,7 +37,10 @@ cJSON *json_parse(const char *text, size_t size, const char *name, struct error 
   const char *stop = NULL;
   cJSON *value = cJSON_ParseWithLengthOpts(text, size, &stop, false);
   leave_c_locale(c, old);
-  if (value) return value;
+  // What cJSON leaves behind the value has to be blank.
+  while (value && stop < text + size && strchr(" \t\r\n", *stop) && *stop) stop++;
+  if (value && stop >= text + size) return value;
+  cJSON_Delete(value);
   int line = 1, column = 1;
   if (stop && stop >= text && stop <= text + size) place(text, stop, &line, &column);
   error_set(error, ERROR_FORMAT, size == 0 ? "%s: the file is empty, JSON is wanted" : "%s: not valid JSON at line %d, column %d", name, line, column);
@@ -114,6 +117,15 @@ void json_write_text(struct buffer *out, const char *text, size_t size) {
   buffer_char(out, '"');
 }
 
+// Most numbers here were floats: at most nine digits bring a float back, seventeen a double.
+static void shortest(char text[40], double value) {
+  bool is_float = (double)(float)value == value;
+  for (int digits = 1; digits <= 17; digits++) {
+    snprintf(text, 40, "%.*g", digits, value);
+    if (is_float ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) return;
+  }
+}
+
 void json_write_number(struct buffer *out, double value) {
   if (!isfinite(value)) {
     buffer_text(out, "null");
@@ -121,9 +133,8 @@ void json_write_number(struct buffer *out, double value) {
   }
   locale_t c, old = enter_c_locale(&c);
   char text[40];
-  // Most numbers here were floats: nine digits bring a float back, seventeen a double.
-  snprintf(text, sizeof text, "%.9g", value);
-  if (strtod(text, NULL) != value && (double)(float)value != value) snprintf(text, sizeof text, "%.17g", value);
+  if (value == floor(value) && fabs(value) <= 0x1p53) snprintf(text, sizeof text, "%.0f", value);
+  else shortest(text, value);
   leave_c_locale(c, old);
   buffer_text(out, text);
 }

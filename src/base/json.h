@@ -15,8 +15,8 @@ double json_number(const cJSON *object, const char *key, double otherwise, const
 bool json_boolean(const cJSON *object, const char *key, bool otherwise, const char *name, struct error *error);
 const char *json_text(const cJSON *object, const char *key, const char *otherwise, const char *name, struct error *error);
 
-// Numbers are written and read with a point, whatever the locale says. Adds `value` as the shortest text that reads back
-// to the same float or double.
 void json_write_text(struct buffer *out, const char *text, size_t size);  // with quotes; invalid UTF-8 becomes U+FFFD
-void json_write_number(struct buffer *out, double value);                 // null for NaN and infinity
+// The shortest text that reads back to the same number: the same float where the value is one, the same double otherwise; whole
+// numbers up to 2^53 with all their digits. With a point, whatever the locale says; null for NaN and infinity.
+void json_write_number(struct buffer *out, double value);
 bool json_write_file(const cJSON *value, const char *path, struct error *error);

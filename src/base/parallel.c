@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +19,7 @@ enum { MAX_THREADS = 255, SPINS = 4000 };
 // the next job is not published before busy is 0 again. Which worker runs which index is arbitrary.
 static struct {
   pthread_mutex_t lock;  // one parallel_for from outside at a time
-  int threads;           // wanted, including the caller; 0: not decided yet
+  atomic_int threads;    // wanted, including the caller; 0: not decided yet
   int started;           // worker threads that exist
   unsigned seen_at_start[MAX_THREADS + 1];
   atomic_uint job;
@@ -93,8 +94,8 @@ static void *work(void *argument) {
 }
 
 static int processors(void) {
-  cpu_set_t set;
-  int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  cpu_set_t set;  // has room for 1,024: on larger machines the call fails
+  int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
   FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r");  // containers limit processors here: "quota period"
   if (file) {
     long quota, period;
@@ -113,9 +114,14 @@ static void forget_workers(void) {
   pool.started = 0;
 }
 
+// Workers take no signals: a program's handlers run on the threads that it knows.
 static void start_workers(int wanted) {
   static bool registered;
+  if (pool.started >= wanted) return;
   if (!registered) registered = pthread_atfork(NULL, NULL, forget_workers) == 0;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   while (pool.started < wanted) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -125,14 +131,16 @@ static void start_workers(int wanted) {
     pool.seen_at_start[pool.started + 1] = atomic_load(&pool.job);
     int failed = pthread_create(&thread, &attributes, work, (void *)(intptr_t)(pool.started + 1));
     pthread_attr_destroy(&attributes);
-    if (failed) return;  // fewer threads: slower, never wrong
+    if (failed) break;  // fewer threads: slower, never wrong
     pool.started++;
   }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int parallel_threads(void) {
-  if (pool.threads == 0) pool.threads = processors();
-  return pool.threads;
+  int threads = pool.threads;
+  if (threads == 0) pool.threads = threads = processors();
+  return threads;
 }
 
 void parallel_set_threads(int threads) { pool.threads = threads <= 0 ? processors() : threads > MAX_THREADS ? MAX_THREADS : threads; }
@@ -161,13 +169,13 @@ static void wait_for_helpers(void) {
   atomic_store(&pool.caller_sleeps, false);
 }
 
-static void run_on_pool(size_t n, parallel_task *task, void *data) {
+static void run_on_pool(size_t n, int threads, parallel_task *task, void *data) {
   pthread_mutex_lock(&pool.lock);
-  start_workers(pool.threads - 1);
+  start_workers(threads - 1);
   pool.count = n;
   pool.task = task;
   pool.data = data;
-  publish(pool.started < pool.threads - 1 ? pool.started : pool.threads - 1);
+  publish(pool.started < threads - 1 ? pool.started : threads - 1);
   inside_task = true;
   take_indexes(0);
   inside_task = false;
@@ -181,9 +189,10 @@ void parallel_for(size_t n, parallel_task *task, void *data) {
     run_serially(n, task, data);
     return;
   }
+  int threads = parallel_threads();
   unsigned mode = denormals_off();
   // A single index is not worth a job, and leaves the threads to what runs inside it.
-  if (n == 1 || parallel_threads() == 1) run_serially(n, task, data);
-  else run_on_pool(n, task, data);
+  if (n == 1 || threads == 1) run_serially(n, task, data);
+  else run_on_pool(n, threads, task, data);
   denormals_restore(mode);
 }

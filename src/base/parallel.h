@@ -2,8 +2,8 @@
 // once, in any order, on the calling thread and the pool's workers, and returns when all are done.
 //
 // Results never depend on the number of threads as long as task i writes only what belongs to i. Called from inside a
-// task of a job of several it runs serially, so whoever parallelises outermost wins. Floating-point mode: every task runs with denormals
-// flushed to zero; the caller's own mode is restored on return.
+// task of a job of several it runs serially, so whoever parallelises outermost wins. Floating-point mode: every task runs with
+// denormals flushed to zero; the caller's own mode is restored on return.
 #pragma once
 #include <stddef.h>
 
