@@ -1,9 +1,7 @@
 // qkv: train, run and look inside Transformers from C.
 //
-// This header has three parts, from easy to advanced:
-//   1. contexts and errors, which everything needs, and whole jobs on files;
-//   2. objects that a program opens once and uses many times (models, tokenizers);
-//   3. what only few programs need.
+// In this order: contexts and errors, which everything needs; tokenizers; models and one pass through them; translation;
+// looking inside; scores; training. Programs to begin with: translate_file.c, train_translator.c, look_inside.c in examples/.
 //
 // Rules that hold everywhere:
 // - A context belongs to one thread at a time; several threads use several contexts. Models and tokenizers never change
@@ -29,7 +27,7 @@ extern "C" {
 #endif
 
 // ---------------------------------------------------------------------------------------------------------------------
-// 1. Contexts and errors
+// Contexts and errors
 
 // "0.1.0". The numbers are major.minor.patch; the major one is in the library's soname.
 QKV_API const char *qkv_version(void);
