@@ -172,6 +172,20 @@ static bool check_alias(const cJSON *item, const cJSON *config, const struct con
                    alias->other);
 }
 
+static bool refuse_value(const cJSON *item, const struct layout *layout, const char *only, const char *path, struct error *error) {
+  char *value = cJSON_PrintUnformatted(item);
+  error_set(error, ERROR_UNSUPPORTED, "%s: \"%s\" is %.100s; qkv's %s models only know %s", path, item->string, value ? value : "?",
+            layout->model_type, only);
+  free(value);
+  return false;
+}
+
+static void warn_ignored(const cJSON *item, const char *path, struct error *error) {
+  char *value = cJSON_PrintUnformatted(item);
+  error_warn(error, "%s: \"%s\" is %.100s; qkv ignores it", path, item->string, value ? value : "?");
+  free(value);
+}
+
 static bool check_key(const cJSON *item, const cJSON *config, const struct layout *layout, struct buffer *unknown, const char *path,
                       struct error *error) {
   const char *key = item->string;
@@ -180,14 +194,10 @@ static bool check_key(const cJSON *item, const cJSON *config, const struct layou
   if ((pair = find_pair(layout->aliases, key))) return check_alias(item, config, pair, path, error);
   if ((pair = find_pair(layout->unsupported, key)) || (pair = find_pair(unsupported_everywhere, key))) {
     if (has_value(item, pair->other)) return true;
-    char *value = cJSON_PrintUnformatted(item);
-    error_set(error, ERROR_UNSUPPORTED, "%s: \"%s\" is %.100s; qkv's %s models only know %s", path, key, value ? value : "?",
-              layout->model_type, pair->other);
-    free(value);
-    return false;
+    return refuse_value(item, layout, pair->other, path, error);
   }
-  if ((pair = find_pair(layout->training_only, key))) {
-    if (!has_value(item, pair->other)) error_warn(error, "%s: \"%s\" is ignored when training", path, key);
+  if ((pair = find_pair(layout->ignored, key))) {
+    if (!has_value(item, pair->other)) warn_ignored(item, path, error);
     return true;
   }
   if (!is_harmless(layout->harmless, key) && !is_harmless(harmless_everywhere, key))

@@ -62,7 +62,7 @@ struct layout {
   const struct config_key *keys;
   const struct config_pair *aliases;       // {key, key that it stands for}
   const struct config_pair *unsupported;   // {key, the only value that qkv can honour}
-  const struct config_pair *training_only; // {key, neutral value}: another value is a warning
+  const struct config_pair *ignored;       // {key, value that changes nothing}: another value is a warning
   const char *const *harmless;             // besides those that every layout ignores
   void (*constants)(struct arch *arch);    // knobs that this layout does not say
   bool (*complete)(struct arch *arch, const char *path, struct error *error);  // what follows from several keys

@@ -8,7 +8,8 @@ static const struct config_key keys[] = {
   CONFIG_SWITCH("share_encoder_decoder_embeddings", shared_embeddings, true),
   {0}};
 
-static const struct config_pair unsupported[] = {TRANSLATOR_UNSUPPORTED("false"), {0}};
+static const struct config_pair unsupported[] = {{"is_encoder_decoder", "true"}, {0}};
+static const struct config_pair ignored[] = {TRANSLATOR_IGNORED("false"), {0}};
 
 static void constants(struct arch *arch) {
   arch->family = FAMILY_ENCODER_DECODER;
@@ -44,4 +45,4 @@ static const struct tensor_name names[] = {
 
 const struct layout layout_marian = {
   .model_type = "marian", .architecture = "MarianMTModel", .keys = keys, .aliases = translator_aliases, .unsupported = unsupported,
-  .training_only = translator_training_only, .harmless = translator_harmless, .constants = constants, .complete = complete, .names = names};
+  .ignored = ignored, .harmless = translator_harmless, .constants = constants, .complete = complete, .names = names};

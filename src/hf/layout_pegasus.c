@@ -3,7 +3,8 @@
 
 static const struct config_key keys[] = {TRANSLATOR_KEYS(50265, 0, 1), {0}};
 
-static const struct config_pair unsupported[] = {TRANSLATOR_UNSUPPORTED("true"), {0}};
+static const struct config_pair unsupported[] = {{"is_encoder_decoder", "true"}, {0}};
+static const struct config_pair ignored[] = {TRANSLATOR_IGNORED("true"), {0}};
 
 static void constants(struct arch *arch) {
   arch->family = FAMILY_ENCODER_DECODER;
@@ -40,5 +41,5 @@ static const struct tensor_name names[] = {
 
 const struct layout layout_pegasus = {
   .model_type = "pegasus", .architecture = "PegasusForConditionalGeneration", .keys = keys, .aliases = translator_aliases,
-  .unsupported = unsupported, .training_only = translator_training_only, .harmless = translator_harmless, .constants = constants,
+  .unsupported = unsupported, .ignored = ignored, .harmless = translator_harmless, .constants = constants,
   .complete = complete, .names = names};

@@ -46,14 +46,14 @@ extern const struct config_choice activation_choices[];
   CONFIG_TOKEN("decoder_start_token_id", decoder_start_id, pad),                                     \
   CONFIG_TOKEN("forced_eos_token_id", forced_eos_id, eos)
 
-// Names by which transformers also sets these keys, and keys of the original code that transformers ignores: harmless only
-// as long as they say what is computed anyway.
-extern const struct config_pair translator_aliases[], translator_training_only[];
+// Names by which transformers also sets some of these keys.
+extern const struct config_pair translator_aliases[];
 extern const char *const translator_harmless[];
 
-#define TRANSLATOR_UNSUPPORTED(pre_norm)                                                                                      \
-  {"normalize_before", pre_norm}, {"add_final_layer_norm", pre_norm}, {"normalize_embedding", "false"},                       \
-  {"add_bias_logits", "false"}, {"static_position_embeddings", "true"}, {"is_encoder_decoder", "true"}
+// Dropped layers in training, and keys of the original code: transformers' classes do as the family does, whatever they say.
+#define TRANSLATOR_IGNORED(pre_norm)                                                                                          \
+  {"encoder_layerdrop", "0"}, {"decoder_layerdrop", "0"}, {"normalize_before", pre_norm}, {"add_final_layer_norm", pre_norm}, \
+  {"normalize_embedding", "false"}, {"add_bias_logits", "false"}, {"static_position_embeddings", "true"}
 
 #define TRANSLATOR_LAYER(side)                                                                                                \
   {"model." side ".layers.{}.self_attn.q_proj.weight", side ".{}.self.query_key_value.weight", 0},                            \

@@ -1,6 +1,7 @@
 // Directories that are wrong in one thing each: every one is refused with a message that names it, or loads with a warning.
 #include "base/memory.h"
 #include "hf/checkpoint.h"
+#include "hf/config.h"
 #include "hf/safetensors_writer.h"
 #include "hf_test.h"
 
@@ -58,8 +59,7 @@ static void refuses_bad_configs(void **state) {
     {"scale_embedding", "1", "\"scale_embedding\" has to be true or false"},
     {"dropout", "1.5", "\"dropout\" is 1.5"},
     {"decoder_vocab_size", "98", "\"decoder_vocab_size\" is 98; with shared embeddings"},
-    {"normalize_before", "true", "\"normalize_before\" is true; qkv's marian models only know false"},
-    {"static_position_embeddings", "false", "\"static_position_embeddings\" is false"},
+    {"is_encoder_decoder", "false", "\"is_encoder_decoder\" is false; qkv's marian models only know true"},
     {"quantization_config", "{\"bits\":8}", "\"quantization_config\" is {\"bits\":8}"},
     {"is_decoder", "true", "\"is_decoder\" is true"},
     {"hidden_size", "64", "\"hidden_size\" and \"d_model\" are two names of one thing"},
@@ -82,7 +82,8 @@ static void reads_odd_but_valid_configs(void **state) {
   static const char *const cases[][3] = {
     {"normalize_before", "false", NULL}, {"num_hidden_layers", "2", NULL}, {"hidden_size", "32", NULL}, {"quantization_config", "null", NULL},
     {"torch_dtype", "\"float32\"", NULL}, {"eos_token_id", "[0, 5]", NULL}, {"bos_token_id", "3", NULL}, {"max_length", "512", NULL},
-    {"id2label", "{\"0\": \"LABEL_0\"}", NULL}, {"encoder_layerdrop", "0.1", "\"encoder_layerdrop\" is ignored when training"},
+    {"id2label", "{\"0\": \"LABEL_0\"}", NULL}, {"encoder_layerdrop", "0.1", "\"encoder_layerdrop\" is 0.1; qkv ignores it"},
+    {"static_position_embeddings", "false", "\"static_position_embeddings\" is false; qkv ignores it"},
     {"surprise", "1", "unknown and ignored: \"surprise\""}, {"num_beam_groups", "2", "doesn't know \"num_beam_groups\""},
     {"decoder_vocab_size", NULL, NULL}, {"dropout", NULL, NULL}, {"is_encoder_decoder", NULL, NULL},
   };
@@ -96,6 +97,30 @@ static void reads_odd_but_valid_configs(void **state) {
     assert_int_equal(warnings.count, cases[i][2] != NULL);
     if (cases[i][2] && !strstr(warnings.last, cases[i][2])) fail_msg("%s", warnings.last);
     checkpoint_close(&checkpoint);
+  }
+}
+
+// config.json as the published translators have it, with keys from many years: nothing to warn about.
+static void knows_published_configs(void **state) {
+  (void)state;
+  static const char *const files[] = {"opus-mt.json", "pegasus-xsum.json"};
+  for (int i = 0; i < 2; i++) {
+    char path[4096];
+    struct arch arch;
+    const struct layout *layout;
+    struct generation_defaults defaults;
+    struct warnings warnings = {0};
+    struct error error = {.warn = collect_warning, .warn_user = &warnings};
+    snprintf(path, sizeof path, "%s/tests/hf/corpus/%s", getenv("QKV_SOURCE_ROOT"), files[i]);
+    cJSON *json = json_read(path, &error);
+    if (!json || !config_read(&arch, &layout, json, path, &error)) fail_msg("%s", error.message);
+    assert_true(generation_defaults_read(&defaults, folder, json, &error));
+    assert_string_equal(warnings.last, "");
+    assert_int_equal(defaults.num_beams, i ? 8 : 4);
+    assert_int_equal(defaults.bad_word_count, i ? 0 : 1);
+    assert_int_equal(arch.activation, i ? ACTIVATION_RELU : ACTIVATION_SILU);
+    generation_defaults_free(&defaults);
+    cJSON_Delete(json);
   }
 }
 
@@ -284,7 +309,7 @@ static void survives_failing_allocations_when_saving(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(refuses_bad_configs, make, clean), cmocka_unit_test_setup_teardown(reads_odd_but_valid_configs, make, clean),
-    cmocka_unit_test_setup_teardown(refuses_what_is_no_model, make, clean), cmocka_unit_test_setup_teardown(refuses_bad_tensors, make, clean),
+    cmocka_unit_test_setup_teardown(knows_published_configs, make, clean), cmocka_unit_test_setup_teardown(refuses_what_is_no_model, make, clean), cmocka_unit_test_setup_teardown(refuses_bad_tensors, make, clean),
     cmocka_unit_test_setup_teardown(reads_odd_but_valid_tensors, make, clean), cmocka_unit_test_setup_teardown(names_both_shapes, make, clean),
     cmocka_unit_test(survives_every_failing_allocation), cmocka_unit_test_setup_teardown(survives_failing_allocations_when_saving, make, clean)};
   return cmocka_run_group_tests(tests, NULL, NULL);
