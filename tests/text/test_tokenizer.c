@@ -1,0 +1,368 @@
+// Tokenizers opened from bad and odd files, used on bad and long text, by several threads, saved, and short of memory.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "text/tokenizer.h"
+
+static const char *root;
+
+static struct tokenizer *open_golden(const char *name) {
+  char path[4096];
+  struct error error = {0};
+  snprintf(path, sizeof path, "%s/tests/text/golden/%s", root, name);
+  struct tokenizer *tokenizer = tokenizer_open(path, &error);
+  if (!tokenizer) fail_msg("%s", error.message);
+  return tokenizer;
+}
+
+static struct tokenizer *parse(const char *json, struct error *error) {
+  *error = (struct error){0};
+  return tokenizer_parse(json, strlen(json), "t.json", error);
+}
+
+static void expect_refused(const char *json, const char *words) {
+  struct error error;
+  struct tokenizer *tokenizer = parse(json, &error);
+  if (tokenizer || !strstr(error.message, words)) fail_msg("\"%s\" should be refused with \"%s\"; got \"%s\"", json, words, error.message);
+}
+
+#define BPE(vocab, merges) "\"model\": {\"type\": \"BPE\", \"vocab\": {" vocab "}, \"merges\": [" merges "]}"
+#define GOOD BPE("\"a\": 0, \"b\": 1, \"ab\": 2", "\"a b\"")
+
+static void refuses_by_name(void **state) {
+  expect_refused("", "the file is empty");
+  expect_refused("{\"version\": \"1.0\"", "not valid JSON");
+  expect_refused("[]", "object is wanted");
+  expect_refused("{}", "no \"model\"");
+  expect_refused("{\"version\": \"2.0\", " GOOD "}", "version");
+  expect_refused("{\"model\": {\"type\": \"Unigram\", \"vocab\": []}}", "Unigram");
+  expect_refused("{\"model\": {\"type\": \"BPE\"}}", "vocab");
+  expect_refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}}}", "merges");
+  expect_refused("{" BPE("\"a\": 0, \"b\": 0", "") "}", "two tokens");
+  expect_refused("{" BPE("\"a\": 0, \"a\": 1", "") "}", "twice");
+  expect_refused("{" BPE("\"a\": -1", "") "}", "id -1");
+  expect_refused("{" BPE("\"a\": 4000000000", "") "}", "4000000000");
+  expect_refused("{" BPE("\"a\": 1.5", "") "}", "whole number");
+  expect_refused("{" BPE("\"a\": \"x\"", "") "}", "whole number");
+  expect_refused("{" BPE("\"a\": 0, \"b\": 1", "\"a b\"") "}", "makes the token \"ab\"");
+  expect_refused("{" BPE("\"a\": 0", "\"a c\"") "}", "\"c\"");
+  expect_refused("{" BPE("\"a\": 0", "\"a\"") "}", "two tokens");
+  expect_refused("{" BPE("\"a\": 0", "[\"a\"]") "}", "pair");
+  expect_refused("{" BPE("\"\\u0000\": 0", "") "}", "U+0000");
+  expect_refused("{\"normalizer\": {\"type\": \"Precompiled\"}, " GOOD "}", "Precompiled");
+  expect_refused("{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Odd\"}]}, " GOOD "}", "Odd");
+  expect_refused("{\"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}, " GOOD "}", "UnicodeScripts");
+  expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}, \"behavior\": \"Isolated\"}, " GOOD "}", "pattern");
+  expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a&&b]\"}, \"behavior\": \"Isolated\"}, " GOOD "}", "&&");
+  expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, \"behavior\": \"Sideways\"}, " GOOD "}", "Sideways");
+  expect_refused("{\"decoder\": {\"type\": \"CTC\"}, " GOOD "}", "CTC");
+  expect_refused("{\"post_processor\": {\"type\": \"Odd\"}, " GOOD "}", "Odd");
+  expect_refused("{\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"s\", 9], \"cls\": [\"c\", 0]}, " GOOD "}", "id 9");
+  expect_refused("{\"truncation\": {\"max_length\": -1}, " GOOD "}", "max_length");
+  expect_refused("{\"added_tokens\": [{\"id\": 7, \"content\": \"a\"}], " GOOD "}", "id 0 in the model");
+  expect_refused("{\"added_tokens\": [{\"id\": 1, \"content\": \"z\"}], " GOOD "}", "\"b\"");
+  expect_refused("{\"added_tokens\": [{\"id\": 5}], " GOOD "}", "content");
+}
+
+static void takes_gaps_and_both_spellings_of_merges(void **state) {
+  struct error error;
+  struct encoding e = {0};
+  struct tokenizer *tokenizer = parse("{" BPE("\"a\": 0, \"b\": 9, \"ab\": 4", "[\"a\", \"b\"]") "}", &error);
+  assert_non_null(tokenizer);
+  assert_int_equal(tokenizer_size(tokenizer), 10);
+  assert_null(tokenizer_token(tokenizer, 5));
+  assert_null(tokenizer_token(tokenizer, -1));
+  assert_null(tokenizer_token(tokenizer, 1000));
+  assert_int_equal(tokenizer_id(tokenizer, "zzz"), -1);
+  assert_true(tokenizer_encode(tokenizer, "abb", 3, true, &e, &error));
+  assert_int_equal(e.count, 2);
+  assert_int_equal(e.ids[0], 4);
+  assert_int_equal(e.ids[1], 9);
+  struct buffer text = {0};
+  assert_true(tokenizer_decode(tokenizer, (int32_t[]){0, 5, 77, -3, 9}, 5, true, &text, &error));
+  assert_string_equal(buffer_string(&text), "a b");
+  buffer_free(&text);
+  encoding_free(&e);
+  tokenizer_free(tokenizer);
+}
+
+// Every start of a good file is refused or, at the end, opened; nothing crashes.
+static void survives_truncated_files(void **state) {
+  char path[4096];
+  struct buffer content = {0};
+  struct error error = {0};
+  snprintf(path, sizeof path, "%s/tests/text/golden/metaspace/tokenizer.json", root);
+  assert_true(file_read(&content, path, &error));
+  for (size_t size = 0; size < content.size; size += 1 + size / 100) {
+    error = (struct error){0};
+    assert_null(tokenizer_parse(content.data, size, "t.json", &error));
+    assert_int_not_equal(error.code, 0);
+  }
+  // Damaged bytes: any outcome but a crash.
+  for (size_t i = 0; i < content.size; i += 13) {
+    char old = content.data[i];
+    content.data[i] = (char)(old ^ (1 << i % 7));
+    error = (struct error){0};
+    tokenizer_free(tokenizer_parse(content.data, content.size, "t.json", &error));
+    content.data[i] = old;
+  }
+  buffer_free(&content);
+}
+
+static void counts_invalid_bytes(void **state) {
+  struct tokenizer *tokenizer = open_golden("gpt2");
+  struct error error = {0};
+  struct encoding e = {0}, clean = {0};
+  const char bad[] = "ab\xFF\xC3 c\xE2\x82", good[] = "ab\xEF\xBF\xBD\xEF\xBF\xBD c\xEF\xBF\xBD\xEF\xBF\xBD";
+  assert_true(tokenizer_encode(tokenizer, bad, sizeof bad - 1, true, &e, &error));
+  assert_true(tokenizer_encode(tokenizer, good, sizeof good - 1, true, &clean, &error));
+  assert_int_equal(e.invalid, 4);
+  assert_int_equal(clean.invalid, 0);
+  assert_int_equal(e.count, clean.count);
+  assert_memory_equal(e.ids, clean.ids, e.count * sizeof *e.ids);
+  for (size_t i = 0; i < e.count; i++) assert_true(e.starts[i] < e.ends[i] && e.ends[i] <= sizeof bad - 1);
+  assert_int_equal(e.ends[e.count - 1], sizeof bad - 1);
+  encoding_free(&e);
+  encoding_free(&clean);
+  tokenizer_free(tokenizer);
+}
+
+static void takes_zero_bytes(void **state) {
+  struct tokenizer *tokenizer = open_golden("gpt2");
+  struct error error = {0};
+  struct encoding e = {0};
+  struct buffer text = {0};
+  assert_true(tokenizer_encode(tokenizer, "a\0b", 3, true, &e, &error));
+  assert_true(tokenizer_decode(tokenizer, e.ids, e.count, true, &text, &error));
+  assert_int_equal(text.size, 3);
+  assert_memory_equal(text.data, "a\0b", 3);
+  buffer_free(&text);
+  encoding_free(&e);
+  tokenizer_free(tokenizer);
+}
+
+static void fill(char *text, size_t size, const char *unit) {
+  size_t length = strlen(unit);
+  for (size_t i = 0; i < size; i++) text[i] = i + length <= size - size % length ? unit[i % length] : 'z';
+}
+
+// A line of 1 MB costs time in proportion to its length (nearly), whatever it is made of.
+static void takes_long_lines(void **state) {
+  static const char *const names[] = {"gpt2", "llama3", "o200k", "llama2", "metaspace", "openai_gpt", "word", "continuing", "splits", "characters", "byte_normalizer"};
+  static const char *const units[] = {"a", " ", "ab", "\n", "é", "\u0301", "한", "👍🏽", "<s", "'", "a ", "1", ".", "the house "};
+  enum { LONG = 1 << 20, SHORT = LONG / 64 };
+  char *text = malloc(LONG);
+  for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+    struct tokenizer *tokenizer = open_golden(names[n]);
+    struct encoding e = {0};
+    for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
+      struct error error = {0};
+      double spent[2];
+      for (int k = 0; k < 2; k++) {
+        size_t size = k ? LONG : SHORT;
+        fill(text, size, units[u]);
+        clock_t start = clock();
+        if (!tokenizer_encode(tokenizer, text, size, true, &e, &error)) fail_msg("%s on \"%s\": %s", names[n], units[u], error.message);
+        spent[k] = (double)(clock() - start) / CLOCKS_PER_SEC;
+      }
+      // Processor time; quadratic behaviour would be 4096 times. The floor keeps the clock's noise out.
+      if (spent[1] > 1000 * (spent[0] > 0.002 ? spent[0] : 0.002)) fail_msg("%s: 1 MB of \"%s\" took %.2f s, 16 KB %.5f s", names[n], units[u], spent[1], spent[0]);
+    }
+    encoding_free(&e);
+    tokenizer_free(tokenizer);
+  }
+  free(text);
+}
+
+static void stops_runaway_patterns(void **state) {
+  struct error error;
+  struct encoding e = {0};
+  struct tokenizer *tokenizer =
+    parse("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+(b+)+(c+)+x\"}, \"behavior\": \"Isolated\", \"invert\": false}, " GOOD "}", &error);
+  assert_non_null(tokenizer);
+  char text[400];
+  for (int i = 0; i < 400; i++) text[i] = "aabbc"[i % 5];
+  memset(text, 'a', 200);
+  double start = clock_seconds();
+  bool ok = tokenizer_encode(tokenizer, text, sizeof text, true, &e, &error);
+  assert_true(ok || strstr(error.message, "gave up"));
+  assert_true(clock_seconds() - start < 20);
+  encoding_free(&e);
+  tokenizer_free(tokenizer);
+}
+
+static void truncates_and_says_so(void **state) {
+  struct error error;
+  struct encoding e = {0};
+  struct tokenizer *tokenizer = parse("{\"truncation\": {\"max_length\": 3, \"strategy\": \"LongestFirst\", \"stride\": 0, \"direction\": \"Right\"}, "
+                                      "\"padding\": {\"strategy\": {\"Fixed\": 10}, \"pad_id\": 0}, " GOOD "}", &error);
+  assert_non_null(tokenizer);
+  assert_true(tokenizer_encode(tokenizer, "aaaaa", 5, true, &e, &error));
+  assert_int_equal(e.count, 3);
+  assert_int_equal(e.cut, 2);
+  assert_true(tokenizer_encode_pair(tokenizer, "aaaaa", 5, "bb", 2, true, &e, &error));
+  assert_int_equal(e.count, 3);
+  assert_int_equal(e.cut, 4);
+  e.keep_all = true;
+  assert_true(tokenizer_encode(tokenizer, "aaaaa", 5, true, &e, &error));
+  assert_int_equal(e.count, 5);
+  assert_int_equal(e.cut, 0);
+  encoding_free(&e);
+  tokenizer_free(tokenizer);
+}
+
+static void expect_same(const struct tokenizer *a, const struct tokenizer *b, const char *text) {
+  struct encoding x = {0}, y = {0};
+  struct error error = {0};
+  assert_true(tokenizer_encode(a, text, strlen(text), true, &x, &error));
+  assert_true(tokenizer_encode(b, text, strlen(text), true, &y, &error));
+  assert_int_equal(x.count, y.count);
+  assert_memory_equal(x.ids, y.ids, x.count * sizeof *x.ids);
+  assert_memory_equal(x.starts, y.starts, x.count * sizeof *x.starts);
+  encoding_free(&x);
+  encoding_free(&y);
+}
+
+static const char sample[] = "The dog's house, größe 12 <mask> ﬁre </s> naïve 한국어 e\u0301 <|endoftext|>";
+
+static void saves_what_it_opened(void **state) {
+  static const char *const names[] = {"gpt2", "roberta", "llama3", "llama2", "metaspace", "openai_gpt", "word", "continuing", "splits", "characters", "byte_normalizer"};
+  char directory[] = "/tmp/qkv-tokenizer-XXXXXX", path[4096];
+  assert_non_null(mkdtemp(directory));
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    struct error error = {0};
+    struct tokenizer *tokenizer = open_golden(names[i]);
+    if (!tokenizer_save(tokenizer, directory, "{\"model_max_length\": 77, \"eos_token\": \"</s>\"}", &error)) fail_msg("%s", error.message);
+    struct tokenizer *again = tokenizer_open(directory, &error);
+    if (!again) fail_msg("%s", error.message);
+    assert_int_equal(tokenizer_size(tokenizer), tokenizer_size(again));
+    assert_int_equal(tokenizer_special_ids(again).end, tokenizer_id(again, "</s>"));
+    expect_same(tokenizer, again, sample);
+    cJSON *config = json_read(file_join(path, directory, "tokenizer_config.json"), &error);
+    assert_int_equal(json_integer(config, "model_max_length", 0, "", &error), 77);
+    assert_string_equal(json_text(config, "tokenizer_class", "", "", &error), "PreTrainedTokenizerFast");
+    cJSON_Delete(config);
+    tokenizer_free(again);
+    tokenizer_free(tokenizer);
+  }
+  unlink(file_join(path, directory, "tokenizer.json"));
+  unlink(file_join(path, directory, "tokenizer_config.json"));
+  rmdir(directory);
+}
+
+// vocab.json and merges.txt, made from a tokenizer.json, give the same tokenizer.
+static void opens_vocabulary_and_merges(void **state) {
+  char directory[] = "/tmp/qkv-tokenizer-XXXXXX", path[4096];
+  struct error error = {0};
+  assert_non_null(mkdtemp(directory));
+  assert_null(tokenizer_open(directory, &error));
+  assert_non_null(strstr(error.message, "vocab.json"));
+  error = (struct error){0};
+  snprintf(path, sizeof path, "%s/tests/text/golden/gpt2/tokenizer.json", root);
+  cJSON *json = json_read(path, &error), *model = cJSON_GetObjectItem(json, "model"), *item;
+  assert_true(json_write_file(cJSON_GetObjectItem(model, "vocab"), file_join(path, directory, "vocab.json"), &error));
+  struct buffer merges = {0};
+  buffer_text(&merges, "#version: 0.2\n");
+  cJSON_ArrayForEach(item, cJSON_GetObjectItem(model, "merges"))
+    buffer_format(&merges, "%s %s\n", cJSON_GetArrayItem(item, 0)->valuestring, cJSON_GetArrayItem(item, 1)->valuestring);
+  assert_true(file_write_all(file_join(path, directory, "merges.txt"), merges.data, merges.size, &error));
+  struct tokenizer *tokenizer = open_golden("gpt2"), *older = tokenizer_open(directory, &error);
+  if (!older) fail_msg("%s", error.message);
+  expect_same(tokenizer, older, sample);
+  tokenizer_free(tokenizer);
+  tokenizer_free(older);
+  cJSON_Delete(json);
+  buffer_free(&merges);
+  unlink(file_join(path, directory, "vocab.json"));
+  unlink(file_join(path, directory, "merges.txt"));
+  rmdir(directory);
+}
+
+struct shared {
+  const struct tokenizer *tokenizer;
+  uint32_t sums[64];
+};
+
+static void encode_many(void *data, size_t index, int worker) {
+  struct shared *shared = data;
+  struct encoding e = {0};
+  struct error error = {0};
+  uint32_t sum = 0;
+  for (int i = 0; i < 400; i++) {
+    char text[64];
+    int size = snprintf(text, sizeof text, "word%d and dog%d in the house%d", i % 97, i % 89, i % 7);
+    tokenizer_encode(shared->tokenizer, text, (size_t)size, true, &e, &error);
+    for (size_t k = 0; k < e.count; k++) sum = sum * 31 + (uint32_t)e.ids[k] + e.starts[k];
+  }
+  shared->sums[index] = sum;
+  encoding_free(&e);
+}
+
+static void serves_many_threads(void **state) {
+  struct tokenizer *tokenizer = open_golden("gpt2");
+  struct shared shared = {.tokenizer = tokenizer};
+  parallel_set_threads(4);
+  parallel_for(64, encode_many, &shared);
+  parallel_set_threads(0);
+  for (int i = 1; i < 64; i++) assert_int_equal(shared.sums[i], shared.sums[0]);
+  tokenizer_free(tokenizer);
+}
+
+// Allocations fail one by one while a tokenizer is opened and used: an error each time, and nothing is lost.
+static void survives_memory_shortage(void **state) {
+  static const char *const names[] = {"llama3", "metaspace", "word"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/tests/text/golden/%s", root, names[i]);
+    bool done = false;
+    for (long n = 0; !done && n < 20000; n++) {
+      struct error error = {0};
+      struct encoding e = {0};
+      struct buffer text = {0};
+      memory_fail_after(n);
+      struct tokenizer *tokenizer = tokenizer_open(path, &error);
+      bool ok = tokenizer && tokenizer_encode(tokenizer, sample, sizeof sample - 1, true, &e, &error) &&
+                tokenizer_decode(tokenizer, e.ids, e.count, false, &text, &error);
+      memory_fail_after(-1);
+      assert_true(ok || error.code == ERROR_MEMORY);
+      done = ok;
+      buffer_free(&text);
+      encoding_free(&e);
+      tokenizer_free(tokenizer);
+    }
+    assert_true(done);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(refuses_by_name),
+    cmocka_unit_test(takes_gaps_and_both_spellings_of_merges),
+    cmocka_unit_test(survives_truncated_files),
+    cmocka_unit_test(counts_invalid_bytes),
+    cmocka_unit_test(takes_zero_bytes),
+    cmocka_unit_test(takes_long_lines),
+    cmocka_unit_test(stops_runaway_patterns),
+    cmocka_unit_test(truncates_and_says_so),
+    cmocka_unit_test(saves_what_it_opened),
+    cmocka_unit_test(opens_vocabulary_and_merges),
+    cmocka_unit_test(serves_many_threads),
+    cmocka_unit_test(survives_memory_shortage),
+  };
+  root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
