@@ -27,11 +27,13 @@ bool ensemble_check(const struct model *const *models, const char *const *names,
 }
 
 float ensemble_mean(const float *values, int count) {
-  float largest = values[0], sum = 0;
+  int best = 0;
   for (int m = 1; m < count; m++)
-    if (values[m] > largest) largest = values[m];
-  for (int m = 0; m < count; m++) sum += expf(values[m] - largest);
-  return largest + logf(sum / (float)count);
+    if (values[m] > values[best]) best = m;
+  float sum = 1;
+  for (int m = 0; m < count; m++)
+    if (m != best) sum += expf(values[m] - values[best]);
+  return values[best] + logf(sum / (float)count);
 }
 
 struct averaging {
@@ -43,8 +45,8 @@ static void average_row(void *data, size_t row, int worker) {
   const struct averaging *averaging = data;
   int columns = averaging->logits[0]->cols;
   for (size_t i = row * columns; i < (row + 1) * columns; i++) {
-    float values[ENSEMBLE_MODELS];
-    for (int m = 0; m < averaging->count; m++) values[m] = averaging->logits[m]->data[i];
+    float values[ENSEMBLE_MODELS] = {averaging->logits[0]->data[i]};
+    for (int m = 1; m < averaging->count; m++) values[m] = averaging->logits[m]->data[i];
     averaging->logits[0]->data[i] = ensemble_mean(values, averaging->count);
   }
 }

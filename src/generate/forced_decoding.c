@@ -69,10 +69,12 @@ static void see_attention(void *user, const char *name, const struct span *spans
   }
 }
 
-static bool wants_alignment(const struct group *group) {
-  for (size_t i = 0; i < group->count; i++)
-    if (group->pairs[i]->alignment) return true;
-  return false;
+static void find_wishes(const struct group *group, bool *alignment, bool *log_probs) {
+  *alignment = *log_probs = false;
+  for (size_t i = 0; i < group->count; i++) {
+    *alignment |= group->pairs[i]->alignment != NULL;
+    *log_probs |= group->pairs[i]->log_probs != NULL;
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -119,12 +121,12 @@ static bool build(struct context *context, struct sides *sides, const struct gro
   return true;
 }
 
-// losses: [targets] -log p of each token. The logits exist for a few rows at a time.
+// losses: [targets] -log p of each token, or NULL. The logits exist for a few rows at a time.
 static bool run_model(struct context *context, const struct model *model, struct sides *sides, float *losses, int32_t *rows) {
   struct tensor *encoded = model_encode(context, model, &sides->batch.source);
   struct tensor *hidden = encoded ? model_decode(context, model, &sides->batch, encoded) : NULL;
   if (!hidden) return false;
-  for (int first = 0; first < hidden->rows; first += LOGIT_ROWS) {
+  for (int first = 0; losses && first < hidden->rows; first += LOGIT_ROWS) {
     int n = hidden->rows - first < LOGIT_ROWS ? hidden->rows - first : LOGIT_ROWS;
     for (int i = 0; i < n; i++) rows[i] = first + i;
     size_t mark = context->arena.low;
@@ -154,20 +156,21 @@ static bool decode_group(struct job *job, struct worker *worker, const struct gr
   context_begin(context, false, false, 0, 0);
   if (!build(context, &sides, group, job->start_id)) return false;
   int rows = sides.batch.target.rows;
-  float *losses = context_memory(context, (size_t)rows * job->model_count * sizeof *losses);
+  bool aligning, scoring;
+  find_wishes(group, &aligning, &scoring);
+  float *losses = scoring ? context_memory(context, (size_t)rows * job->model_count * sizeof *losses) : NULL;
   int32_t *logit_rows = context_memory(context, LOGIT_ROWS * sizeof *logit_rows);
-  if (!losses || !logit_rows) return false;
+  if (!logit_rows) return false;
   struct alignment_probe probe = {.group = group, .eos_id = job->models[0]->arch.eos_id};
   snprintf(probe.name, sizeof probe.name, "decoder.%d.cross.attention", forced_alignment_layer(&job->models[0]->arch));
-  bool aligning = wants_alignment(group);
-  for (int m = 0; m < job->model_count; m++) {
+  for (int m = 0; m < (scoring ? job->model_count : 1); m++) {
     context->probe_attention = aligning && m == 0 ? see_attention : NULL;
     context->probe_user = &probe;
     size_t mark = context->arena.low;
-    if (!run_model(context, job->models[m], &sides, losses + (size_t)m * rows, logit_rows)) return false;
+    if (!run_model(context, job->models[m], &sides, losses ? losses + (size_t)m * rows : NULL, logit_rows)) return false;
     context->arena.low = mark;
   }
-  give_log_probs(group, losses, rows, job->model_count);
+  if (scoring) give_log_probs(group, losses, rows, job->model_count);
   return true;
 }
 
