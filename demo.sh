@@ -51,7 +51,7 @@ echo "The pictures show where the model looks in the English sentence while it w
 for step in $early $((2 * early)) $((4 * early)) $steps; do
   printf '\n%safter %s updates:%s ' "$bold" $step "$plain"
   echo "$sentence" | $qkv translate $model/step-$step --max-length 16 --quiet || true
-  $qkv inspect $model/step-$step "$sentence" "$right" --quiet | sed 1,3d
+  $qkv inspect $model/step-$step "$sentence" "$right" --layer $((layers - 1)) --quiet | sed 1,3d
 done
 
 title "Translating the $(wc -l < $folder/test.en) sentences with unseen combinations"
@@ -61,7 +61,7 @@ echo
 $build/examples/demo/qkv-demo-extremes $folder/test.hyp $folder/test.es $folder/test.en
 
 title "What a question looks at"
-$qkv inspect $model "$question" --quiet
+$qkv inspect $model "$question" --layer $((layers - 1)) --quiet
 
 echo
 echo "All this took $((SECONDS - start)) s."
