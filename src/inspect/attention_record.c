@@ -1,3 +1,4 @@
+// Recording: one pass with the attention probe on; each call of the probe becomes a matrix.
 #include "inspect/attention_record.h"
 
 #include <stdio.h>
@@ -40,10 +41,28 @@ static void run(struct context *context, const struct model *model, const struct
   if (sides->target_count && context_ok(context)) model_decode(context, model, &batch, encoded);
 }
 
+static bool check_side(const char *side, const int32_t *ids, int count, int vocabulary, const struct arch *arch, struct error *error) {
+  if (arch->positions != POSITIONS_NONE && count > arch->max_positions)
+    return error_set(error, ERROR_USAGE, "the %s has %d tokens; the model has %d positions", side, count, arch->max_positions);
+  for (int i = 0; i < count; i++)
+    if (ids[i] < 0 || ids[i] >= vocabulary)
+      return error_set(error, ERROR_USAGE, "the %s's id at place %d is %d; the model's vocabulary has the ids 0 to %d", side, i, ids[i], vocabulary - 1);
+  return true;
+}
+
+static bool check(const struct arch *arch, const struct attention_sides *sides, struct error *error) {
+  bool both = arch->family == FAMILY_ENCODER_DECODER;
+  if (both && sides->target_count > 0 && sides->source_count == 0)
+    return error_set(error, ERROR_USAGE, "the source is empty; a decoder that looks at a source needs at least one token of it");
+  return check_side("source", sides->source, sides->source_count, arch->source_vocab, arch, error) &&
+         check_side("target", sides->target, sides->target_count, arch->target_vocab, arch, error);
+}
+
 bool attention_record_run(struct attention_record *record, const struct model *model, const struct attention_sides *sides, struct error *error) {
   struct recorder recorder = {record, error};
   struct context context;
   *record = (struct attention_record){0};
+  if (!check(&model->arch, sides, error)) return false;
   int longest = sides->source_count > sides->target_count ? sides->source_count : sides->target_count;
   int32_t *positions = memory_new(error, (size_t)longest, sizeof *positions);
   if (!positions) return false;

@@ -18,7 +18,8 @@ struct attention_sides {
   int source_count, target_count;
 };
 
-// The model must be prepared. On failure the record is empty.
+// The model must be prepared. Ids outside its vocabulary and more tokens than it has positions are refused. On failure the
+// record is empty.
 bool attention_record_run(struct attention_record *record, const struct model *model, const struct attention_sides *sides, struct error *error);
 void attention_record_free(struct attention_record *record);
 // NULL: the pass had no such attention.

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { WIDEST = 1 << 15, MOST_LAYERS = 1024, MOST_HEADS = 128, LARGEST_VOCABULARY = 1 << 24 };
+enum { WIDEST = 1 << 15, MOST_LAYERS = 1000, MOST_HEADS = 128, LARGEST_VOCABULARY = 1 << 24 };
 
 int arch_head_width(const struct arch *arch, const struct stack_arch *stack) {
   return arch->head_width ? arch->head_width : arch->hidden / stack->heads;
@@ -34,8 +34,8 @@ static bool check_rates(const struct arch *arch, struct error *error) {
   const struct { const char *name; float rate; } rates[] = {
     {"dropout", arch->dropout}, {"attention dropout", arch->attention_dropout}, {"activation dropout", arch->activation_dropout}};
   for (int i = 0; i < 3; i++)
-    if (!(rates[i].rate >= 0 && rates[i].rate < 1))
-      return error_set(error, ERROR_UNSUPPORTED, "%s is %g; it has to be at least 0 and below 1", rates[i].name, rates[i].rate);
+    if (!(rates[i].rate >= 0 && rates[i].rate <= 0.999f))
+      return error_set(error, ERROR_UNSUPPORTED, "%s is %g; it has to be from 0 to 0.999", rates[i].name, rates[i].rate);
   return true;
 }
 

@@ -151,10 +151,7 @@ static void add_head(struct builder *builder) {
   if (arch->family == FAMILY_ENCODER) return;
   model->head.weight = arch->tied_head ? model->decoder.embedding : add(builder, "head.weight", arch->target_vocab, arch->hidden);
   if (model->head.weight) model->head.weight->product = true;
-  if (model->head.weight && !arch->tied_head) {
-    set_matrix_start(builder, model->head.weight);
-    model->head.weight->zero_row = -1;
-  }
+  if (model->head.weight && !arch->tied_head) set_matrix_start(builder, model->head.weight);
   if (!arch->head_bias) return;
   model->head.bias = add_vector(builder, "head.bias", arch->target_vocab, INITIAL_ZERO);
   if (model->head.bias) model->head.bias->trainable = arch->head_bias_trainable;
@@ -180,8 +177,7 @@ struct model *model_new(const struct arch *arch, struct error *error) {
   if (!model) return NULL;
   model->arch = *arch;
   model->decoder.causal = true;
-  // Sites of dropout: 16 numbers per layer for the sublayers, after them `heads` numbers per attention (see stack.c).
-  model->decoder.site = 1 << 20;
+  model->decoder.site = 1 << 20;  // behind the encoder's: 1,024 for the embeddings and for each layer (enum site in stack.c)
   bool ok = make_layers(&model->encoder, &arch->encoder, error) && make_layers(&model->decoder, &arch->decoder, error);
   if (ok) {
     struct builder counter = {.model = model};

@@ -4,6 +4,7 @@
 // With the norm before (pre-norm) a sublayer computes x + f(norm x), with the norm behind (post-norm) norm(x + f x). Both
 // come out of one operation that adds and normalises: a stream carries the sum that is passed on and the normalised input of
 // the next sublayer; in post-norm the two are the same tensor.
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -123,6 +124,7 @@ static struct tensor *self_attention(const struct run *run, const struct layer *
 }
 
 static struct tensor *cross_attention(const struct run *run, const struct layer *layer, struct tensor *x) {
+  assert(run->encoded || run->cache);  // a NULL result is taken for "no sublayer", so a missing source would pass unseen
   struct attention attention = attention_of(run, false, SITE_CROSS_WEIGHTS);
   struct tensor *query = linear(run, "cross.query", x, &layer->cross.query);
   struct tensor *kv = run->cache ? NULL : linear(run, "cross.key_value", run->encoded, &layer->cross.key_value);
@@ -153,6 +155,15 @@ static void run_layer(struct run *run, struct stream *stream) {
   join(run, "feed_forward", stream, feed_forward(run, layer, stream->input), &layer->feed_forward_norm, after, SITE_FEED_FORWARD);
 }
 
+// Rows of the position table: a batch counts positions from 0, some tables begin later.
+static const int32_t *table_rows(const struct run *run) {
+  int offset = run->model->arch.position_offset, rows = run->side->rows;
+  if (offset == 0 || !run->stack->positions) return run->side->positions;
+  int32_t *moved = context_node(run->context, (size_t)rows * sizeof *moved);
+  for (int i = 0; moved && i < rows; i++) moved[i] = run->side->positions[i] + offset;
+  return moved;
+}
+
 static struct tensor *embed(const struct run *run) {
   const struct arch *arch = &run->model->arch;
   const struct stack *stack = run->stack;
@@ -160,7 +171,9 @@ static struct tensor *embed(const struct run *run) {
   struct embedding_tables tables = {.table = stack->embedding, .positions = stack->positions, .scale = arch->embedding_scale, .padding = arch->pad_id};
   // Dropout comes after the norm, if there is one.
   struct dropout dropout = dropout_at(run, arch->dropout, SITE_EMBEDDING), none = {0};
-  struct tensor *x = op_embedding(run->context, name_of(run, "embedding"), &tables, side->ids, side->positions, side->types, side->rows, arch->hidden,
+  const int32_t *positions = table_rows(run);
+  if (!context_ok(run->context)) return NULL;
+  struct tensor *x = op_embedding(run->context, name_of(run, "embedding"), &tables, side->ids, positions, side->types, side->rows, arch->hidden,
                                   stack->embedding_norm.gain ? &none : &dropout);
   if (!stack->embedding_norm.gain) return x;
   struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};

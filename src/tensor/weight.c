@@ -67,11 +67,12 @@ static uint64_t hash_name(const char *name) {
 // Vaswani et al. 2017, section 3.5; `interleaved` is the paper's order, the other one puts all sines first.
 static void fill_sinusoid(struct weight *weight, bool interleaved) {
   int width = weight->cols, sines = (width + 1) / 2;
-  for (int position = 0; position < weight->rows; position++) {
-    for (int col = 0; col < width; col++) {
-      int pair = interleaved ? col / 2 : col < sines ? col : col - sines;
-      bool sine = interleaved ? col % 2 == 0 : col < sines;
-      double angle = position / pow(10000, 2.0 * pair / width);
+  for (int col = 0; col < width; col++) {
+    int pair = interleaved ? col / 2 : col < sines ? col : col - sines;
+    bool sine = interleaved ? col % 2 == 0 : col < sines;
+    double wavelength = pow(10000, 2.0 * pair / width);
+    for (int position = 0; position < weight->rows; position++) {
+      double angle = position / wavelength;
       weight->values[(size_t)position * (size_t)width + (size_t)col] = (float)(sine ? sin(angle) : cos(angle));
     }
   }

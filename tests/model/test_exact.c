@@ -288,10 +288,36 @@ static void measuring_tells_the_peak(void **state) {
   model_free(model);
 }
 
+// A table whose first rows belong to no position: the same numbers as with a table that lacks them.
+static void positions_begin_at_the_offset(void **state) {
+  enum { OFFSET = 3 };
+  const struct kernels *kernels = cpu_kernels_named("reference");
+  static struct text text;
+  static float plain[SEQUENCES * LONGEST * VOCABULARY], moved[SEQUENCES * LONGEST * VOCABULARY];
+  struct arch arch = arch_of(NORM_POST);
+  arch.positions = POSITIONS_LEARNED;
+  struct model *without = make(&arch, kernels, false);
+  arch.position_offset = OFFSET;
+  struct model *with = make(&arch, kernels, false);
+  for (int side = 0; side < 2; side++) {
+    const struct weight *from = model_weight(without, side ? "decoder.positions" : "encoder.positions");
+    struct weight *to = model_weight(with, from->name);
+    assert_int_equal(to->rows, from->rows + OFFSET);
+    memcpy(to->values + OFFSET * to->cols, from->values, weight_size(from) * sizeof *to->values);
+  }
+  fill(&text, 0, 5, 4);
+  logits_of(plain, without, &text);
+  logits_of(moved, with, &text);
+  expect_same("position offset", plain, moved, (size_t)text.batch.target.rows * VOCABULARY);
+  model_free(without);
+  model_free(with);
+}
+
 int main(void) {
 #define PER_TABLE(test) cmocka_unit_test_prestate(test, "reference"), cmocka_unit_test_prestate(test, "avx2"), cmocka_unit_test_prestate(test, "avx512")
   const struct CMUnitTest tests[] = {
     PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads),
-    cmocka_unit_test(allocations_fail_one_by_one), cmocka_unit_test(too_little_work_memory_is_an_error), cmocka_unit_test(measuring_tells_the_peak)};
+    cmocka_unit_test(allocations_fail_one_by_one), cmocka_unit_test(too_little_work_memory_is_an_error), cmocka_unit_test(measuring_tells_the_peak),
+    cmocka_unit_test(positions_begin_at_the_offset)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
