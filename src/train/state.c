@@ -55,6 +55,8 @@ static void write_double(struct buffer *out, double value) {
 }
 
 static double read_double(const cJSON *object, const char *name, const char *path, struct error *error) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+  if (cJSON_IsNumber(item)) return item->valuedouble;
   uint64_t bits = strtoull(json_text(object, name, "0", path, error), NULL, 16);
   double value;
   memcpy(&value, &bits, sizeof value);

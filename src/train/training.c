@@ -314,6 +314,8 @@ static bool state_is_due(const struct training *training) {
 }
 
 bool training_run(struct training *training) {
+  // From here on a run that is killed can be resumed.
+  if (training->position.step == 0 && !save_state(training)) return false;
   while (!at_end(training)) {
     if (!step(training) || !keep_copy(training)) return false;
     if (training->position.step % training->options->valid_every == 0) {
