@@ -86,6 +86,8 @@ static bool fill_sides(struct qkv_attention_record *out, const struct tokenizer 
               add(&out->inputs, tokenizer, arch->decoder_start_id, error);
   for (int i = 0; fine && i + 1 < out->outputs.count; i++) fine = add(&out->inputs, tokenizer, out->outputs.ids[i], error);
   encoding_free(&encoding);
+  if (fine && (!out->source.count || !out->outputs.count))
+    return error_set(error, ERROR_USAGE, "the %s has no tokens; there is nothing to look at", out->source.count ? "target" : "source");
   int longest = out->source.count > out->inputs.count ? out->source.count : out->inputs.count;
   if (fine && arch->positions != POSITIONS_NONE && longest > arch->max_positions)
     return error_set(error, ERROR_USAGE, "the text has %d tokens and the model takes %d; give a shorter one", longest, arch->max_positions);

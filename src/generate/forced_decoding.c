@@ -243,6 +243,9 @@ static void close_job(struct job *job, const struct forced_pair **sorted, struct
 bool forced_decode(const struct model *const *models, int count, int start_id, const struct forced_pair *pairs, size_t pair_count,
                    struct error *error) {
   if (pair_count == 0) return true;
+  if (start_id < 0 || start_id >= models[0]->arch.target_vocab)
+    return error_set(error, ERROR_USAGE, "decoder_start_token_id is %d; the target vocabulary has the ids 0 to %d", start_id,
+                     models[0]->arch.target_vocab - 1);
   if (!check_pairs(&models[0]->arch, pairs, pair_count, error)) return false;
   struct job job = {.models = models, .model_count = count, .start_id = start_id};
   const struct forced_pair **sorted = memory_new(error, pair_count, sizeof *sorted);

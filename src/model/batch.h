@@ -24,5 +24,4 @@ struct batch {
   const int32_t *labels;      // [rows of the side that predicts], -1 where nothing is learnt
   int label_count;            // labels that are not -1
   int sequences;
-  const uint64_t *lines;      // [sequences] 1-based line numbers in the training files, or NULL
 };

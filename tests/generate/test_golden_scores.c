@@ -115,6 +115,13 @@ static void refuses_bad_ids(void **state) {
   struct forced_pair pair = {.source = source, .target = target, .source_count = 2, .target_count = 2, .log_probs = found};
   assert_false(forced_decode(&model, 1, checkpoint.arch.decoder_start_id, &pair, 1, &error));
   assert_non_null(strstr(error.message, "id 1 is 47"));
+  const int32_t good[] = {3, 0};
+  pair.source = good;
+  for (int start = -1; start <= 47; start += 48) {
+    error_clear(&error);
+    assert_false(forced_decode(&model, 1, start, &pair, 1, &error));
+    assert_non_null(strstr(error.message, "decoder_start_token_id is"));
+  }
   checkpoint_close(&checkpoint);
 }
 
