@@ -280,7 +280,8 @@ static void terminal_pictures_are_aligned(void **state) {
   struct random_key key = random_key(7, 1);
   uint64_t counter = 0;
   for (int round = 0; round < 300; round++) {
-    size_t sides[2] = {1 + random_below(key, counter++, 8), 1 + random_below(key, counter++, MOST)};
+    size_t sides[2] = {1 + random_below(key, counter, 8), 1 + random_below(key, counter + 1, MOST)};
+    counter += 2;
     char *labels[2][MOST];
     float matrix[8 * MOST];
     for (int side = 0; side < 2; side++)
