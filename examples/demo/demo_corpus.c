@@ -54,7 +54,16 @@ static void free_texts(struct text_set *set) {
   free(set->slots);
 }
 
+// What nobody could guess from other sentences: the gender of a name shows only with "to be", and each pronoun has its own
+// form of liking (te gusta).
+static bool is_arbitrary(const struct combination *combination) {
+  if (combination->kind != SUBJECT_VERB || combination->first < noun_count) return false;
+  bool name = combination->first < noun_count + name_count, being = combination->second == verb_count;
+  return name ? being : !being && verbs[combination->second].kind == LIKING;
+}
+
 enum split combination_split(uint64_t seed, const struct combination *combination) {
+  if (is_arbitrary(combination)) return TRAIN;
   uint64_t number = (uint64_t)combination->kind << 40 | (uint64_t)combination->first << 20 | combination->second;
   uint64_t percent = random_below(random_key(seed, PURPOSE_COMBINATIONS), number, 100);
   return percent < 6 ? TEST : percent < 9 ? VALID : TRAIN;

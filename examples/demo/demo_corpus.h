@@ -12,7 +12,8 @@ struct corpus {
   size_t counts[SPLITS];
 };
 
-// The split that a combination belongs to. It depends on nothing but the seed and the words.
+// The split that a combination belongs to. It depends on nothing but the seed and the words. Names with "to be" and pronouns
+// with "to like" are never held out.
 enum split combination_split(uint64_t seed, const struct combination *combination);
 
 // Makes `wanted` distinct pairs for each split. The same seed gives the same corpus.
