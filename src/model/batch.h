@@ -24,4 +24,5 @@ struct batch {
   const int32_t *labels;      // [rows of the side that predicts], -1 where nothing is learnt
   int label_count;            // labels that are not -1
   int sequences;
+  const uint64_t *lines;      // [sequences] place (file and line) of each in the training files, or NULL
 };
