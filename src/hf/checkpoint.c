@@ -10,7 +10,8 @@
 static bool read_config(struct checkpoint *out, const char *directory, struct error *error) {
   char path[4096];
   if (!file_is_directory(directory))
-    return error_set(error, ERROR_FILE, "%s: %s", directory, file_exists(directory) ? "a model's directory is wanted, this is a file" : "there is no such directory");
+    return error_set(error, ERROR_FILE, "%s: %s", directory,
+                     file_exists(directory) ? "a model's directory is wanted, this is a file" : "there is no such directory");
   if (!file_exists(file_join(path, directory, "config.json")))
     return error_set(error, ERROR_FILE, "%s: no config.json there; a model's directory has one", directory);
   out->config = json_read_exact(path, error);

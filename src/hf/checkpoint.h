@@ -32,4 +32,5 @@ struct checkpoint_saving {
 
 // Writes the model in the layout that model->arch.layout names into a directory, which is made if missing. Each file appears
 // complete or not at all; the weights come last. transformers opens the result.
-bool checkpoint_save(const char *directory, const struct model *model, const struct checkpoint_saving *saving, struct error *error);
+bool checkpoint_save(const char *directory, const struct model *model, const struct checkpoint_saving *saving,
+                     struct error *error);

@@ -75,7 +75,8 @@ static bool put_rows(struct sink *sink, const struct binding *binding, struct er
 static bool put_transposed(struct sink *sink, const struct binding *binding, struct error *error) {
   const struct weight *weight = binding->weight;
   int first = first_row(binding), rows = weight->parts[binding->part].rows, cols = weight->cols;
-  float *turned = memory_new(error, (size_t)rows * (size_t)cols, sizeof *turned), *scratch = memory_new(error, (size_t)cols, sizeof *scratch);
+  float *turned = memory_new(error, (size_t)rows * (size_t)cols, sizeof *turned),
+        *scratch = memory_new(error, (size_t)cols, sizeof *scratch);
   bool ok = turned && scratch;
   for (int row = 0; ok && row < rows; row++) {
     const float *values = weight_row(weight, first + row, scratch);
@@ -96,8 +97,8 @@ static bool put_tensor(struct sink *sink, const struct binding *binding, struct 
   bool ok = binding->row->transposed ? put_transposed(sink, binding, error) : put_rows(sink, binding, error);
   flush(sink);
   if (ok && sink->infinite)
-    ok = error_set(error, ERROR_NUMERIC, "%s holds %zu numbers that are too large for f16; save as bf16 or f32", binding->weight->name,
-                   sink->infinite);
+    ok = error_set(error, ERROR_NUMERIC, "%s holds %zu numbers that are too large for f16; save as bf16 or f32",
+                   binding->weight->name, sink->infinite);
   return ok;
 }
 
@@ -117,7 +118,8 @@ static bool choose(struct bindings *bindings, struct error *error) {
   size_t kept = 0;
   for (size_t i = 0; i < bindings->count; i++) {
     if (!is_written(&bindings->items[i])) continue;
-    if (!has_values(&bindings->items[i])) return error_set(error, ERROR_USAGE, "the weight %s has no values yet", bindings->items[i].weight->name);
+    if (!has_values(&bindings->items[i]))
+      return error_set(error, ERROR_USAGE, "the weight %s has no values yet", bindings->items[i].weight->name);
     bindings->items[kept++] = bindings->items[i];
   }
   bindings->count = kept;
@@ -141,13 +143,15 @@ static size_t shard_end(const struct bindings *bindings, size_t begin, const str
   return end;
 }
 
-static bool write_file(const char *path, const struct binding *bindings, size_t count, enum number_type type, struct error *error) {
+static bool write_file(const char *path, const struct binding *bindings, size_t count, enum number_type type,
+                       struct error *error) {
   struct tensor_entry *entries = memory_new(error, count, sizeof *entries);
   struct sink *sink = memory_new(error, 1, sizeof *sink);
   struct safetensors_writer writer;
   bool ok = entries && sink;
   for (size_t i = 0; ok && i < count; i++) {
-    entries[i] = (struct tensor_entry){.name = bindings[i].stored, .type = file_types[type], .dimensions = bindings[i].dimensions};
+    entries[i] =
+        (struct tensor_entry){.name = bindings[i].stored, .type = file_types[type], .dimensions = bindings[i].dimensions};
     memcpy(entries[i].shape, bindings[i].shape, sizeof bindings[i].shape);
   }
   ok = ok && safetensors_write_begin(&writer, path, entries, count, NULL, error);
@@ -169,8 +173,8 @@ static void shard_name(char out[64], size_t shard, size_t shards) {
   else snprintf(out, 64, "model-%05zu-of-%05zu.safetensors", shard + 1, shards);
 }
 
-static bool write_index(const char *directory, const struct bindings *bindings, const struct checkpoint_saving *saving, size_t shards,
-                        struct error *error) {
+static bool write_index(const char *directory, const struct bindings *bindings, const struct checkpoint_saving *saving,
+                        size_t shards, struct error *error) {
   struct buffer out = {0};
   size_t total = 0;
   for (size_t i = 0; i < bindings->count; i++) total += stored_size(&bindings->items[i], saving->type);
@@ -180,12 +184,14 @@ static bool write_index(const char *directory, const struct bindings *bindings, 
     char name[64];
     shard_name(name, shard, shards);
     size_t end = shard_end(bindings, begin, saving);
-    for (size_t i = begin; i < end; i++) buffer_format(&out, "%s\n    \"%s\": \"%s\"", i ? "," : "", bindings->items[i].stored, name);
+    for (size_t i = begin; i < end; i++)
+      buffer_format(&out, "%s\n    \"%s\": \"%s\"", i ? "," : "", bindings->items[i].stored, name);
     begin = end;
   }
   buffer_text(&out, "\n  }\n}\n");
   char path[4096];
-  bool ok = buffer_check(&out, error) && file_write_all(file_join(path, directory, "model.safetensors.index.json"), out.data, out.size, error);
+  bool ok = buffer_check(&out, error) &&
+            file_write_all(file_join(path, directory, "model.safetensors.index.json"), out.data, out.size, error);
   buffer_free(&out);
   return ok;
 }
@@ -208,7 +214,8 @@ static void remove_old_shards(const char *directory, const cJSON *index, size_t 
   }
 }
 
-static bool write_weights(const char *directory, const struct bindings *bindings, const struct checkpoint_saving *saving, struct error *error) {
+static bool write_weights(const char *directory, const struct bindings *bindings, const struct checkpoint_saving *saving,
+                          struct error *error) {
   size_t shards = 0, begin = 0;
   while (begin < bindings->count) begin = shard_end(bindings, begin, saving), shards++;
   char name[64], path[4096];
@@ -234,8 +241,8 @@ static bool write_weights(const char *directory, const struct bindings *bindings
 
 // --- the JSON files
 
-static bool write_config(const char *directory, const struct model *model, const struct layout *layout, const struct checkpoint_saving *saving,
-                         struct error *error) {
+static bool write_config(const char *directory, const struct model *model, const struct layout *layout,
+                         const struct checkpoint_saving *saving, struct error *error) {
   const char *before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(saving->config, "model_type"));
   bool patch = before && strcmp(before, layout->model_type) == 0;
   cJSON *config = patch ? cJSON_Duplicate(saving->config, true) : cJSON_CreateObject();
@@ -246,7 +253,8 @@ static bool write_config(const char *directory, const struct model *model, const
   return ok;
 }
 
-static bool write_generation(const char *directory, const struct arch *arch, const struct checkpoint_saving *saving, struct error *error) {
+static bool write_generation(const char *directory, const struct arch *arch, const struct checkpoint_saving *saving,
+                             struct error *error) {
   if (saving->generation) return generation_defaults_write(saving->generation, directory, error);
   struct generation_defaults defaults;
   bool ok = generation_defaults_from_arch(&defaults, arch, error) && generation_defaults_write(&defaults, directory, error);
@@ -254,7 +262,8 @@ static bool write_generation(const char *directory, const struct arch *arch, con
   return ok;
 }
 
-bool checkpoint_save(const char *directory, const struct model *model, const struct checkpoint_saving *saving, struct error *error) {
+bool checkpoint_save(const char *directory, const struct model *model, const struct checkpoint_saving *saving,
+                     struct error *error) {
   const struct layout *layout = layout_find(model->arch.layout);
   if (!layout) return error_set(error, ERROR_USAGE, "there is no layout \"%s\" to save the model in", model->arch.layout);
   struct bindings bindings = {0};

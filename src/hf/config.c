@@ -17,16 +17,17 @@ static const char *const harmless_everywhere[] = {
   "_attn_implementation", "_attn_implementation_autoset", "_name_or_path", "_num_labels", "add_cross_attention", "architectures",
   "bad_words_ids", "begin_suppress_tokens", "chunk_size_feed_forward", "cross_attention_hidden_size", "diversity_penalty",
   "do_sample", "dtype", "early_stopping", "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "finetuning_task",
-  "forced_bos_token_id", "gradient_checkpointing", "id2label", "is_encoder_decoder", "label2id", "length_penalty", "max_length", "min_length", "model_type",
-  "name_or_path", "no_repeat_ngram_size", "num_beam_groups", "num_beams", "num_labels", "num_return_sequences", "output_attentions",
-  "output_hidden_states", "output_scores", "prefix", "problem_type", "remove_invalid_values", "repetition_penalty", "return_dict",
-  "return_dict_in_generate", "sep_token_id", "suppress_tokens", "task_specific_params", "temperature", "tf_legacy_loss",
-  "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version", "transformers_weights", "typical_p",
-  "use_bfloat16", "use_cache", NULL};
+  "forced_bos_token_id", "gradient_checkpointing", "id2label", "is_encoder_decoder", "label2id", "length_penalty", "max_length",
+  "min_length", "model_type", "name_or_path", "no_repeat_ngram_size", "num_beam_groups", "num_beams", "num_labels",
+  "num_return_sequences", "output_attentions", "output_hidden_states", "output_scores", "prefix", "problem_type",
+  "remove_invalid_values", "repetition_penalty", "return_dict", "return_dict_in_generate", "sep_token_id", "suppress_tokens",
+  "task_specific_params", "temperature", "tf_legacy_loss", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript",
+  "transformers_version", "transformers_weights", "typical_p", "use_bfloat16", "use_cache", NULL};
 
 static const struct config_pair unsupported_everywhere[] = {
   {"auto_map", "null"}, {"is_decoder", "false"}, {"layer_types", "null"}, {"per_layer_config", "null"}, {"pruned_heads", "{}"},
-  {"quantization_config", "null"}, {"rope_parameters", "null"}, {"rope_scaling", "null"}, {"tie_encoder_decoder", "false"}, {NULL, NULL}};
+  {"quantization_config", "null"}, {"rope_parameters", "null"}, {"rope_scaling", "null"}, {"tie_encoder_decoder", "false"},
+  {NULL, NULL}};
 
 // --- fields of struct arch, all as double
 
@@ -65,7 +66,8 @@ static bool read_choice(double *value, const struct config_key *key, const cJSON
     }
     buffer_format(&known, "%s%s", known.size ? ", " : "", choice->name);
   }
-  error_set(error, ERROR_UNSUPPORTED, "%s: \"%s\" is \"%.80s\"; qkv has %s", path, key->key, item->valuestring, buffer_string(&known));
+  error_set(error, ERROR_UNSUPPORTED, "%s: \"%s\" is \"%.80s\"; qkv has %s", path, key->key, item->valuestring,
+            buffer_string(&known));
   buffer_free(&known);
   return false;
 }
@@ -88,7 +90,8 @@ static bool read_number(double *value, const struct config_key *key, const cJSON
   return true;
 }
 
-static bool read_value(struct arch *arch, const struct config_key *key, const cJSON *item, const char *path, struct error *error) {
+static bool read_value(struct arch *arch, const struct config_key *key, const cJSON *item, const char *path,
+                       struct error *error) {
   double value = 0;
   bool ok;
   switch (key->type) {
@@ -139,7 +142,8 @@ static const cJSON *find_value(const cJSON *config, const struct layout *layout,
   return NULL;
 }
 
-static bool read_keys(struct arch *arch, const struct layout *layout, const cJSON *config, const char *path, struct error *error) {
+static bool read_keys(struct arch *arch, const struct layout *layout, const cJSON *config, const char *path,
+                      struct error *error) {
   for (const struct config_key *key = layout->keys; key->key; key++) {
     const cJSON *item = find_value(config, layout, key->key);
     // null means "there is none" for an id, and "the default" elsewhere.
@@ -165,17 +169,19 @@ static bool has_value(const cJSON *item, const char *json) {
   return same;
 }
 
-static bool check_alias(const cJSON *item, const cJSON *config, const struct config_pair *alias, const char *path, struct error *error) {
+static bool check_alias(const cJSON *item, const cJSON *config, const struct config_pair *alias, const char *path,
+                        struct error *error) {
   const cJSON *other = cJSON_GetObjectItemCaseSensitive(config, alias->other);
   if (!other || cJSON_IsNull(other) || cJSON_IsNull(item) || cJSON_Compare(item, other, true)) return true;
-  return error_set(error, ERROR_FORMAT, "%s: \"%s\" and \"%s\" are two names of one thing, but have different values", path, alias->key,
-                   alias->other);
+  return error_set(error, ERROR_FORMAT, "%s: \"%s\" and \"%s\" are two names of one thing, but have different values", path,
+                   alias->key, alias->other);
 }
 
-static bool refuse_value(const cJSON *item, const struct layout *layout, const char *only, const char *path, struct error *error) {
+static bool refuse_value(const cJSON *item, const struct layout *layout, const char *only, const char *path,
+                         struct error *error) {
   char *value = cJSON_PrintUnformatted(item);
-  error_set(error, ERROR_UNSUPPORTED, "%s: \"%s\" is %.100s; qkv's %s models only know %s", path, item->string, value ? value : "?",
-            layout->model_type, only);
+  error_set(error, ERROR_UNSUPPORTED, "%s: \"%s\" is %.100s; qkv's %s models only know %s", path, item->string,
+            value ? value : "?", layout->model_type, only);
   free(value);
   return false;
 }
@@ -186,8 +192,8 @@ static void warn_ignored(const cJSON *item, const char *path, struct error *erro
   free(value);
 }
 
-static bool check_key(const cJSON *item, const cJSON *config, const struct layout *layout, struct buffer *unknown, const char *path,
-                      struct error *error) {
+static bool check_key(const cJSON *item, const cJSON *config, const struct layout *layout, struct buffer *unknown,
+                      const char *path, struct error *error) {
   const char *key = item->string;
   const struct config_pair *pair;
   if (find_key(layout, key)) return true;
@@ -283,12 +289,14 @@ static bool put_keys(cJSON *config, const struct layout *layout, const struct ar
   }
   for (const struct config_pair *alias = layout->aliases; alias && alias->key; alias++) {
     if (!json_has(config, alias->key)) continue;
-    if (!json_put(config, alias->key, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, alias->other), true), error)) return false;
+    if (!json_put(config, alias->key, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, alias->other), true), error))
+      return false;
   }
   return true;
 }
 
-bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type, struct error *error) {
+bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type,
+                  struct error *error) {
   static const char *const types[] = {[TYPE_F32] = "float32", [TYPE_F16] = "float16", [TYPE_BF16] = "bfloat16"};
   if (!config_can_say(layout, arch, error)) return false;
   if (!json_has(config, "architectures") &&
@@ -299,7 +307,8 @@ bool config_write(cJSON *config, const struct layout *layout, const struct arch 
     return false;
   bool old = json_has(config, "torch_dtype");  // transformers 4 wrote this name
   return json_put(config, "model_type", cJSON_CreateString(layout->model_type), error) &&
-         json_put(config, old ? "torch_dtype" : "dtype", cJSON_CreateString(types[type]), error) && put_keys(config, layout, arch, error);
+         json_put(config, old ? "torch_dtype" : "dtype", cJSON_CreateString(types[type]), error) &&
+         put_keys(config, layout, arch, error);
 }
 
 bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error) {
@@ -309,13 +318,14 @@ bool config_can_say(const struct layout *layout, const struct arch *arch, struct
   if (!config) return error_memory(error, 0);
   bool ok = put_keys(config, layout, arch, error);
   if (ok && !read_as(&back, layout, config, "config.json", &refusal))
-    ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have this (%.500s); save it as \"qkv\"", layout->model_type, refusal.message);
+    ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have this (%.500s); save it as \"qkv\"", layout->model_type,
+                   refusal.message);
   cJSON_Delete(config);
   // layout_qkv has a word for every knob.
   for (const struct config_key *key = layout_qkv.keys; ok && key->key; key++) {
     if (get(&back, key) == get(arch, key) || key->from_tokenizer) continue;
-    ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have \"%s\" %g, only %g; save it as \"qkv\"", layout->model_type, key->key,
-                   get(arch, key), get(&back, key));
+    ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have \"%s\" %g, only %g; save it as \"qkv\"", layout->model_type,
+                   key->key, get(arch, key), get(&back, key));
   }
   return ok;
 }

@@ -11,7 +11,8 @@ bool config_read(struct arch *arch, const struct layout **layout, const cJSON *c
 
 // Patches config (an object; an empty one is filled) so that it says `arch` in the given layout, weights being stored as
 // `type`. Values that are right already stay as they are written.
-bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type, struct error *error);
+bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type,
+                  struct error *error);
 
 // Whether the layout has a word for every knob of `arch`; if not, the error names the first one it lacks.
 bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error);

@@ -79,7 +79,8 @@ bool generation_defaults_from_arch(struct generation_defaults *defaults, const s
 // --- reading
 
 static bool is_id(const cJSON *item) {
-  return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= ID_LIMIT && item->valuedouble == floor(item->valuedouble);
+  return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= ID_LIMIT &&
+         item->valuedouble == floor(item->valuedouble);
 }
 
 static const cJSON *find(const cJSON *json, const char *key) {
@@ -150,7 +151,8 @@ static bool read_bad_words(struct generation_defaults *defaults, const cJSON *js
       if (!memory_grow(error, &defaults->bad_words, &capacity, used + 1, sizeof *defaults->bad_words)) return false;
       defaults->bad_words[used++] = (int)id->valuedouble;
     }
-    if (!memory_grow(error, &defaults->bad_word_ends, &words, defaults->bad_word_count + 1, sizeof *defaults->bad_word_ends)) return false;
+    if (!memory_grow(error, &defaults->bad_word_ends, &words, defaults->bad_word_count + 1, sizeof *defaults->bad_word_ends))
+      return false;
     defaults->bad_word_ends[defaults->bad_word_count++] = used;
   }
   return true;
@@ -179,7 +181,8 @@ static bool read_object(struct generation_defaults *defaults, const cJSON *json,
   return error->code == ERROR_NONE;
 }
 
-bool generation_defaults_read(struct generation_defaults *defaults, const char *directory, const cJSON *config, struct error *error) {
+bool generation_defaults_read(struct generation_defaults *defaults, const char *directory, const cJSON *config,
+                              struct error *error) {
   generation_defaults_init(defaults);
   char path[4096];
   bool ok;
@@ -232,7 +235,8 @@ static cJSON *new_bad_words(const struct generation_defaults *defaults) {
 }
 
 static bool put_lists(cJSON *json, const struct generation_defaults *defaults, struct error *error) {
-  cJSON *ends = defaults->eos_count == 1 ? cJSON_CreateNumber(defaults->eos_ids[0]) : cJSON_CreateIntArray(defaults->eos_ids, (int)defaults->eos_count);
+  cJSON *ends = defaults->eos_count == 1 ? cJSON_CreateNumber(defaults->eos_ids[0])
+                                         : cJSON_CreateIntArray(defaults->eos_ids, (int)defaults->eos_count);
   return put_list(json, "eos_token_id", defaults->eos_count > 0, ends, error) &&
          put_list(json, "bad_words_ids", defaults->bad_word_count > 0, new_bad_words(defaults), error);
 }
@@ -251,7 +255,8 @@ static bool put_switches(cJSON *json, const struct generation_defaults *defaults
     cJSON_DeleteItemFromObjectCaseSensitive(json, "early_stopping");
     return true;
   }
-  cJSON *early = defaults->early_stopping == EARLY_NEVER ? cJSON_CreateString("never") : cJSON_CreateBool(defaults->early_stopping == EARLY_TRUE);
+  cJSON *early = defaults->early_stopping == EARLY_NEVER ? cJSON_CreateString("never")
+                                                         : cJSON_CreateBool(defaults->early_stopping == EARLY_TRUE);
   return json_put(json, "early_stopping", early, error);
 }
 

@@ -28,7 +28,8 @@ void generation_defaults_init(struct generation_defaults *defaults);
 // What follows from a translator's special ids (-1: there is none): the padding id is never generated.
 bool generation_defaults_from_arch(struct generation_defaults *defaults, const struct arch *arch, struct error *error);
 // From the directory's generation_config.json or, where that is missing, from config.
-bool generation_defaults_read(struct generation_defaults *defaults, const char *directory, const cJSON *config, struct error *error);
+bool generation_defaults_read(struct generation_defaults *defaults, const char *directory, const cJSON *config,
+                              struct error *error);
 // Writes what is said, over the original.
 bool generation_defaults_write(const struct generation_defaults *defaults, const char *directory, struct error *error);
 bool generation_defaults_copy(struct generation_defaults *out, const struct generation_defaults *from, struct error *error);

@@ -117,7 +117,8 @@ bool json_has(const cJSON *object, const char *key) { return cJSON_GetObjectItem
 
 bool json_put(cJSON *object, const char *key, cJSON *item, struct error *error) {
   bool there = json_has(object, key);
-  bool ok = item && (there ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, item) : cJSON_AddItemToObject(object, key, item));
+  bool ok =
+      item && (there ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, item) : cJSON_AddItemToObject(object, key, item));
   if (!ok) cJSON_Delete(item);
   return ok || error_memory(error, 0);
 }

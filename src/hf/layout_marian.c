@@ -26,7 +26,8 @@ static bool complete(struct arch *arch, const char *path, struct error *error) {
   arch->encoder.kv_heads = arch->encoder.heads;
   arch->decoder.kv_heads = arch->decoder.heads;
   if (arch->shared_embeddings && arch->source_vocab != arch->target_vocab)
-    return error_set(error, ERROR_FORMAT, "%s: \"decoder_vocab_size\" is %d; with shared embeddings it has to be \"vocab_size\", %d", path,
+    return error_set(error, ERROR_FORMAT,
+                     "%s: \"decoder_vocab_size\" is %d; with shared embeddings it has to be \"vocab_size\", %d", path,
                      arch->target_vocab, arch->source_vocab);
   // Without tied word embeddings transformers unties everything, and what is shared is used by nobody.
   if (!arch->tied_head) arch->shared_embeddings = false;
@@ -44,5 +45,6 @@ static const struct tensor_name names[] = {
   {0}};
 
 const struct layout layout_marian = {
-  .model_type = "marian", .architecture = "MarianMTModel", .keys = keys, .aliases = translator_aliases, .unsupported = unsupported,
-  .ignored = ignored, .harmless = translator_harmless, .constants = constants, .complete = complete, .names = names};
+  .model_type = "marian", .architecture = "MarianMTModel", .keys = keys, .aliases = translator_aliases,
+  .unsupported = unsupported, .ignored = ignored, .harmless = translator_harmless, .constants = constants, .complete = complete,
+  .names = names};

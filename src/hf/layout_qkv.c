@@ -17,7 +17,8 @@ static const struct config_choice activations[] = {
 
 #define STACK(side)                                                                                                           \
   CONFIG_WHOLE(#side "_layers", side.layers, 0, 0, LAYER_LIMIT), CONFIG_WHOLE(#side "_heads", side.heads, 0, 0, HEAD_LIMIT),  \
-  {.key = #side "_kv_heads", .type = CONFIG_INTEGER, .field = FIELD(side.kv_heads), .high = HEAD_LIMIT, .same_as = #side "_heads"}, \
+  {.key = #side "_kv_heads", .type = CONFIG_INTEGER, .field = FIELD(side.kv_heads), .high = HEAD_LIMIT,                       \
+   .same_as = #side "_heads"},                                                                                               \
   CONFIG_WHOLE(#side "_ffn", side.ffn, 0, 0, FFN_LIMIT)
 
 static const struct config_key keys[] = {
@@ -54,7 +55,8 @@ static const struct config_key keys[] = {
   CONFIG_TOKEN("bos_token_id", bos_id, -1),
   CONFIG_TOKEN("eos_token_id", eos_id, -1),
   CONFIG_TOKEN("pad_token_id", pad_id, -1),
-  {.key = "unk_token_id", .type = CONFIG_ID, .field = FIELD(unk_id), .otherwise = -1, .high = VOCABULARY_LIMIT, .from_tokenizer = true},
+  {.key = "unk_token_id", .type = CONFIG_ID, .field = FIELD(unk_id), .otherwise = -1, .high = VOCABULARY_LIMIT,
+   .from_tokenizer = true},
   CONFIG_TOKEN("decoder_start_token_id", decoder_start_id, -1),
   CONFIG_TOKEN("forced_eos_token_id", forced_eos_id, -1),
   {0}};
@@ -62,7 +64,8 @@ static const struct config_key keys[] = {
 #define SAME(name) {name, name}
 #define LINEAR(name) SAME(name ".weight"), SAME(name ".bias")
 #define NORM(name) SAME(name ".gain"), SAME(name ".bias")
-#define PART(stem, name, weight, number) {stem name ".weight", stem weight ".weight", number}, {stem name ".bias", stem weight ".bias", number}
+#define PART(stem, name, weight, number) \
+  {stem name ".weight", stem weight ".weight", number}, { stem name ".bias", stem weight ".bias", number }
 #define LAYER(side)                                                                                                           \
   PART(side ".{}.self.", "query", "query_key_value", 0), PART(side ".{}.self.", "key", "query_key_value", 1),                 \
   PART(side ".{}.self.", "value", "query_key_value", 2), LINEAR(side ".{}.self.output"), NORM(side ".{}.self.norm"),          \

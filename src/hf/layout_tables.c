@@ -8,7 +8,9 @@ const struct config_choice activation_choices[] = {
   {"linear", ACTIVATION_NONE}, {NULL, 0}};
 
 const struct config_pair translator_aliases[] = {
-  {"hidden_size", "d_model"}, {"num_hidden_layers", "encoder_layers"}, {"num_attention_heads", "encoder_attention_heads"}, {NULL, NULL}};
+  {"hidden_size", "d_model"}, {"num_hidden_layers", "encoder_layers"}, {"num_attention_heads", "encoder_attention_heads"},
+  {NULL, NULL}};
 
-const char *const translator_harmless[] = {"classif_dropout", "classifier_dropout", "do_blenderbot_90_layernorm", "extra_pos_embeddings",
-                                           "force_bos_token_to_be_generated", "output_past", "total_flos", NULL};
+const char *const translator_harmless[] = {
+  "classif_dropout", "classifier_dropout", "do_blenderbot_90_layernorm", "extra_pos_embeddings",
+  "force_bos_token_to_be_generated", "output_past", "total_flos", NULL};

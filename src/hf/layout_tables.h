@@ -19,7 +19,14 @@
   {.key = key_, .type = CONFIG_CHOICE, .field = FIELD(name), .otherwise = otherwise_, .choices = choices_}
 
 // Larger than anything that exists; products of two of them stay far from overflow.
-enum { LAYER_LIMIT = 1000, WIDTH_LIMIT = 1 << 15, FFN_LIMIT = 1 << 20, VOCABULARY_LIMIT = 1 << 24, POSITION_LIMIT = 1 << 24, HEAD_LIMIT = 128 };
+enum {
+  LAYER_LIMIT = 1000,
+  WIDTH_LIMIT = 1 << 15,
+  FFN_LIMIT = 1 << 20,
+  VOCABULARY_LIMIT = 1 << 24,
+  POSITION_LIMIT = 1 << 24,
+  HEAD_LIMIT = 128,
+};
 
 // Of the translators of transformers (Marian, Pegasus), which took theirs from BART.
 extern const struct config_choice activation_choices[];

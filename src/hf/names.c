@@ -24,7 +24,9 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 // Norms and biases are vectors in every layout; a matrix may have one column as well.
-static bool is_vector(const struct weight *weight) { return ends_with(weight->name, ".bias") || ends_with(weight->name, ".gain"); }
+static bool is_vector(const struct weight *weight) {
+  return ends_with(weight->name, ".bias") || ends_with(weight->name, ".gain");
+}
 
 static void set_shape(struct binding *binding) {
   int64_t rows = binding->weight->parts[binding->part].rows, cols = binding->weight->cols;
@@ -34,7 +36,8 @@ static void set_shape(struct binding *binding) {
   binding->shape[1] = row || transposed ? rows : cols;
 }
 
-static bool bind_row(struct bindings *bindings, const struct tensor_name *row, const struct model *model, int layer, struct error *error) {
+static bool bind_row(struct bindings *bindings, const struct tensor_name *row, const struct model *model, int layer,
+                     struct error *error) {
   struct binding binding = {.row = row, .part = row->part};
   char name[64];
   fill_pattern(name, sizeof name, row->weight, layer);
@@ -93,8 +96,9 @@ static bool check_shape(const struct loading *loading, const struct binding *bin
   for (int i = 0; same && i < tensor->dimensions; i++) same = tensor->shape[i] == binding->shape[i];
   if (same) return true;
   char found[200], wanted[200];
-  return error_set(loading->error, ERROR_FORMAT, "%s: %s is %s; config.json wants %s", safetensors_path(loading->file, tensor), tensor->name,
-                   shape_text(found, tensor->shape, tensor->dimensions), shape_text(wanted, binding->shape, binding->dimensions));
+  return error_set(loading->error, ERROR_FORMAT, "%s: %s is %s; config.json wants %s", safetensors_path(loading->file, tensor),
+                   tensor->name, shape_text(found, tensor->shape, tensor->dimensions),
+                   shape_text(wanted, binding->shape, binding->dimensions));
 }
 
 static bool read_type(const struct loading *loading, const struct stored_tensor *tensor, enum number_type *type) {
@@ -130,8 +134,10 @@ static bool attach(const struct loading *loading, const struct binding *binding,
     return true;
   }
   if (same_numbers(part->stored, part->type, tensor->data, type, tensor->count)) return true;
-  return error_set(loading->error, ERROR_FORMAT, "%s: %s is there beside the tensor that config.json ties it to, with other numbers; set "
-                   "\"tie_word_embeddings\" to false if both are meant", safetensors_path(loading->file, tensor), tensor->name);
+  return error_set(loading->error, ERROR_FORMAT,
+                   "%s: %s is there beside the tensor that config.json ties it to, with other numbers; set "
+                   "\"tie_word_embeddings\" to false if both are meant",
+                   safetensors_path(loading->file, tensor), tensor->name);
 }
 
 static bool load_one(const struct loading *loading, const struct binding *binding) {
@@ -155,8 +161,9 @@ static bool check_missing(const struct bindings *bindings, const struct loading 
     if (!binding->weight->parts[binding->part].stored && !may_be_missing(binding)) list_name(&missing, binding->stored);
   }
   if (missing.count)
-    error_set(loading->error, ERROR_FORMAT, "%s: %zu tensor%s of the model that config.json describes %s missing: %s", loading->directory,
-              missing.count, missing.count == 1 ? "" : "s", missing.count == 1 ? "is" : "are", list_text(&missing));
+    error_set(loading->error, ERROR_FORMAT, "%s: %zu tensor%s of the model that config.json describes %s missing: %s",
+              loading->directory, missing.count, missing.count == 1 ? "" : "s", missing.count == 1 ? "is" : "are",
+              list_text(&missing));
   buffer_free(&missing.text);
   return missing.count == 0;
 }
@@ -179,7 +186,8 @@ static bool check_covered(const struct bindings *bindings, const struct model *m
   for (size_t i = 0; ok && i < bindings->count; i++) covered[bindings->items[i].weight - model->weights] = true;
   for (int w = 0; ok && w < model->weight_count; w++) {
     if (!covered[w])
-      ok = error_set(error, ERROR_UNSUPPORTED, "the layout \"%s\" has no tensor for the weight %s", model->arch.layout, model->weights[w].name);
+      ok = error_set(error, ERROR_UNSUPPORTED, "the layout \"%s\" has no tensor for the weight %s", model->arch.layout,
+                     model->weights[w].name);
   }
   free(covered);
   return ok;

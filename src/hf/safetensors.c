@@ -57,8 +57,9 @@ static bool read_type(const struct reading *reading, const cJSON *item, struct s
     tensor->type = (enum tensor_type)type;
     return true;
   }
-  return error_set(reading->error, ERROR_UNSUPPORTED, "%s: tensor \"%.200s\" has numbers of type %.40s; qkv reads F32, F16 and BF16",
-                   reading->path, tensor->name, text->valuestring);
+  return error_set(reading->error, ERROR_UNSUPPORTED,
+                   "%s: tensor \"%.200s\" has numbers of type %.40s; qkv reads F32, F16 and BF16", reading->path, tensor->name,
+                   text->valuestring);
 }
 
 static bool read_shape(const struct reading *reading, const cJSON *item, struct stored_tensor *tensor) {
@@ -69,7 +70,8 @@ static bool read_shape(const struct reading *reading, const cJSON *item, struct 
     if (tensor->dimensions == TENSOR_DIMENSIONS) return wrong(reading, tensor->name, "has more than 8 dimensions");
     int64_t *length = &tensor->shape[tensor->dimensions++];
     if (!read_size(number, length)) return wrong(reading, tensor->name, "has a dimension that is not a whole number");
-    if (__builtin_mul_overflow(bytes, (size_t)*length, &bytes)) return wrong(reading, tensor->name, "has a shape too large to exist");
+    if (__builtin_mul_overflow(bytes, (size_t)*length, &bytes))
+      return wrong(reading, tensor->name, "has a shape too large to exist");
   }
   tensor->size = bytes;
   tensor->count = bytes / tensor_type_size(tensor->type);
@@ -91,15 +93,18 @@ static bool read_place(const struct reading *reading, const cJSON *item, struct 
   }
   tensor->data = reading->data + begin;
   if ((uintptr_t)tensor->data % tensor_type_size(tensor->type) != 0)
-    return error_set(reading->error, ERROR_UNSUPPORTED, "%s: tensor \"%.200s\" is not aligned to its type; load and save the file once "
-                     "with a current safetensors library", reading->path, tensor->name);
+    return error_set(reading->error, ERROR_UNSUPPORTED,
+                     "%s: tensor \"%.200s\" is not aligned to its type; load and save the file once "
+                     "with a current safetensors library",
+                     reading->path, tensor->name);
   return true;
 }
 
 static bool read_tensor(struct safetensors *out, const struct reading *reading, const cJSON *item) {
   struct stored_tensor tensor = {.name = item->string, .file = reading->file};
   if (!cJSON_IsObject(item)) return wrong(reading, tensor.name, "is not described by an object");
-  if (!read_type(reading, item, &tensor) || !read_shape(reading, item, &tensor) || !read_place(reading, item, &tensor)) return false;
+  if (!read_type(reading, item, &tensor) || !read_shape(reading, item, &tensor) || !read_place(reading, item, &tensor))
+    return false;
   if (!memory_grow(reading->error, &out->tensors, &out->capacity, out->count + 1, sizeof tensor)) return false;
   out->tensors[out->count++] = tensor;
   return true;
@@ -127,8 +132,9 @@ static bool check_places(struct stored_tensor *tensors, size_t count, const stru
     end = begin + tensors[i].size;
   }
   if (end != reading->data + reading->data_size)
-    return error_set(reading->error, ERROR_FORMAT, "%s: %zu bytes of data, but the tensors of the header take %zu; the file is damaged",
-                     reading->path, reading->data_size, (size_t)(end - reading->data));
+    return error_set(reading->error, ERROR_FORMAT,
+                     "%s: %zu bytes of data, but the tensors of the header take %zu; the file is damaged", reading->path,
+                     reading->data_size, (size_t)(end - reading->data));
   return true;
 }
 
@@ -138,13 +144,15 @@ static int64_t furthest_end(const cJSON *header) {
   const cJSON *item;
   cJSON_ArrayForEach(item, header) {
     int64_t end;
-    if (read_size(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(item, "data_offsets"), 1), &end) && end > furthest) furthest = end;
+    if (read_size(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(item, "data_offsets"), 1), &end) && end > furthest)
+      furthest = end;
   }
   return furthest;
 }
 
 static bool read_tensors(struct safetensors *out, const struct reading *reading, const cJSON *header) {
-  if (!cJSON_IsObject(header)) return error_set(reading->error, ERROR_FORMAT, "%s: the header has to be a JSON object", reading->path);
+  if (!cJSON_IsObject(header))
+    return error_set(reading->error, ERROR_FORMAT, "%s: the header has to be a JSON object", reading->path);
   int64_t wanted = furthest_end(header);
   if ((uint64_t)wanted > reading->data_size)
     return error_set(reading->error, ERROR_FORMAT, "%s: cut off: %zu bytes of data are there, the header wants %" PRId64
@@ -165,17 +173,23 @@ static bool add_file(struct safetensors *out, const char *path, struct error *er
   file->path = memory_copy_text(error, path);
   if (!file->path || !file_map_open(&file->map, path, error)) return false;
   if (file->map.size < 8)
-    return error_set(error, ERROR_FORMAT, "%s: %zu bytes are no safetensors file; copy or download it again", path, file->map.size);
+    return error_set(error, ERROR_FORMAT, "%s: %zu bytes are no safetensors file; copy or download it again", path,
+                     file->map.size);
   uint64_t length;
   memcpy(&length, file->map.data, 8);
   if (length > SAFETENSORS_HEADER_LIMIT)
-    return error_set(error, ERROR_FORMAT, "%s: not a safetensors file: the header's length would be %" PRIu64 " bytes", path, length);
+    return error_set(error, ERROR_FORMAT, "%s: not a safetensors file: the header's length would be %" PRIu64 " bytes", path,
+                     length);
   if (length > file->map.size - 8)
-    return error_set(error, ERROR_FORMAT, "%s: cut off: %zu bytes are there, the header alone wants %" PRIu64 "; copy or download the file "
-                     "again", path, file->map.size, length + 8);
+    return error_set(error, ERROR_FORMAT,
+                     "%s: cut off: %zu bytes are there, the header alone wants %" PRIu64
+                     "; copy or download the file "
+                     "again",
+                     path, file->map.size, length + 8);
   file->header = json_parse(file->map.data + 8, (size_t)length, path, error);
   if (!file->header) return false;
-  struct reading reading = {path, file->map.data + 8 + length, file->map.size - 8 - (size_t)length, (int)out->file_count - 1, error};
+  struct reading reading = {path, file->map.data + 8 + length, file->map.size - 8 - (size_t)length, (int)out->file_count - 1,
+                            error};
   return read_tensors(out, &reading, file->header);
 }
 
@@ -223,21 +237,23 @@ static bool add_shards(struct safetensors *out, const char *directory, const cJS
     file_join(path, directory, name);
     if (opened(out, path)) continue;
     if (!file_exists(path))
-      return error_set(error, ERROR_FILE, "%s: the file is missing, but %s says that tensor \"%.200s\" lies there; copy or download it",
-                       path, index, item->string);
+      return error_set(error, ERROR_FILE,
+                       "%s: the file is missing, but %s says that tensor \"%.200s\" lies there; copy or download it", path, index,
+                       item->string);
     if (!add_file(out, path, error)) return false;
   }
   return true;
 }
 
-static bool check_index(const struct safetensors *out, const char *directory, const cJSON *map, const char *index, struct error *error) {
+static bool check_index(const struct safetensors *out, const char *directory, const cJSON *map, const char *index,
+                        struct error *error) {
   const cJSON *item;
   cJSON_ArrayForEach(item, map) {
     char path[4096];
     const struct stored_tensor *tensor = safetensors_find(out, item->string);
     if (!tensor || strcmp(safetensors_path(out, tensor), file_join(path, directory, item->valuestring)) != 0)
-      return error_set(error, ERROR_FORMAT, "%s: tensor \"%.200s\" is said to lie in %.200s, but it does not", index, item->string,
-                       item->valuestring);
+      return error_set(error, ERROR_FORMAT, "%s: tensor \"%.200s\" is said to lie in %.200s, but it does not", index,
+                       item->string, item->valuestring);
   }
   return true;
 }
@@ -248,16 +264,19 @@ bool safetensors_open_directory(struct safetensors *out, const char *directory, 
   if (file_exists(file_join(path, directory, "model.safetensors"))) return safetensors_open(out, path, error);
   if (!file_exists(file_join(path, directory, "model.safetensors.index.json"))) {
     char other[4096];
-    if (file_exists(file_join(other, directory, "pytorch_model.bin")) || file_exists(file_join(other, directory, "pytorch_model.bin.index.json")))
-      return error_set(error, ERROR_UNSUPPORTED, "%s: only pytorch_model.bin is there, which holds Python objects; convert it once: python3 -c "
-                       "\"from transformers import AutoModelForSeq2SeqLM as M; M.from_pretrained('%s').save_pretrained('%s')\"", directory, directory,
-                       directory);
+    if (file_exists(file_join(other, directory, "pytorch_model.bin")) ||
+        file_exists(file_join(other, directory, "pytorch_model.bin.index.json")))
+      return error_set(error, ERROR_UNSUPPORTED,
+                       "%s: only pytorch_model.bin is there, which holds Python objects; convert it once: python3 -c "
+                       "\"from transformers import AutoModelForSeq2SeqLM as M; M.from_pretrained('%s').save_pretrained('%s')\"",
+                       directory, directory, directory);
     return error_set(error, ERROR_FILE, "%s: no model.safetensors and no model.safetensors.index.json there", directory);
   }
   cJSON *index = json_read(path, error);
   const cJSON *map = cJSON_GetObjectItemCaseSensitive(index, "weight_map");
-  bool ok = index && ((cJSON_IsObject(map) && map->child) || error_set(error, ERROR_FORMAT, "%s: no \"weight_map\" there", path)) &&
-            add_shards(out, directory, map, path, error) && sort_by_name(out, error) && check_index(out, directory, map, path, error);
+  bool ok =
+      index && ((cJSON_IsObject(map) && map->child) || error_set(error, ERROR_FORMAT, "%s: no \"weight_map\" there", path)) &&
+      add_shards(out, directory, map, path, error) && sort_by_name(out, error) && check_index(out, directory, map, path, error);
   cJSON_Delete(index);
   return finish(out, ok);
 }

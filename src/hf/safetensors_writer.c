@@ -47,8 +47,8 @@ static uint64_t write_header(struct buffer *out, const struct tensor_entry *entr
   return place;
 }
 
-bool safetensors_write_begin(struct safetensors_writer *writer, const char *path, const struct tensor_entry *entries, size_t count,
-                             const char *const *metadata, struct error *error) {
+bool safetensors_write_begin(struct safetensors_writer *writer, const char *path, const struct tensor_entry *entries,
+                             size_t count, const char *const *metadata, struct error *error) {
   *writer = (struct safetensors_writer){0};
   struct buffer header = {0};
   writer->expected = write_header(&header, entries, count, metadata);

@@ -19,8 +19,8 @@ size_t tensor_entry_size(const struct tensor_entry *entry);
 
 // metadata: key, value, key, value, ..., NULL; or NULL for {"format": "pt"}, without which transformers refuses a file.
 // Larger types have to stand before smaller ones, so that every tensor is aligned.
-bool safetensors_write_begin(struct safetensors_writer *writer, const char *path, const struct tensor_entry *entries, size_t count,
-                             const char *const *metadata, struct error *error);
+bool safetensors_write_begin(struct safetensors_writer *writer, const char *path, const struct tensor_entry *entries,
+                             size_t count, const char *const *metadata, struct error *error);
 // The next bytes. A failure shows in safetensors_write_end, so that nobody needs to check here.
 void safetensors_write(struct safetensors_writer *writer, const void *bytes, size_t size);
 // All announced bytes have to be written by then. On failure an older file of that name stays as it was.

@@ -14,11 +14,12 @@ static enum number_type type_named(const char *name) {
 
 static bool save_new(const char *layout, const char *directory, struct checkpoint_saving *saving, struct error *error) {
   bool pegasus = strncmp(layout, "pegasus", 7) == 0, tied = strstr(layout, "untied") == NULL;
-  struct arch arch = {.family = FAMILY_ENCODER_DECODER, .hidden = 12, .source_vocab = 11, .target_vocab = 11, .encoder = {2, 3, 3, 20},
-                      .decoder = {1, 2, 2, 24}, .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 16,
-                      .embedding_scale = 1, .activation = ACTIVATION_GELU_TANH, .attention_bias = true, .ffn_bias = true,
-                      .head_bias = true, .shared_embeddings = tied, .tied_head = tied, .dropout = 0.1f, .bos_id = -1, .eos_id = 0, .pad_id = 10,
-                      .unk_id = 1, .decoder_start_id = 10, .forced_eos_id = 0};
+  struct arch arch = {
+    .family = FAMILY_ENCODER_DECODER, .hidden = 12, .source_vocab = 11, .target_vocab = 11, .encoder = {2, 3, 3, 20},
+    .decoder = {1, 2, 2, 24}, .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 16,
+    .embedding_scale = 1, .activation = ACTIVATION_GELU_TANH, .attention_bias = true, .ffn_bias = true, .head_bias = true,
+    .shared_embeddings = tied, .tied_head = tied, .dropout = 0.1f, .bos_id = -1, .eos_id = 0, .pad_id = 10, .unk_id = 1,
+    .decoder_start_id = 10, .forced_eos_id = 0};
   snprintf(arch.layout, sizeof arch.layout, "%s", pegasus ? "pegasus" : "marian");
   if (pegasus) {
     arch.norm_place = NORM_PRE;

@@ -72,7 +72,8 @@ static void refuses_bad_configs(void **state) {
     struct checkpoint checkpoint;
     struct error error = {0};
     write_config(cases[i][0], cases[i][1]);
-    if (checkpoint_open(folder, &checkpoint, &error)) fail_msg("%s: %s opened", cases[i][0], cases[i][1] ? cases[i][1] : "missing");
+    if (checkpoint_open(folder, &checkpoint, &error))
+      fail_msg("%s: %s opened", cases[i][0], cases[i][1] ? cases[i][1] : "missing");
     assert_refused(&error, cases[i][2]);
   }
 }
@@ -80,9 +81,10 @@ static void refuses_bad_configs(void **state) {
 static void reads_odd_but_valid_configs(void **state) {
   (void)state;
   static const char *const cases[][3] = {
-    {"normalize_before", "false", NULL}, {"num_hidden_layers", "2", NULL}, {"hidden_size", "32", NULL}, {"quantization_config", "null", NULL},
-    {"torch_dtype", "\"float32\"", NULL}, {"eos_token_id", "[0, 5]", NULL}, {"bos_token_id", "3", NULL}, {"max_length", "512", NULL},
-    {"id2label", "{\"0\": \"LABEL_0\"}", NULL}, {"encoder_layerdrop", "0.1", "\"encoder_layerdrop\" is 0.1; qkv ignores it"},
+    {"normalize_before", "false", NULL}, {"num_hidden_layers", "2", NULL}, {"hidden_size", "32", NULL},
+    {"quantization_config", "null", NULL}, {"torch_dtype", "\"float32\"", NULL}, {"eos_token_id", "[0, 5]", NULL},
+    {"bos_token_id", "3", NULL}, {"max_length", "512", NULL}, {"id2label", "{\"0\": \"LABEL_0\"}", NULL},
+    {"encoder_layerdrop", "0.1", "\"encoder_layerdrop\" is 0.1; qkv ignores it"},
     {"static_position_embeddings", "false", "\"static_position_embeddings\" is false; qkv ignores it"},
     {"surprise", "1", "unknown and ignored: \"surprise\""}, {"num_beam_groups", "2", "doesn't know \"num_beam_groups\""},
     {"decoder_vocab_size", NULL, NULL}, {"dropout", NULL, NULL}, {"is_encoder_decoder", NULL, NULL},
@@ -137,8 +139,11 @@ static void refuses_what_is_no_model(void **state) {
   assert_true(file_make_directory(file_join(sub, folder, "sub"), &error));
   assert_false(checkpoint_open(sub, &checkpoint, &error));
   assert_refused(&error, "no config.json");
-  static const char *const texts[][2] = {{"", "empty"}, {"{\"model_type\":", "not valid JSON at line 1"}, {"[]", "a JSON object is wanted"},
-                                         {"{\"model_type\":\"marian\",\"d_model\":8,\"d_model\":9}", "\"d_model\" is there twice"}};
+  static const char *const texts[][2] = {
+      {"", "empty"},
+      {"{\"model_type\":", "not valid JSON at line 1"},
+      {"[]", "a JSON object is wanted"},
+      {"{\"model_type\":\"marian\",\"d_model\":8,\"d_model\":9}", "\"d_model\" is there twice"}};
   for (size_t i = 0; i < 4; i++) {
     write_text(sub, "config.json", texts[i][0]);
     assert_false(checkpoint_open(sub, &checkpoint, &error));
@@ -203,13 +208,14 @@ static void refuses_bad_tensors(void **state) {
     enum change change;
     const char *message;
   } cases[] = {
-    {"model.encoder.layers.1.fc1.weight", LEFT_OUT, "1 tensor of the model that config.json describes is missing: model.encoder.layers.1.fc1.weight"},
-    {"model.shared.weight", LEFT_OUT, "is missing: model.shared.weight"},
-    {"model.encoder.layers.1.fc1.weight", RENAMED, "is missing: model.encoder.layers.1.fc1.weight"},
-    {"model.decoder.layers.2.encoder_attn.k_proj.weight", RESHAPED,
-     "model.decoder.layers.2.encoder_attn.k_proj.weight is [64,16]; config.json wants [32,32]"},
-    {"model.shared.weight", RETYPED, "model.shared.weight has numbers of type I32"},
-    {"model.shared.weight", TIED_OTHER, "lm_head.weight is there beside the tensor that config.json ties it to"},
+      {"model.encoder.layers.1.fc1.weight", LEFT_OUT,
+       "1 tensor of the model that config.json describes is missing: model.encoder.layers.1.fc1.weight"},
+      {"model.shared.weight", LEFT_OUT, "is missing: model.shared.weight"},
+      {"model.encoder.layers.1.fc1.weight", RENAMED, "is missing: model.encoder.layers.1.fc1.weight"},
+      {"model.decoder.layers.2.encoder_attn.k_proj.weight", RESHAPED,
+       "model.decoder.layers.2.encoder_attn.k_proj.weight is [64,16]; config.json wants [32,32]"},
+      {"model.shared.weight", RETYPED, "model.shared.weight has numbers of type I32"},
+      {"model.shared.weight", TIED_OTHER, "lm_head.weight is there beside the tensor that config.json ties it to"},
   };
   use_golden("marian");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -256,8 +262,9 @@ static void names_both_shapes(void **state) {
   assert_refused(&error, "model.safetensors: model.shared.weight is [97,32]; config.json wants [97,64]");
   write_config("decoder_layers", "9");
   assert_false(checkpoint_open(folder, &checkpoint, &error));
-  assert_refused(&error, "156 tensors of the model that config.json describes are missing: model.decoder.layers.3.self_attn.q_proj.weight",
-                 "and 151 more");
+  assert_refused(
+      &error, "156 tensors of the model that config.json describes are missing: model.decoder.layers.3.self_attn.q_proj.weight",
+      "and 151 more");
   write_config("encoder_layers", "1");
   struct warnings warnings = {0};
   error = (struct error){.warn = collect_warning, .warn_user = &warnings};
@@ -308,9 +315,13 @@ static void survives_failing_allocations_when_saving(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(refuses_bad_configs, make, clean), cmocka_unit_test_setup_teardown(reads_odd_but_valid_configs, make, clean),
-    cmocka_unit_test_setup_teardown(knows_published_configs, make, clean), cmocka_unit_test_setup_teardown(refuses_what_is_no_model, make, clean), cmocka_unit_test_setup_teardown(refuses_bad_tensors, make, clean),
-    cmocka_unit_test_setup_teardown(reads_odd_but_valid_tensors, make, clean), cmocka_unit_test_setup_teardown(names_both_shapes, make, clean),
-    cmocka_unit_test(survives_every_failing_allocation), cmocka_unit_test_setup_teardown(survives_failing_allocations_when_saving, make, clean)};
+    cmocka_unit_test_setup_teardown(refuses_bad_configs, make, clean),
+    cmocka_unit_test_setup_teardown(reads_odd_but_valid_configs, make, clean),
+    cmocka_unit_test_setup_teardown(knows_published_configs, make, clean),
+    cmocka_unit_test_setup_teardown(refuses_what_is_no_model, make, clean),
+    cmocka_unit_test_setup_teardown(refuses_bad_tensors, make, clean),
+    cmocka_unit_test_setup_teardown(reads_odd_but_valid_tensors, make, clean),
+    cmocka_unit_test_setup_teardown(names_both_shapes, make, clean), cmocka_unit_test(survives_every_failing_allocation),
+    cmocka_unit_test_setup_teardown(survives_failing_allocations_when_saving, make, clean)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,9 @@ static void wide_heads(struct arch *arch) { arch->head_width = 5; }
 static void many_heads(struct arch *arch) { arch->encoder.heads = arch->encoder.kv_heads = 12; }
 static void attention_scale(struct arch *arch) { arch->attention_scale = 0.7f; }
 static void normal_start(struct arch *arch) { arch->initial_deviation = 0.1f; }
-static void dropouts(struct arch *arch) { arch->dropout = 0.1f, arch->attention_dropout = 0.2f, arch->activation_dropout = 0.15f; }
+static void dropouts(struct arch *arch) {
+  arch->dropout = 0.1f, arch->attention_dropout = 0.2f, arch->activation_dropout = 0.15f;
+}
 static void one_layer(struct arch *arch) { arch->encoder.layers = 1; }
 static void decoder_only(struct arch *arch) {
   arch->family = FAMILY_DECODER, arch->encoder = (struct stack_arch){0}, arch->source_vocab = 0, arch->shared_embeddings = false;
@@ -45,9 +47,9 @@ static void decoder_only(struct arch *arch) {
 static void gated(struct arch *arch) { arch->gated = true; }
 
 static void (*const knobs[])(struct arch *) = {
-  norm_rms, norm_none, pre, pre_and_final, epsilon, embedding_norm, no_residual, no_positions, interleaved, learned, offset, unscaled, gelu,
-  gelu_tanh, silu, hyperbolic, linear, no_attention_bias, no_ffn_bias, head_bias, learnt_head_bias, unshared, untied, shared_keys, wide_heads,
-  many_heads, attention_scale, normal_start, dropouts, one_layer, decoder_only, gated};
+  norm_rms, norm_none, pre, pre_and_final, epsilon, embedding_norm, no_residual, no_positions, interleaved, learned, offset,
+  unscaled, gelu, gelu_tanh, silu, hyperbolic, linear, no_attention_bias, no_ffn_bias, head_bias, learnt_head_bias, unshared,
+  untied, shared_keys, wide_heads, many_heads, attention_scale, normal_start, dropouts, one_layer, decoder_only, gated};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };
 
@@ -78,8 +80,10 @@ static void train(struct trial *trial) {
     struct loss loss = {0};
     double norm;
     context_begin(&trial->context, true, true, 1, (uint64_t)step);
-    require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0.1f, 1.0f / (float)trial->tiny.batch.label_count, &loss, NULL) &&
-            optimizer_step(trial->model, &options, step, 0.002, &norm, trial->context.error), trial->context.error->message);
+    require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0.1f, 1.0f / (float)trial->tiny.batch.label_count,
+                       &loss, NULL) &&
+                optimizer_step(trial->model, &options, step, 0.002, &norm, trial->context.error),
+            trial->context.error->message);
   }
   double after = loss_now(trial);
   char text[100];
@@ -138,7 +142,8 @@ static bool try_pair(struct trial *trial) {
     error_clear(error);
     return false;
   }
-  require(model_initialise(trial->model, 3, error) && model_prepare(trial->model, trial->context.kernels, true, error), error->message);
+  require(model_initialise(trial->model, 3, error) && model_prepare(trial->model, trial->context.kernels, true, error),
+          error->message);
   train(trial);
   save_and_open(trial);
   model_free(trial->model);
@@ -151,7 +156,7 @@ static void every_pair(void **state) {
   struct trial trial = {0};
   if (file_is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 0);
   make_folder(trial.folder);
-  assert_true(context_open(&trial.context, cpu_kernels(&error), (size_t)1 << 30, &error));
+  assert_true(context_open(&trial.context, cpu_kernels(PRECISION_F32, &error), (size_t)1 << 30, &error));
   int refused = 0, fine = 0;
   for (trial.first = 0; trial.first < KNOBS; trial.first++) {
     for (trial.second = trial.first; trial.second < KNOBS; trial.second++) {

@@ -32,7 +32,9 @@ static const char *make_file(char path[4096], const char *header, int64_t length
   return path;
 }
 
-#define HEADER_OK "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F16\",\"shape\":[1,2],\"data_offsets\":[8,12]}}"
+#define HEADER_OK                                                                                                               \
+  "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F16\",\"shape\":[1,2],\"data_offsets\":[" \
+  "8,12]}}"
 
 static void reads_a_small_file(void **state) {
   (void)state;
@@ -60,42 +62,46 @@ static void refuses_damaged_files(void **state) {
     size_t size;
     const char *message;
   } cases[] = {
-    {HEADER_OK, -1, 11, "cut off: 11 bytes of data are there, the header wants 12"},
-    {HEADER_OK, -1, 0, "cut off: 0 bytes of data are there"},
-    {HEADER_OK, -1, 13, "13 bytes of data, but the tensors of the header take 12"},
-    {HEADER_OK, 100000, 12, "the header alone wants 100008"},
-    {HEADER_OK, INT64_MAX, 12, "not a safetensors file"},
-    {HEADER_OK, 20, 12, "not valid JSON"},
-    {HEADER_OK, 0, 12, "x.safetensors"},
-    {"[]  ", -1, 0, "has to be a JSON object"},
-    {"{\"a\":7}", -1, 0, "not described by an object"},
-    {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, "has no dtype"},
-    {"{\"a\":{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, "type F4"},
-    {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", -1, 8, "has no shape"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", -1, 8, "no valid data_offsets"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", -1, 8, "not a whole number"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,6]}}", -1, 8, "not a whole number"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[\"2\"],\"data_offsets\":[0,8]}}", -1, 8, "not a whole number"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", -1, 8, "more than 8 dimensions"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", -1, 0, "too large to exist"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387906],\"data_offsets\":[0,8]}}", -1, 8, "not a whole number"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", -1, 8, "is said to take 8 bytes, but [3] F32 takes 12"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", -1, 8, "no valid data_offsets"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", -1, 8, "no valid data_offsets"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,9]}}", -1, 8, "no valid data_offsets"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,1e300]}}", -1, 8, "no valid data_offsets"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[1,9]}} ", -1, 9, "not aligned"},
-    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", -1, 3, "preceded by bytes that belong to no tensor"},
-    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[6],\"data_offsets\":[0,6]},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}", -1, 8,
-     "\"b\" overlaps \"a\""},
-    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}", -1, 8,
-     "two tensors named \"a\""},
+      {HEADER_OK, -1, 11, "cut off: 11 bytes of data are there, the header wants 12"},
+      {HEADER_OK, -1, 0, "cut off: 0 bytes of data are there"},
+      {HEADER_OK, -1, 13, "13 bytes of data, but the tensors of the header take 12"},
+      {HEADER_OK, 100000, 12, "the header alone wants 100008"},
+      {HEADER_OK, INT64_MAX, 12, "not a safetensors file"},
+      {HEADER_OK, 20, 12, "not valid JSON"},
+      {HEADER_OK, 0, 12, "x.safetensors"},
+      {"[]  ", -1, 0, "has to be a JSON object"},
+      {"{\"a\":7}", -1, 0, "not described by an object"},
+      {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, "has no dtype"},
+      {"{\"a\":{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, "type F4"},
+      {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", -1, 8, "has no shape"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", -1, 8, "no valid data_offsets"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", -1, 8, "not a whole number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,6]}}", -1, 8, "not a whole number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[\"2\"],\"data_offsets\":[0,8]}}", -1, 8, "not a whole number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", -1, 8, "more than 8 dimensions"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", -1, 0, "too large to exist"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387906],\"data_offsets\":[0,8]}}", -1, 8, "not a whole number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", -1, 8,
+       "is said to take 8 bytes, but [3] F32 takes 12"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", -1, 8, "no valid data_offsets"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", -1, 8, "no valid data_offsets"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,9]}}", -1, 8, "no valid data_offsets"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,1e300]}}", -1, 8, "no valid data_offsets"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[1,9]}} ", -1, 9, "not aligned"},
+      {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", -1, 3, "preceded by bytes that belong to no tensor"},
+      {"{\"a\":{\"dtype\":\"U8\",\"shape\":[6],\"data_offsets\":[0,6]},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,"
+       "8]}}",
+       -1, 8, "\"b\" overlaps \"a\""},
+      {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,"
+       "8]}}",
+       -1, 8, "two tensors named \"a\""},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char path[4096];
     struct safetensors file;
     struct error error = {0};
-    if (safetensors_open(&file, make_file(path, cases[i].header, cases[i].length, cases[i].size), &error)) fail_msg("case %zu opened", i);
+    if (safetensors_open(&file, make_file(path, cases[i].header, cases[i].length, cases[i].size), &error))
+      fail_msg("case %zu opened", i);
     if (!strstr(error.message, cases[i].message)) fail_msg("case %zu: %s", i, error.message);
     assert_int_equal(file.count, 0);
   }
@@ -158,9 +164,11 @@ static void refuses_bad_indexes(void **state) {
 
 static void writes_what_it_reads(void **state) {
   (void)state;
-  static const struct tensor_entry entries[] = {
-    {"moment \"1\"", TENSOR_I64, 1, {2}}, {"w", TENSOR_F32, 3, {1, 2, 1}}, {"scalar", TENSOR_F32, 0, {0}}, {"none", TENSOR_F32, 2, {0, 5}},
-    {"h", TENSOR_BF16, 2, {1, 3}}};
+  static const struct tensor_entry entries[] = {{"moment \"1\"", TENSOR_I64, 1, {2}},
+                                                {"w", TENSOR_F32, 3, {1, 2, 1}},
+                                                {"scalar", TENSOR_F32, 0, {0}},
+                                                {"none", TENSOR_F32, 2, {0, 5}},
+                                                {"h", TENSOR_BF16, 2, {1, 3}}};
   static const char *const metadata[] = {"format", "pt", "step", "17\n", NULL};
   const int64_t longs[2] = {-1, 5};
   const float floats[3] = {1, 2, 3};

@@ -39,7 +39,8 @@ static void assert_same_weights(const struct model *one, const struct model *oth
       float rounded = a->values[i];
       if (type == TYPE_F16) rounded = number_from_f16(number_to_f16(rounded));
       if (type == TYPE_BF16) rounded = number_from_bf16(number_to_bf16(rounded));
-      if (number_bits(rounded) != number_bits(b->values[i])) fail_msg("%s[%zu]: %.9g, not %.9g", a->name, i, (double)b->values[i], (double)rounded);
+      if (number_bits(rounded) != number_bits(b->values[i]))
+        fail_msg("%s[%zu]: %.9g, not %.9g", a->name, i, (double)b->values[i], (double)rounded);
     }
   }
 }
@@ -123,11 +124,12 @@ static void replaces_what_was_there(void **state) {
 }
 
 static struct arch small_arch(const char *layout) {
-  struct arch arch = {.family = FAMILY_ENCODER_DECODER, .hidden = 12, .source_vocab = 11, .target_vocab = 11, .encoder = {2, 3, 3, 20},
-                      .decoder = {1, 2, 2, 24}, .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 16,
-                      .embedding_scale = 3.46410161513775459f, .activation = ACTIVATION_RELU, .attention_bias = true, .ffn_bias = true,
-                      .head_bias = true, .shared_embeddings = true, .tied_head = true, .dropout = 0.1f, .bos_id = -1, .eos_id = 0, .pad_id = 10,
-                      .unk_id = 1, .decoder_start_id = 10, .forced_eos_id = 0};
+  struct arch arch = {
+    .family = FAMILY_ENCODER_DECODER, .hidden = 12, .source_vocab = 11, .target_vocab = 11, .encoder = {2, 3, 3, 20},
+    .decoder = {1, 2, 2, 24}, .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 16,
+    .embedding_scale = 3.46410161513775459f, .activation = ACTIVATION_RELU, .attention_bias = true, .ffn_bias = true,
+    .head_bias = true, .shared_embeddings = true, .tied_head = true, .dropout = 0.1f, .bos_id = -1, .eos_id = 0, .pad_id = 10,
+    .unk_id = 1, .decoder_start_id = 10, .forced_eos_id = 0};
   snprintf(arch.layout, sizeof arch.layout, "%s", layout);
   return arch;
 }
@@ -199,7 +201,8 @@ static void saves_any_mix_of_knobs(void **state) {
     assert_memory_equal(&again.arch, &arch, sizeof arch);
     for (int w = 0; w < model->weight_count; w++) {
       assert_true(weight_own_values(&again.model->weights[w], &error));
-      assert_memory_equal(model->weights[w].values, again.model->weights[w].values, weight_size(&model->weights[w]) * sizeof(float));
+      assert_memory_equal(model->weights[w].values, again.model->weights[w].values,
+                          weight_size(&model->weights[w]) * sizeof(float));
     }
     checkpoint_close(&again);
     // Marian can't say it, and says so.
@@ -232,7 +235,8 @@ static void qkv_names_every_knob(void **state) {
   (void)state;
   bool named[sizeof(struct arch)] = {0};
   memset(named + offsetof(struct arch, layout), true, sizeof((struct arch *)0)->layout);
-  for (const struct config_key *key = layout_qkv.keys; key->key; key++) memset(named + key->field, true, key->type == CONFIG_BOOLEAN ? 1 : 4);
+  for (const struct config_key *key = layout_qkv.keys; key->key; key++)
+    memset(named + key->field, true, key->type == CONFIG_BOOLEAN ? 1 : 4);
   // A run of unnamed bytes is padding only if it is shorter than 4 and ends where an aligned field begins.
   for (size_t i = 0; i < sizeof named; i++) {
     size_t end = i;
@@ -267,9 +271,9 @@ static void refuses_what_does_not_fit(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-    cmocka_unit_test(same_bytes_as_transformers), cmocka_unit_test(same_weights_in_every_type), cmocka_unit_test(replaces_what_was_there),
-    cmocka_unit_test(saves_a_new_model), cmocka_unit_test(saves_any_mix_of_knobs), cmocka_unit_test(chooses_the_layout),
-    cmocka_unit_test(qkv_names_every_knob), cmocka_unit_test(refuses_what_does_not_fit)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(same_bytes_as_transformers), cmocka_unit_test(same_weights_in_every_type),
+                                     cmocka_unit_test(replaces_what_was_there),    cmocka_unit_test(saves_a_new_model),
+                                     cmocka_unit_test(saves_any_mix_of_knobs),     cmocka_unit_test(chooses_the_layout),
+                                     cmocka_unit_test(qkv_names_every_knob),       cmocka_unit_test(refuses_what_does_not_fit)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
