@@ -90,8 +90,8 @@ static int run(struct call *call) {
 
 const struct verb verb_info = {
   .name = "info", .usage = "MODEL", .summary = "what a model is, needs and costs",
-  .description = "Says what kind of Transformer the directory MODEL holds: its size and knobs, its special ids, the type and size "
-                 "of its files, and how much memory its weights take to run (memory.run) and to train (memory.train, without "
+  .description = "Says what kind of Transformer the directory MODEL holds: its size and knobs, its special ids, the type and "
+                 "size of its files, and how much memory its weights take to run (memory.run) and to train (memory.train, without "
                  "activations). A tokenizer is not needed.\n"
                  "Sizes are in units of 1,000 bytes; with --format json they are bytes.",
   .example = "qkv info out\nqkv info out --tensors --format json",
