@@ -15,9 +15,9 @@ struct arguments {
 };
 
 static const struct option options[] = {
-  OPTION_TEXTS(ids, "ids", "\"N N ...\"", "these ids instead of a file's; may be repeated"),
-  OPTION_FLAG(special_tokens, "special-tokens", "show special tokens such as </s>, which are left out otherwise"),
-  OPTION_OUTPUT(output),
+    OPTION_TEXTS(ids, "ids", "\"N N ...\"", "these ids instead of a file's; may be repeated"),
+    OPTION_FLAG(special_tokens, "special-tokens", "show special tokens such as </s>, which are left out otherwise"),
+    OPTION_OUTPUT(output),
 };
 
 struct job {
@@ -54,7 +54,8 @@ static enum outcome detokenize(struct job *job, const char *text) {
 
 static enum outcome detokenize_all(struct job *job, struct lines *lines, const struct output *output) {
   enum outcome outcome = WRITTEN;
-  for (size_t i = 0; outcome == WRITTEN && i < job->arguments->ids.count; i++) outcome = detokenize(job, job->arguments->ids.items[i]);
+  for (size_t i = 0; outcome == WRITTEN && i < job->arguments->ids.count; i++)
+    outcome = detokenize(job, job->arguments->ids.items[i]);
   char *line;
   while (lines && outcome == WRITTEN && !output_failed(output) && (line = lines_next(lines))) {
     outcome = detokenize(job, line);
@@ -86,7 +87,8 @@ static int work(struct call *call, struct job *job) {
 
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
-  if (arguments->ids.count && call->positional.count > 1) return call_misused(call, "a FILE and --ids contradict each other: ids come from one of them");
+  if (arguments->ids.count && call->positional.count > 1)
+    return call_misused(call, "a FILE and --ids contradict each other: ids come from one of them");
   struct job job = {.arguments = arguments, .context = call_context(call)};
   job.tokenizer = qkv_tokenizer_open(job.context, call->positional.items[0]);
   int status = job.tokenizer ? work(call, &job) : call_failed(call, job.context);
@@ -96,9 +98,17 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_detokenize = {
-  .name = "detokenize", .usage = "MODEL [FILE]", .summary = "turns ids back into text",
-  .description = "Reads lines of ids, as `qkv tokenize --ids` prints them, from FILE or standard input, and prints their text. Line ends inside a text "
-                 "become blanks, so that one line stays one line.",
-  .example = "qkv tokenize model --ids test.en | qkv detokenize model\nqkv detokenize model --ids \"34 328 272 0\"",
-  .least = 1, .most = 2, .size = sizeof(struct arguments), VERB_OPTIONS(options), .run = run,
+    .name = "detokenize",
+    .usage = "MODEL [FILE]",
+    .summary = "turns ids back into text",
+    .description =
+        "Reads lines of ids, as `qkv tokenize --ids` prints them, from FILE or standard input, and prints their text. Line ends "
+        "inside a text "
+        "become blanks, so that one line stays one line.",
+    .example = "qkv tokenize model --ids test.en | qkv detokenize model\nqkv detokenize model --ids \"34 328 272 0\"",
+    .least = 1,
+    .most = 2,
+    .size = sizeof(struct arguments),
+    VERB_OPTIONS(options),
+    .run = run,
 };

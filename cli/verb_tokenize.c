@@ -19,15 +19,16 @@ static void defaults(void *memory) {
 }
 
 static const struct option options[] = {
-  OPTION_TEXTS(texts, "text", "TEXT", "tokenize TEXT instead of a file; may be repeated"),
-  OPTION_TEXTS(pairs, "pair", "TEXT", "the second text of a pair; one for each --text"),
-  OPTION_FLAG(ids, "ids", "print ids instead of tokens"),
-  OPTION_CHOICE(format, "format", "text|json",
-                "tokens with blanks between them, or an object with ids, tokens, offsets (in characters) and type_ids per line"),
-  OPTION_FLAG(no_special_tokens, "no-special-tokens", "leave out the tokens that the model wants around a text"),
-  OPTION_FLAG(no_truncation, "no-truncation", "keep all tokens where tokenizer.json says to cut"),
-  OPTION_FLAG(accept_cuts, "accept-cuts", "exit with 0 even if tokens were cut off or bytes replaced"),
-  OPTION_OUTPUT(output),
+    OPTION_TEXTS(texts, "text", "TEXT", "tokenize TEXT instead of a file; may be repeated"),
+    OPTION_TEXTS(pairs, "pair", "TEXT", "the second text of a pair; one for each --text"),
+    OPTION_FLAG(ids, "ids", "print ids instead of tokens"),
+    OPTION_CHOICE(
+        format, "format", "text|json",
+        "tokens with blanks between them, or an object with ids, tokens, offsets (in characters) and type_ids per line"),
+    OPTION_FLAG(no_special_tokens, "no-special-tokens", "leave out the tokens that the model wants around a text"),
+    OPTION_FLAG(no_truncation, "no-truncation", "keep all tokens where tokenizer.json says to cut"),
+    OPTION_FLAG(accept_cuts, "accept-cuts", "exit with 0 even if tokens were cut off or bytes replaced"),
+    OPTION_OUTPUT(output),
 };
 
 struct job {
@@ -60,7 +61,8 @@ static void print_json(const struct job *job) {
     print_string(job->out, qkv_tokenizer_token(job->tokenizer, encoding->ids[i]));
   }
   fputs("], \"offsets\": [", job->out);
-  for (size_t i = 0; i < encoding->count; i++) fprintf(job->out, "%s[%u, %u]", i ? ", " : "", (unsigned)encoding->starts[i], (unsigned)encoding->ends[i]);
+  for (size_t i = 0; i < encoding->count; i++)
+    fprintf(job->out, "%s[%u, %u]", i ? ", " : "", (unsigned)encoding->starts[i], (unsigned)encoding->ends[i]);
   fputs("], \"type_ids\": [", job->out);
   for (size_t i = 0; i < encoding->count; i++) fprintf(job->out, "%s%d", i ? ", " : "", (int)encoding->type_ids[i]);
   fputs("]}\n", job->out);
@@ -82,8 +84,11 @@ static bool tokenize(struct job *job, const char *text, const char *pair) {
   job->line++;
   if (!encoding) return false;
   job->encoding = encoding;
-  if (encoding->cut && !job->cut_lines++) message_warning("line %zu: %zu tokens were cut off, as tokenizer.json says (--no-truncation keeps them)", job->line, encoding->cut);
-  if (encoding->invalid && !job->invalid_lines++) message_warning("line %zu: %zu bytes are not valid UTF-8 and were read as U+FFFD", job->line, encoding->invalid);
+  if (encoding->cut && !job->cut_lines++)
+    message_warning("line %zu: %zu tokens were cut off, as tokenizer.json says (--no-truncation keeps them)", job->line,
+                    encoding->cut);
+  if (encoding->invalid && !job->invalid_lines++)
+    message_warning("line %zu: %zu bytes are not valid UTF-8 and were read as U+FFFD", job->line, encoding->invalid);
   job->cut_tokens += encoding->cut;
   job->invalid_bytes += encoding->invalid;
   if (job->arguments->format[0] == 'j') print_json(job);
@@ -111,7 +116,8 @@ static bool tokenize_lines(struct job *job, struct lines *lines, const struct ou
 
 static int sum_up(const struct job *job) {
   if (job->cut_lines > 1) message_warning("%zu lines were cut, by %zu tokens together", job->cut_lines, job->cut_tokens);
-  if (job->invalid_lines > 1) message_warning("%zu lines are not valid UTF-8, in %zu bytes together", job->invalid_lines, job->invalid_bytes);
+  if (job->invalid_lines > 1)
+    message_warning("%zu lines are not valid UTF-8, in %zu bytes together", job->invalid_lines, job->invalid_bytes);
   return (job->cut_lines || job->invalid_lines) && !job->arguments->accept_cuts ? EXIT_CUT : EXIT_DONE;
 }
 
@@ -137,10 +143,13 @@ static int work(struct call *call, struct job *job) {
 
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
-  if (arguments->texts.count && call->positional.count > 1) return call_misused(call, "a FILE and --text contradict each other: text comes from one of them");
+  if (arguments->texts.count && call->positional.count > 1)
+    return call_misused(call, "a FILE and --text contradict each other: text comes from one of them");
   if (arguments->pairs.count && arguments->pairs.count != arguments->texts.count)
-    return call_misused(call, "%zu --pair for %zu --text; there must be one for each", arguments->pairs.count, arguments->texts.count);
-  if (arguments->ids && arguments->format[0] == 'j') return call_misused(call, "--ids and --format json contradict each other: JSON has the ids anyway");
+    return call_misused(call, "%zu --pair for %zu --text; there must be one for each", arguments->pairs.count,
+                        arguments->texts.count);
+  if (arguments->ids && arguments->format[0] == 'j')
+    return call_misused(call, "--ids and --format json contradict each other: JSON has the ids anyway");
   struct job job = {.arguments = arguments, .context = call_context(call)};
   job.tokenizer = qkv_tokenizer_open(job.context, call->positional.items[0]);
   int status = job.tokenizer ? work(call, &job) : call_failed(call, job.context);
@@ -151,9 +160,20 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_tokenize = {
-  .name = "tokenize", .usage = "MODEL [FILE]", .summary = "turns text into tokens",
-  .description = "Cuts every line of FILE (or standard input) into the tokens of the model's vocabulary, as Hugging Face's tokenizers does. MODEL is a "
-                 "model directory or a tokenizer.json.",
-  .example = "qkv tokenize model test.en\nqkv tokenize model --ids --text \"a dog runs\"\nqkv tokenize model --format json test.en > test.jsonl",
-  .least = 1, .most = 2, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,
+    .name = "tokenize",
+    .usage = "MODEL [FILE]",
+    .summary = "turns text into tokens",
+    .description =
+        "Cuts every line of FILE (or standard input) into the tokens of the model's vocabulary, as Hugging Face's tokenizers "
+        "does. MODEL is a "
+        "model directory or a tokenizer.json.",
+    .example =
+        "qkv tokenize model test.en\nqkv tokenize model --ids --text \"a dog runs\"\nqkv tokenize model --format json test.en > "
+        "test.jsonl",
+    .least = 1,
+    .most = 2,
+    .size = sizeof(struct arguments),
+    .defaults = defaults,
+    VERB_OPTIONS(options),
+    .run = run,
 };

@@ -30,9 +30,13 @@ void qkv_tokenizer_free(struct qkv_tokenizer *tokenizer) {
 
 size_t qkv_tokenizer_size(const struct qkv_tokenizer *tokenizer) { return tokenizer_size(tokenizer->tokenizer); }
 
-const char *qkv_tokenizer_token(const struct qkv_tokenizer *tokenizer, int32_t id) { return tokenizer_token(tokenizer->tokenizer, id); }
+const char *qkv_tokenizer_token(const struct qkv_tokenizer *tokenizer, int32_t id) {
+  return tokenizer_token(tokenizer->tokenizer, id);
+}
 
-int32_t qkv_tokenizer_id(const struct qkv_tokenizer *tokenizer, const char *token) { return tokenizer_id(tokenizer->tokenizer, token); }
+int32_t qkv_tokenizer_id(const struct qkv_tokenizer *tokenizer, const char *token) {
+  return tokenizer_id(tokenizer->tokenizer, token);
+}
 
 // Encoding -------------------------------------------------------------------------------------------------------------
 
@@ -63,7 +67,8 @@ static void count_characters(struct encoding *encoding, int sequence, const char
   }
 }
 
-static bool encode(const struct tokenizer *tokenizer, const char *text, const struct qkv_encode_options *options, struct encoding *out, struct error *error) {
+static bool encode(const struct tokenizer *tokenizer, const char *text, const struct qkv_encode_options *options,
+                   struct encoding *out, struct error *error) {
   bool specials = !options || !options->without_special_tokens;
   const char *pair = options ? options->pair : NULL;
   size_t size = strlen(text), pair_size = pair ? strlen(pair) : 0;
@@ -86,8 +91,8 @@ struct qkv_encoding *qkv_encode(struct qkv_context *context, const struct qkv_to
     return NULL;
   }
   const struct encoding *encoding = &own->encoding;
-  own->result = (struct qkv_encoding){encoding->ids, encoding->types, encoding->starts, encoding->ends, encoding->sequences,
-                                      encoding->count, encoding->cut, encoding->invalid};
+  own->result = (struct qkv_encoding){encoding->ids,       encoding->types, encoding->starts, encoding->ends,
+                                      encoding->sequences, encoding->count, encoding->cut,    encoding->invalid};
   return &own->result;
 }
 
@@ -97,11 +102,13 @@ void qkv_encoding_free(struct qkv_encoding *encoding) {
   free(encoding);
 }
 
-char *qkv_decode(struct qkv_context *context, const struct qkv_tokenizer *tokenizer, const int32_t *ids, size_t count, bool with_special_tokens) {
+char *qkv_decode(struct qkv_context *context, const struct qkv_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                 bool with_special_tokens) {
   struct error *error = public_begin(context);
   struct buffer text = {0};
   buffer_append(&text, "", 0);
-  if (tokenizer_decode(tokenizer->tokenizer, ids, count, !with_special_tokens, &text, error) && buffer_check(&text, error)) return text.data;
+  if (tokenizer_decode(tokenizer->tokenizer, ids, count, !with_special_tokens, &text, error) && buffer_check(&text, error))
+    return text.data;
   buffer_free(&text);
   return NULL;
 }
@@ -109,14 +116,19 @@ char *qkv_decode(struct qkv_context *context, const struct qkv_tokenizer *tokeni
 // Learning -------------------------------------------------------------------------------------------------------------
 
 struct qkv_tokenizer_train_options qkv_tokenizer_train_options_default(void) {
-  return (struct qkv_tokenizer_train_options){.type = "bpe", .vocab_size = -1, .min_frequency = -1, .max_length = -1, .max_words = -1};
+  return (struct qkv_tokenizer_train_options){
+      .type = "bpe", .vocab_size = -1, .min_frequency = -1, .max_length = -1, .max_words = -1};
 }
 
 static bool choose_type(struct tokenizer_options *out, const char *type, struct error *error) {
   static const struct {
     const char *name;
     enum tokenizer_kind kind;
-  } kinds[] = {{"bpe", TOKENIZER_BPE_BYTES}, {"bpe-words", TOKENIZER_BPE_END}, {"bpe-blanks", TOKENIZER_BPE_START}, {"word", TOKENIZER_WORD}, {"char", TOKENIZER_CHAR}};
+  } kinds[] = {{"bpe", TOKENIZER_BPE_BYTES},
+               {"bpe-words", TOKENIZER_BPE_END},
+               {"bpe-blanks", TOKENIZER_BPE_START},
+               {"word", TOKENIZER_WORD},
+               {"char", TOKENIZER_CHAR}};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(type, kinds[i].name) == 0) {
       out->kind = kinds[i].kind;
@@ -144,7 +156,9 @@ static bool choose_layout(struct tokenizer_options *out, const char *layout, str
 }
 
 static bool make_options(struct tokenizer_options *out, const struct qkv_tokenizer_train_options *options, struct error *error) {
-  if (!choose_layout(out, options->layout ? options->layout : "marian", error) || !choose_type(out, options->type ? options->type : "bpe", error)) return false;
+  if (!choose_layout(out, options->layout ? options->layout : "marian", error) ||
+      !choose_type(out, options->type ? options->type : "bpe", error))
+    return false;
   if (options->normalize && !choose_form(out, options->normalize, error)) return false;
   if (options->vocab_size >= 0) out->vocab_size = (size_t)options->vocab_size;
   if (options->min_frequency >= 0) out->min_frequency = (uint64_t)options->min_frequency;
@@ -184,8 +198,8 @@ static bool next_line(void *data, const char **line, size_t *size, struct error 
   return true;
 }
 
-bool qkv_tokenizer_train(struct qkv_context *context, const char *out, const struct qkv_strings *files, const struct qkv_tokenizer_train_options *options,
-                         size_t *size) {
+bool qkv_tokenizer_train(struct qkv_context *context, const char *out, const struct qkv_strings *files,
+                         const struct qkv_tokenizer_train_options *options, size_t *size) {
   struct error *error = public_begin(context);
   struct qkv_tokenizer_train_options defaults = qkv_tokenizer_train_options_default();
   struct tokenizer_options chosen;

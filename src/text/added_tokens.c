@@ -20,7 +20,8 @@ static int longer_first(const void *a, const void *b) {
   return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static bool fill_matcher(struct added_matcher *matcher, const struct added_tokens *added, bool after_normalizer, const char *name, struct error *error) {
+static bool fill_matcher(struct added_matcher *matcher, const struct added_tokens *added, bool after_normalizer, const char *name,
+                         struct error *error) {
   size_t capacity = 0;
   for (size_t i = 0; i < added->count; i++) {
     const struct added_token *token = &added->items[i];
@@ -42,15 +43,18 @@ static bool fill_matcher(struct added_matcher *matcher, const struct added_token
   return true;
 }
 
-static bool check_id(const struct added_tokens *added, const struct vocabulary *model, const char *content, long long id, const char *name,
-                     struct error *error) {
+static bool check_id(const struct added_tokens *added, const struct vocabulary *model, const char *content, long long id,
+                     const char *name, struct error *error) {
   int32_t known = vocabulary_find(model, content, strlen(content));
   if (known >= 0 && known != id)
-    return error_set(error, ERROR_FORMAT, "%s: the added token \"%.60s\" has the id %lld, but the id %d in the model's vocabulary", name, content, id, known);
+    return error_set(error, ERROR_FORMAT,
+                     "%s: the added token \"%.60s\" has the id %lld, but the id %d in the model's vocabulary", name, content, id,
+                     known);
   const char *other = id >= 0 && id <= INT32_MAX ? vocabulary_token(model, (int32_t)id, NULL) : NULL;
   if (other && known < 0)
-    return error_set(error, ERROR_FORMAT, "%s: the added token \"%.60s\" has the id %lld, which is \"%.60s\" in the model's vocabulary", name, content, id,
-                     other);
+    return error_set(error, ERROR_FORMAT,
+                     "%s: the added token \"%.60s\" has the id %lld, which is \"%.60s\" in the model's vocabulary", name, content,
+                     id, other);
   return true;
 }
 
@@ -58,18 +62,21 @@ static bool normalize_content(struct added_token *token, const struct normalizer
   if (!token->after_normalizer || normalizer->count == 0) return true;
   struct buffer text = {0};
   bool ok = normalizer_text(normalizer, token->content, strlen(token->content), &text, error);
-  if (ok && strcmp(buffer_string(&text), token->content) != 0) ok = (token->normalized = memory_copy_text(error, buffer_string(&text))) != NULL;
+  if (ok && strcmp(buffer_string(&text), token->content) != 0)
+    ok = (token->normalized = memory_copy_text(error, buffer_string(&text))) != NULL;
   buffer_free(&text);
   return ok;
 }
 
-static bool read_token(struct added_tokens *added, const cJSON *json, const struct vocabulary *model, const struct normalizer_list *normalizer,
-                       const char *name, struct error *error) {
+static bool read_token(struct added_tokens *added, const cJSON *json, const struct vocabulary *model,
+                       const struct normalizer_list *normalizer, const char *name, struct error *error) {
   const char *content = json_text(json, "content", NULL, name, error);
   long long id = json_integer(json, "id", -1, name, error);
   if (!content) return error_set(error, ERROR_FORMAT, "%s: an added token has no \"content\"", name);
   if (*content == 0) return true;  // `tokenizers` ignores it, too
-  if (!check_id(added, model, content, id, name, error) || !vocabulary_add(&added->contents, content, strlen(content), id, name, error)) return false;
+  if (!check_id(added, model, content, id, name, error) ||
+      !vocabulary_add(&added->contents, content, strlen(content), id, name, error))
+    return false;
   if (!memory_grow(error, &added->items, &added->capacity, added->count + 1, sizeof *added->items)) return false;
   struct added_token *token = &added->items[added->count++];
   *token = (struct added_token){.id = (int32_t)id};
@@ -88,8 +95,8 @@ static int by_id(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-bool added_tokens_read(struct added_tokens *added, const cJSON *json, const struct vocabulary *model, const struct normalizer_list *normalizer,
-                       const char *name, struct error *error) {
+bool added_tokens_read(struct added_tokens *added, const cJSON *json, const struct vocabulary *model,
+                       const struct normalizer_list *normalizer, const char *name, struct error *error) {
   const cJSON *item;
   cJSON_ArrayForEach(item, json) {
     if (!read_token(added, item, model, normalizer, name, error)) return false;
@@ -147,7 +154,8 @@ static size_t strip_right(const char *text, size_t size, size_t end) {
   return end;
 }
 
-static const struct added_token *match_at(const struct added_tokens *added, const struct added_matcher *matcher, const char *text, size_t size) {
+static const struct added_token *match_at(const struct added_tokens *added, const struct added_matcher *matcher, const char *text,
+                                          size_t size) {
   for (size_t i = 0; i < matcher->length_count; i++) {
     if (matcher->lengths[i] > size) continue;
     int32_t index = vocabulary_find(&matcher->texts, text, matcher->lengths[i]);
@@ -156,8 +164,8 @@ static const struct added_token *match_at(const struct added_tokens *added, cons
   return NULL;
 }
 
-bool added_tokens_next(const struct added_tokens *added, const struct added_matcher *matcher, const char *text, size_t size, size_t *from, size_t taken,
-                       struct added_match *match) {
+bool added_tokens_next(const struct added_tokens *added, const struct added_matcher *matcher, const char *text, size_t size,
+                       size_t *from, size_t taken, struct added_match *match) {
   if (matcher->length_count == 0) return false;
   for (size_t i = *from; i < size; i++) {
     unsigned pair = (unsigned)(unsigned char)text[i] << 8 | (i + 1 < size ? (unsigned char)text[i + 1] : 0);
@@ -169,7 +177,8 @@ bool added_tokens_next(const struct added_tokens *added, const struct added_matc
     if (start < taken) continue;  // inside the blanks that the token before took
     if (token->single_word && !is_single_word(text, size, start, end)) continue;
     *from = end;
-    *match = (struct added_match){token->lstrip ? strip_left(text, start, taken) : start, token->rstrip ? strip_right(text, size, end) : end, token};
+    *match = (struct added_match){token->lstrip ? strip_left(text, start, taken) : start,
+                                  token->rstrip ? strip_right(text, size, end) : end, token};
     return true;
   }
   *from = size;

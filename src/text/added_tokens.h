@@ -16,10 +16,10 @@ struct added_token {
 };
 
 struct added_matcher {
-  struct vocabulary texts;     // text -> index in items
-  uint32_t *lengths;           // the texts' different lengths, longest first
+  struct vocabulary texts;  // text -> index in items
+  uint32_t *lengths;        // the texts' different lengths, longest first
   size_t length_count;
-  uint64_t starts[65536 / 64]; // which two bytes a text can begin with
+  uint64_t starts[65536 / 64];  // which two bytes a text can begin with
 };
 
 struct added_tokens {
@@ -31,15 +31,15 @@ struct added_tokens {
 };
 
 struct added_match {
-  size_t start, end;   // with the blanks that the token takes
+  size_t start, end;  // with the blanks that the token takes
   const struct added_token *token;
 };
 
 // model: the model's vocabulary, with which ids must agree.
-bool added_tokens_read(struct added_tokens *added, const cJSON *json, const struct vocabulary *model, const struct normalizer_list *normalizer,
-                       const char *name, struct error *error);
+bool added_tokens_read(struct added_tokens *added, const cJSON *json, const struct vocabulary *model,
+                       const struct normalizer_list *normalizer, const char *name, struct error *error);
 // The next token in text at or after *from; *from moves on. `taken`: where the token before ended, with its blanks.
-bool added_tokens_next(const struct added_tokens *added, const struct added_matcher *matcher, const char *text, size_t size, size_t *from, size_t taken,
-                       struct added_match *match);
+bool added_tokens_next(const struct added_tokens *added, const struct added_matcher *matcher, const char *text, size_t size,
+                       size_t *from, size_t taken, struct added_match *match);
 const struct added_token *added_tokens_find(const struct added_tokens *added, int32_t id);  // NULL: not an added token
 void added_tokens_free(struct added_tokens *added);

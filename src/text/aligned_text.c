@@ -7,7 +7,8 @@
 #include "base/utf8.h"
 
 bool piece_add(struct piece_list *list, uint32_t start, uint32_t end, int32_t token, struct error *error) {
-  if (list->count == list->capacity && !memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items)) return false;
+  if (list->count == list->capacity && !memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items))
+    return false;
   list->items[list->count++] = (struct piece){start, end, token};
   return true;
 }
@@ -62,7 +63,8 @@ static struct alignment *reserve(struct rewriter *rewriter, size_t bytes) {
     error_set(rewriter->error, ERROR_FORMAT, "a text of more than 4 GB after normalization cannot be tokenized; split it");
     return NULL;
   }
-  if (!memory_grow(rewriter->error, &to->own_alignments, &to->capacity, to->own.size + bytes, sizeof *to->own_alignments)) return NULL;
+  if (!memory_grow(rewriter->error, &to->own_alignments, &to->capacity, to->own.size + bytes, sizeof *to->own_alignments))
+    return NULL;
   return to->own_alignments + to->own.size;
 }
 

@@ -41,7 +41,9 @@ struct working_text {
   struct piece_list pieces, next_pieces;
 };
 
-static inline const struct aligned_text *working_current(const struct working_text *working) { return &working->texts[working->current]; }
+static inline const struct aligned_text *working_current(const struct working_text *working) {
+  return &working->texts[working->current];
+}
 
 // Starts with one piece: the unchanged text, which begins at byte `base` of the original.
 bool working_begin(struct working_text *working, const char *text, size_t size, uint32_t base, struct error *error);
@@ -64,8 +66,8 @@ struct rewriter {
 };
 
 struct rewriter rewrite_begin(struct working_text *working, struct error *error);
-void rewrite_copy(struct rewriter *rewriter, size_t bytes);   // as it is
-void rewrite_skip(struct rewriter *rewriter, size_t bytes);   // leave out
+void rewrite_copy(struct rewriter *rewriter, size_t bytes);  // as it is
+void rewrite_skip(struct rewriter *rewriter, size_t bytes);  // leave out
 // change 0: c replaces the next character; 1: c is inserted and shares the place of the character before;
 // -n: c replaces the next character and the n characters after that one are removed.
 void rewrite_character(struct rewriter *rewriter, uint32_t c, int change);

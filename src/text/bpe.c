@@ -56,7 +56,8 @@ static bool fill_slots(struct bpe *bpe, const char *name, struct error *error) {
     int32_t merged = merged_token(bpe, merge, &text);
     if (!buffer_check(&text, error)) break;
     if (merged < 0) {
-      error_set(error, ERROR_FORMAT, "%s: merge %zu makes the token \"%.60s\", which is not in the vocabulary", name, rank, buffer_string(&text));
+      error_set(error, ERROR_FORMAT, "%s: merge %zu makes the token \"%.60s\", which is not in the vocabulary", name, rank,
+                buffer_string(&text));
       break;
     }
     struct merge_slot *slot = find_slot(bpe, pair_of(merge.left, merge.right));  // of two equal pairs the later one counts
@@ -80,7 +81,8 @@ bool bpe_prepare(struct bpe *bpe, const char *name, struct error *error) {
 
 // A word as symbols ----------------------------------------------------------------------------------------------------
 
-static bool add_symbol(struct bpe_scratch *scratch, size_t *count, int32_t id, uint32_t start, uint32_t length, struct error *error) {
+static bool add_symbol(struct bpe_scratch *scratch, size_t *count, int32_t id, uint32_t start, uint32_t length,
+                       struct error *error) {
   if (!memory_grow(error, &scratch->symbols, &scratch->symbol_capacity, *count + 1, sizeof *scratch->symbols)) return false;
   scratch->symbols[*count] = (struct bpe_symbol){id, start, start + length, (int32_t)*count - 1, (int32_t)*count + 1};
   ++*count;
@@ -88,7 +90,8 @@ static bool add_symbol(struct bpe_scratch *scratch, size_t *count, int32_t id, u
 }
 
 // Words of raw bytes whose every byte has an id and that carry no marks: one symbol a byte.
-static bool start_bytes(const struct bpe *bpe, const char *word, size_t size, struct bpe_scratch *scratch, size_t *count, struct error *error) {
+static bool start_bytes(const struct bpe *bpe, const char *word, size_t size, struct bpe_scratch *scratch, size_t *count,
+                        struct error *error) {
   for (size_t i = 0; i < size; i++)
     if (!add_symbol(scratch, count, bpe->byte_ids[(unsigned char)word[i]], (uint32_t)i, 1, error)) return false;
   return true;
@@ -106,8 +109,10 @@ static bool have_fallback(const struct bpe *bpe, const char *text, size_t size) 
   return true;
 }
 
-// The character at [at, at + length) as the vocabulary spells it: with the prefix unless it is the first, with the suffix if it is the last.
-static const char *spell(const struct bpe *bpe, const char *word, size_t size, size_t at, size_t length, struct bpe_scratch *scratch, size_t *spelled) {
+// The character at [at, at + length) as the vocabulary spells it: with the prefix unless it is the first, with the suffix if it
+// is the last.
+static const char *spell(const struct bpe *bpe, const char *word, size_t size, size_t at, size_t length,
+                         struct bpe_scratch *scratch, size_t *spelled) {
   *spelled = length;
   bool prefixed = bpe->prefix && at > 0, suffixed = bpe->suffix && at + length == size;
   if (!prefixed && !suffixed) return word + at;
@@ -122,7 +127,8 @@ static const char *spell(const struct bpe *bpe, const char *word, size_t size, s
 
 // Symbols of any word. Offsets add up the lengths of what was taken, as `tokenizers` does: a dropped character moves
 // everything behind it.
-static bool start_characters(const struct bpe *bpe, const char *word, size_t size, struct bpe_scratch *scratch, size_t *count, struct error *error) {
+static bool start_characters(const struct bpe *bpe, const char *word, size_t size, struct bpe_scratch *scratch, size_t *count,
+                             struct error *error) {
   uint32_t at = 0, unknown = 0;  // unknown: length of the unknown stretch that is still open
   bool open = false;
   for (size_t i = 0; i < size;) {
@@ -146,7 +152,8 @@ static bool start_characters(const struct bpe *bpe, const char *word, size_t siz
       if (!add_symbol(scratch, count, id, at, (uint32_t)length, error)) return false;
       at += (uint32_t)length;
     } else if (bpe->missing_unknown) {
-      return error_set(error, ERROR_FORMAT, "the unknown token \"%s\" is needed, but not in the model's vocabulary", bpe->missing_unknown);
+      return error_set(error, ERROR_FORMAT, "the unknown token \"%s\" is needed, but not in the model's vocabulary",
+                       bpe->missing_unknown);
     } else if (bpe->unknown >= 0) {
       unknown = (open ? unknown : 0) + (uint32_t)length;
       open = true;
@@ -187,7 +194,9 @@ static size_t merge_short(const struct bpe *bpe, struct bpe_symbol *symbols, siz
   return count;
 }
 
-static bool before(struct bpe_candidate a, struct bpe_candidate b) { return a.rank != b.rank ? a.rank < b.rank : a.position < b.position; }
+static bool before(struct bpe_candidate a, struct bpe_candidate b) {
+  return a.rank != b.rank ? a.rank < b.rank : a.position < b.position;
+}
 
 static bool push(struct bpe_scratch *scratch, size_t *count, struct bpe_candidate candidate, struct error *error) {
   if (!memory_grow(error, &scratch->heap, &scratch->heap_capacity, *count + 1, sizeof *scratch->heap)) return false;
@@ -212,7 +221,8 @@ static struct bpe_candidate pop(struct bpe_scratch *scratch, size_t *count) {
   return top;
 }
 
-static bool push_pair(const struct bpe *bpe, struct bpe_scratch *scratch, size_t *heap, int32_t left, size_t count, struct error *error) {
+static bool push_pair(const struct bpe *bpe, struct bpe_scratch *scratch, size_t *heap, int32_t left, size_t count,
+                      struct error *error) {
   const struct bpe_symbol *symbols = scratch->symbols;
   if (left < 0 || (size_t)symbols[left].next >= count) return true;
   const struct merge_slot *merge = find_merge(bpe, symbols[left].id, symbols[symbols[left].next].id);
@@ -237,7 +247,9 @@ static bool merge_long(const struct bpe *bpe, struct bpe_scratch *scratch, size_
     left->next = right->next;
     right->id = -1;
     if ((size_t)left->next < n) symbols[left->next].previous = (int32_t)top.position;
-    if (!push_pair(bpe, scratch, &heap, left->previous, n, error) || !push_pair(bpe, scratch, &heap, (int32_t)top.position, n, error)) return false;
+    if (!push_pair(bpe, scratch, &heap, left->previous, n, error) ||
+        !push_pair(bpe, scratch, &heap, (int32_t)top.position, n, error))
+      return false;
   }
   size_t kept = 0;
   for (size_t i = 0; i < n; i++)
@@ -249,7 +261,8 @@ static bool merge_long(const struct bpe *bpe, struct bpe_scratch *scratch, size_
 // Words in and out -----------------------------------------------------------------------------------------------------
 
 static bool add_token(struct token_list *out, struct token token, struct error *error) {
-  if (out->count == out->capacity && !memory_grow(error, &out->items, &out->capacity, out->count + 1, sizeof *out->items)) return false;
+  if (out->count == out->capacity && !memory_grow(error, &out->items, &out->capacity, out->count + 1, sizeof *out->items))
+    return false;
   out->items[out->count++] = token;
   return true;
 }
@@ -276,19 +289,22 @@ static void unspell(const struct buffer *spelled, struct token *tokens, size_t c
   }
 }
 
-static bool encode_spelled(const struct bpe *bpe, const char *word, size_t size, bool plain_bytes, struct bpe_scratch *scratch, struct token_list *out,
-                           struct error *error) {
+static bool encode_spelled(const struct bpe *bpe, const char *word, size_t size, bool plain_bytes, struct bpe_scratch *scratch,
+                           struct token_list *out, struct error *error) {
   size_t count = 0;
-  bool ok = plain_bytes ? start_bytes(bpe, word, size, scratch, &count, error) : start_characters(bpe, word, size, scratch, &count, error);
+  bool ok = plain_bytes ? start_bytes(bpe, word, size, scratch, &count, error)
+                        : start_characters(bpe, word, size, scratch, &count, error);
   if (!ok) return false;
   if (count <= SHORT_WORD) count = merge_short(bpe, scratch->symbols, count);
   else if (!merge_long(bpe, scratch, &count, error)) return false;
   for (size_t i = 0; i < count; i++)
-    if (!add_token(out, (struct token){scratch->symbols[i].id, scratch->symbols[i].start, scratch->symbols[i].end}, error)) return false;
+    if (!add_token(out, (struct token){scratch->symbols[i].id, scratch->symbols[i].start, scratch->symbols[i].end}, error))
+      return false;
   return true;
 }
 
-bool bpe_encode(const struct bpe *bpe, const char *word, size_t size, struct bpe_scratch *scratch, struct token_list *out, struct error *error) {
+bool bpe_encode(const struct bpe *bpe, const char *word, size_t size, struct bpe_scratch *scratch, struct token_list *out,
+                struct error *error) {
   if (size == 0) return true;
   bool plain_bytes = bpe->bytes && !bpe->prefix && !bpe->suffix && have_byte_ids(bpe, word, size);
   const char *text = word;

@@ -17,7 +17,8 @@ static bool read_character(uint32_t *out, const cJSON *json, const char *key, co
   return error_set(error, ERROR_FORMAT, "%s: decoder: \"%s\" has to be one character, not \"%s\"", name, key, text);
 }
 
-static bool copy_text(struct decoder *step, const cJSON *json, const char *key, const char *otherwise, const char *name, struct error *error) {
+static bool copy_text(struct decoder *step, const cJSON *json, const char *key, const char *otherwise, const char *name,
+                      struct error *error) {
   step->text = memory_copy_text(error, json_text(json, key, otherwise, name, error));
   return step->text && error->code == 0;
 }
@@ -25,7 +26,8 @@ static bool copy_text(struct decoder *step, const cJSON *json, const char *key, 
 static bool read_replace(struct decoder *step, const cJSON *json, const char *name, struct error *error) {
   const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(json, "pattern");
   const char *text = json_text(pattern, "String", NULL, name, error), *regex = json_text(pattern, "Regex", NULL, name, error);
-  if (!text && !regex) return error_set(error, ERROR_FORMAT, "%s: decoder: Replace has neither a String nor a Regex as its pattern", name);
+  if (!text && !regex)
+    return error_set(error, ERROR_FORMAT, "%s: decoder: Replace has neither a String nor a Regex as its pattern", name);
   step->pattern = text ? pattern_text(text, error) : pattern_regex(regex, name, error);
   return step->pattern && copy_text(step, json, "content", "", name, error);
 }
@@ -39,12 +41,14 @@ static bool read_strip(struct decoder *step, const cJSON *json, const char *name
 }
 
 static bool read_metaspace(struct decoder *step, const cJSON *json, const char *name, struct error *error) {
-  step->prepended = strcmp(json_text(json, "prepend_scheme", "always", name, error), "never") != 0 && json_boolean(json, "add_prefix_space", true, name, error);
+  step->prepended = strcmp(json_text(json, "prepend_scheme", "always", name, error), "never") != 0 &&
+                    json_boolean(json, "add_prefix_space", true, name, error);
   return read_character(&step->character, json, "replacement", name, error);
 }
 
 static bool read_step(struct decoder_list *list, const cJSON *json, const char *type, const char *name, struct error *error) {
-  static const char *const names[] = {"ByteLevel", "Metaspace", "BPEDecoder", "ByteFallback", "Fuse", "Replace", "Strip", "WordPiece"};
+  static const char *const names[] = {"ByteLevel", "Metaspace", "BPEDecoder", "ByteFallback",
+                                      "Fuse",      "Replace",   "Strip",      "WordPiece"};
   if (!memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items)) return false;
   struct decoder *step = &list->items[list->count];
   *step = (struct decoder){0};
@@ -88,7 +92,8 @@ void decoder_free(struct decoder_list *list) {
 // Lists of texts -------------------------------------------------------------------------------------------------------
 
 static bool end_text(struct text_list *list, struct error *error) {
-  if (list->count == list->capacity && !memory_grow(error, &list->ends, &list->capacity, list->count + 1, sizeof *list->ends)) return false;
+  if (list->count == list->capacity && !memory_grow(error, &list->ends, &list->capacity, list->count + 1, sizeof *list->ends))
+    return false;
   list->ends[list->count++] = list->text.size;
   return true;
 }
@@ -109,7 +114,11 @@ void text_list_free(struct text_list *list) {
 // How many bytes at `at` are replaced by one U+FFFD: the longest start of a character that is valid as far as it goes.
 static size_t invalid_length(const unsigned char *at, const unsigned char *end) {
   unsigned char lead = at[0], low = 0x80, high = 0xBF;
-  size_t wanted = lead >= 0xC2 && lead <= 0xDF ? 2 : lead >= 0xE0 && lead <= 0xEF ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 1, n = 1;
+  size_t wanted = lead >= 0xC2 && lead <= 0xDF   ? 2
+                  : lead >= 0xE0 && lead <= 0xEF ? 3
+                  : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                 : 1,
+         n = 1;
   if (lead == 0xE0) low = 0xA0;
   if (lead == 0xED) high = 0x9F;
   if (lead == 0xF0) low = 0x90;
@@ -152,7 +161,8 @@ static void append_spelled(struct buffer *bytes, const char *token, size_t size)
 
 static bool decode_bytes(const struct text_list *from, struct text_list *to, struct error *error) {
   struct buffer bytes = {0};
-  for (size_t i = 0, start = 0; i < from->count; start = from->ends[i++]) append_spelled(&bytes, from->text.data + start, from->ends[i] - start);
+  for (size_t i = 0, start = 0; i < from->count; start = from->ends[i++])
+    append_spelled(&bytes, from->text.data + start, from->ends[i] - start);
   append_valid(&to->text, buffer_string(&bytes), bytes.size);
   bool ok = buffer_check(&bytes, error) && end_text(to, error);
   buffer_free(&bytes);
@@ -186,7 +196,8 @@ static int fallback_byte(const char *token, size_t size) {
   if (size != 6 || memcmp(token, "<0x", 3) != 0 || token[5] != '>') return -1;
   int value = 0;
   for (int i = 3; i < 5; i++) {
-    const char *digits = "0123456789abcdef", *at = memchr(digits, token[i] >= 'A' && token[i] <= 'F' ? token[i] + 32 : token[i], 16);
+    const char *digits = "0123456789abcdef",
+               *at = memchr(digits, token[i] >= 'A' && token[i] <= 'F' ? token[i] + 32 : token[i], 16);
     if (!at) return token[3] == '+' && i == 3 ? fallback_byte((const char[]){'<', '0', 'x', '0', token[4], '>'}, 6) : -1;
     value = value * 16 + (int)(at - digits);
   }
@@ -216,8 +227,8 @@ static bool decode_fallback(const struct text_list *from, struct text_list *to, 
   return ok;
 }
 
-static bool decode_replace(const struct decoder *step, struct buffer *out, const char *token, size_t size, struct pattern_scratch **scratch,
-                           struct error *error) {
+static bool decode_replace(const struct decoder *step, struct buffer *out, const char *token, size_t size,
+                           struct pattern_scratch **scratch, struct error *error) {
   size_t start, end, from = 0, copied = 0, matched_end = SIZE_MAX;
   while (from <= size && size) {
     int found = pattern_match(step->pattern, token, size, from, &start, &end, scratch, error);
@@ -240,13 +251,15 @@ static void decode_strip(const struct decoder *step, struct buffer *out, const c
   char mark[4];
   size_t length = (size_t)utf8_encode(mark, step->character), first = 0, last = size;
   for (size_t n = 0; n < step->start && first + length <= size && memcmp(token + first, mark, length) == 0; n++) first += length;
-  for (size_t n = 0; n < step->stop && last >= first + length && memcmp(token + last - length, mark, length) == 0; n++) last -= length;
+  for (size_t n = 0; n < step->stop && last >= first + length && memcmp(token + last - length, mark, length) == 0; n++)
+    last -= length;
   buffer_append(out, token + first, last - first);
 }
 
 static void clean_up(struct buffer *text, struct buffer *spare) {
-  static const char *const pairs[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
-                                         {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  static const char *const pairs[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+                                         {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+                                         {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
     if (!strstr(buffer_string(text), pairs[i][0])) continue;
     buffer_clear(spare);
@@ -270,7 +283,8 @@ static void decode_word_piece(const struct decoder *step, struct buffer *out, co
   buffer_free(&spare);
 }
 
-static bool decode_each(const struct decoder *step, const struct text_list *from, struct text_list *to, struct pattern_scratch **scratch, struct error *error) {
+static bool decode_each(const struct decoder *step, const struct text_list *from, struct text_list *to,
+                        struct pattern_scratch **scratch, struct error *error) {
   for (size_t i = 0, start = 0; i < from->count; start = from->ends[i++]) {
     const char *token = from->text.data + start;
     size_t size = from->ends[i] - start;
@@ -288,15 +302,14 @@ static bool decode_each(const struct decoder *step, const struct text_list *from
   return true;
 }
 
-static bool apply_step(const struct decoder *step, struct text_list *from, struct text_list *to, struct pattern_scratch **scratch, struct error *error) {
+static bool apply_step(const struct decoder *step, struct text_list *from, struct text_list *to, struct pattern_scratch **scratch,
+                       struct error *error) {
   buffer_clear(&to->text);
   to->count = 0;
   switch (step->kind) {
     case DECODER_BYTE_LEVEL: return decode_bytes(from, to, error);
     case DECODER_BYTE_FALLBACK: return decode_fallback(from, to, error);
-    case DECODER_FUSE:
-      buffer_append(&to->text, buffer_string(&from->text), from->text.size);
-      return end_text(to, error);
+    case DECODER_FUSE: buffer_append(&to->text, buffer_string(&from->text), from->text.size); return end_text(to, error);
     default: return decode_each(step, from, to, scratch, error);
   }
 }

@@ -15,20 +15,30 @@ enum { DEFAULT_MAX_WORDS = 8000000 };
 
 struct tokenizer_options tokenizer_options_marian(void) {
   return (struct tokenizer_options){
-    .kind = TOKENIZER_BPE_BYTES, .vocab_size = 10000, .suffix = "</s>", .special_count = 3,
-    .specials = {{"</s>", SPECIAL_FIRST, "eos_token"}, {"<unk>", SPECIAL_FIRST, "unk_token"}, {"<pad>", SPECIAL_LAST, "pad_token"}}};
+      .kind = TOKENIZER_BPE_BYTES,
+      .vocab_size = 10000,
+      .suffix = "</s>",
+      .special_count = 3,
+      .specials = {
+          {"</s>", SPECIAL_FIRST, "eos_token"}, {"<unk>", SPECIAL_FIRST, "unk_token"}, {"<pad>", SPECIAL_LAST, "pad_token"}}};
 }
 
 struct tokenizer_options tokenizer_options_pegasus(void) {
   return (struct tokenizer_options){
-    .kind = TOKENIZER_BPE_BYTES, .vocab_size = 10000, .suffix = "</s>", .special_count = 3,
-    .specials = {{"<pad>", SPECIAL_FIRST, "pad_token"}, {"</s>", SPECIAL_FIRST, "eos_token"}, {"<unk>", SPECIAL_FIRST, "unk_token"}}};
+      .kind = TOKENIZER_BPE_BYTES,
+      .vocab_size = 10000,
+      .suffix = "</s>",
+      .special_count = 3,
+      .specials = {
+          {"<pad>", SPECIAL_FIRST, "pad_token"}, {"</s>", SPECIAL_FIRST, "eos_token"}, {"<unk>", SPECIAL_FIRST, "unk_token"}}};
 }
 
 // As GPT-2, whose one special token plays all roles; words and characters need an unknown token besides.
 struct tokenizer_options tokenizer_options_gpt2(void) {
-  return (struct tokenizer_options){
-    .kind = TOKENIZER_BPE_BYTES, .vocab_size = 10000, .special_count = 1, .specials = {{"<|endoftext|>", SPECIAL_LAST, "eos_token"}}};
+  return (struct tokenizer_options){.kind = TOKENIZER_BPE_BYTES,
+                                    .vocab_size = 10000,
+                                    .special_count = 1,
+                                    .specials = {{"<|endoftext|>", SPECIAL_LAST, "eos_token"}}};
 }
 
 // Options --------------------------------------------------------------------------------------------------------------
@@ -50,17 +60,21 @@ static bool needs_unknown(const struct tokenizer_options *options) { return opti
 static bool check_options(const struct tokenizer_options *options, struct error *error) {
   size_t least = (size_t)options->special_count + (options->kind == TOKENIZER_BPE_BYTES ? 256 : 1);
   if (options->special_count < 0 || options->special_count > TOKENIZER_SPECIAL_MAX)
-    return error_set(error, ERROR_USAGE, "%d special tokens; at most %d are possible", options->special_count, TOKENIZER_SPECIAL_MAX);
+    return error_set(error, ERROR_USAGE, "%d special tokens; at most %d are possible", options->special_count,
+                     TOKENIZER_SPECIAL_MAX);
   if (options->vocab_size < least)
-    return error_set(error, ERROR_USAGE, "a vocabulary of %zu tokens is too small: %zu are the least (%d special tokens and %s)", options->vocab_size, least,
-                     options->special_count, options->kind == TOKENIZER_BPE_BYTES ? "256 bytes" : "one character");
-  if (options->vocab_size > 1 << 25) return error_set(error, ERROR_USAGE, "a vocabulary of %zu tokens is too large", options->vocab_size);
+    return error_set(error, ERROR_USAGE, "a vocabulary of %zu tokens is too small: %zu are the least (%d special tokens and %s)",
+                     options->vocab_size, least, options->special_count,
+                     options->kind == TOKENIZER_BPE_BYTES ? "256 bytes" : "one character");
+  if (options->vocab_size > 1 << 25)
+    return error_set(error, ERROR_USAGE, "a vocabulary of %zu tokens is too large", options->vocab_size);
   const char *const around[] = {options->prefix, options->suffix};
   for (int i = 0; i < 2; i++)
     if (around[i] && !is_special(options, around[i]))
       return error_set(error, ERROR_USAGE, "\"%s\" is to be put around texts, but is not among the special tokens", around[i]);
   for (int i = 0; i < options->special_count; i++) {
-    if (!options->specials[i].text || !*options->specials[i].text) return error_set(error, ERROR_USAGE, "a special token is empty");
+    if (!options->specials[i].text || !*options->specials[i].text)
+      return error_set(error, ERROR_USAGE, "a special token is empty");
     for (int k = 0; k < i; k++)
       if (strcmp(options->specials[i].text, options->specials[k].text) == 0)
         return error_set(error, ERROR_USAGE, "the special token \"%s\" is given twice", options->specials[i].text);
@@ -88,7 +102,8 @@ static void write_normalizer(struct buffer *out, const struct tokenizer_options 
 
 static const char *pretokenizer_json(enum tokenizer_kind kind) {
   switch (kind) {
-    case TOKENIZER_BPE_BYTES: return "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}";
+    case TOKENIZER_BPE_BYTES:
+      return "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}";
     case TOKENIZER_BPE_START:
       return "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Metaspace\", \"replacement\": \"" START_MARK
              "\", \"prepend_scheme\": \"always\", \"split\": true}, {\"type\": \"Punctuation\", \"behavior\": \"Isolated\"}]}";
@@ -101,8 +116,10 @@ static const char *pretokenizer_json(enum tokenizer_kind kind) {
 
 static const char *decoder_json(enum tokenizer_kind kind) {
   switch (kind) {
-    case TOKENIZER_BPE_BYTES: return "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}";
-    case TOKENIZER_BPE_START: return "{\"type\": \"Metaspace\", \"replacement\": \"" START_MARK "\", \"prepend_scheme\": \"always\", \"split\": true}";
+    case TOKENIZER_BPE_BYTES:
+      return "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}";
+    case TOKENIZER_BPE_START:
+      return "{\"type\": \"Metaspace\", \"replacement\": \"" START_MARK "\", \"prepend_scheme\": \"always\", \"split\": true}";
     case TOKENIZER_BPE_END: return "{\"type\": \"BPEDecoder\", \"suffix\": \"" END_MARK "\"}";
     case TOKENIZER_CHAR: return "{\"type\": \"Fuse\"}";
     case TOKENIZER_WORD: break;
@@ -140,9 +157,12 @@ static void write_template_token(struct buffer *out, const char *token, int32_t 
   buffer_text(out, "]}");
 }
 
-static void write_postprocessor(struct buffer *out, const struct tokenizer_options *options, const struct vocabulary *vocabulary) {
+static void write_postprocessor(struct buffer *out, const struct tokenizer_options *options,
+                                const struct vocabulary *vocabulary) {
   if (!options->prefix && !options->suffix) {
-    buffer_text(out, options->kind == TOKENIZER_BPE_BYTES ? "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": false, \"use_regex\": true}" : "null");
+    buffer_text(out, options->kind == TOKENIZER_BPE_BYTES
+                         ? "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": false, \"use_regex\": true}"
+                         : "null");
     return;
   }
   buffer_text(out, "{\"type\": \"TemplateProcessing\", \"single\": ");
@@ -151,7 +171,8 @@ static void write_postprocessor(struct buffer *out, const struct tokenizer_optio
   write_template(out, options, true);
   buffer_text(out, ", \"special_tokens\": {");
   bool both = options->prefix && options->suffix && strcmp(options->prefix, options->suffix) != 0;
-  if (options->prefix) write_template_token(out, options->prefix, vocabulary_find(vocabulary, options->prefix, strlen(options->prefix)));
+  if (options->prefix)
+    write_template_token(out, options->prefix, vocabulary_find(vocabulary, options->prefix, strlen(options->prefix)));
   if (both) buffer_text(out, ", ");
   if (options->suffix && (both || !options->prefix))
     write_template_token(out, options->suffix, vocabulary_find(vocabulary, options->suffix, strlen(options->suffix)));
@@ -181,7 +202,9 @@ static void write_model(struct buffer *out, const struct tokenizer_options *opti
   buffer_text(out, "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": ");
   if (needs_unknown(options)) write_text(out, token_of_role(options, "unk_token"));
   else buffer_text(out, "null");
-  buffer_format(out, ", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": %s, \"fuse_unk\": %s, \"byte_fallback\": false, \"ignore_merges\": false}",
+  buffer_format(out,
+                ", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": %s, \"fuse_unk\": %s, \"byte_fallback\": false, "
+                "\"ignore_merges\": false}",
                 options->kind == TOKENIZER_BPE_END ? "\"" END_MARK "\"" : "null",
                 options->kind == TOKENIZER_BPE_START || options->kind == TOKENIZER_BPE_END ? "true" : "false");
 }
@@ -209,7 +232,8 @@ static cJSON *make_config(const struct tokenizer_options *options, struct error 
             cJSON_AddFalseToObject(config, "clean_up_tokenization_spaces");
   for (int i = 0; ok && i < options->special_count; i++)
     if (options->specials[i].role) ok = cJSON_AddStringToObject(config, options->specials[i].role, options->specials[i].text);
-  if (ok && options->model_max_length) ok = cJSON_AddNumberToObject(config, "model_max_length", (double)options->model_max_length);
+  if (ok && options->model_max_length)
+    ok = cJSON_AddNumberToObject(config, "model_max_length", (double)options->model_max_length);
   if (ok) return config;
   cJSON_Delete(config);
   error_memory(error, 0);
@@ -228,42 +252,53 @@ static int more_frequent(const void *a, const void *b) {
 }
 
 // Whole words or single characters, the most frequent first; of equally frequent ones the smaller bytes first.
-static bool learn_words(const struct tokenizer_options *options, struct word_view *words, size_t count, size_t room, struct vocabulary *vocabulary,
-                        struct error *error) {
+static bool learn_words(const struct tokenizer_options *options, struct word_view *words, size_t count, size_t room,
+                        struct vocabulary *vocabulary, struct error *error) {
   uint64_t least = options->min_frequency ? options->min_frequency : 1;
   if (count) qsort(words, count, sizeof *words, more_frequent);
   for (size_t i = 0; i < count && vocabulary->count < room && words[i].count >= least; i++) {
     if (memchr(words[i].text, 0, words[i].size) || vocabulary_find(vocabulary, words[i].text, words[i].size) >= 0) continue;
-    if (!vocabulary_add(vocabulary, words[i].text, words[i].size, (long long)vocabulary->size, "learnt vocabulary", error)) return false;
+    if (!vocabulary_add(vocabulary, words[i].text, words[i].size, (long long)vocabulary->size, "learnt vocabulary", error))
+      return false;
   }
   return true;
 }
 
-static bool learn_model(const struct tokenizer_options *options, struct word_view *words, size_t count, size_t room, struct token_model *model, struct error *error) {
+static bool learn_model(const struct tokenizer_options *options, struct word_view *words, size_t count, size_t room,
+                        struct token_model *model, struct error *error) {
   if (options->kind == TOKENIZER_WORD) {
     model->kind = MODEL_WORD_LEVEL;
     return learn_words(options, words, count, room, &model->word_level.vocabulary, error);
   }
   model->kind = MODEL_BPE;
   if (options->kind == TOKENIZER_CHAR) return learn_words(options, words, count, room, &model->bpe.vocabulary, error);
-  struct bpe_learning learning = {words, count, room, options->min_frequency ? options->min_frequency : 2, options->kind == TOKENIZER_BPE_BYTES,
+  struct bpe_learning learning = {words,
+                                  count,
+                                  room,
+                                  options->min_frequency ? options->min_frequency : 2,
+                                  options->kind == TOKENIZER_BPE_BYTES,
                                   options->kind == TOKENIZER_BPE_END ? END_MARK : NULL};
   struct learnt_merge *merges;
   size_t merge_count, cut;
   bool ok = bpe_learn(&learning, &model->bpe.vocabulary, &merges, &merge_count, &cut, error);
   for (size_t i = 0; ok && i < merge_count; i++) ok = bpe_add_merge(&model->bpe, merges[i].left, merges[i].right, error);
   free(merges);
-  if (ok && cut) error_warn(error, "the text has %zu characters more than the vocabulary has room for: the rarest were left out", cut);
+  if (ok && cut)
+    error_warn(error, "the text has %zu characters more than the vocabulary has room for: the rarest were left out", cut);
   return ok;
 }
 
-static bool add_specials(const struct tokenizer_options *options, enum special_place place, struct vocabulary *vocabulary, struct error *error) {
+static bool add_specials(const struct tokenizer_options *options, enum special_place place, struct vocabulary *vocabulary,
+                         struct error *error) {
   for (int i = 0; i < options->special_count; i++) {
     const struct special_token *special = &options->specials[i];
     if (special->place != place) continue;
     if (vocabulary_find(vocabulary, special->text, strlen(special->text)) >= 0)
-      return error_set(error, ERROR_FORMAT, "the special token \"%s\" occurs in the text and was learnt from it; take another one", special->text);
-    if (!vocabulary_add(vocabulary, special->text, strlen(special->text), (long long)vocabulary->size, "learnt vocabulary", error)) return false;
+      return error_set(error, ERROR_FORMAT,
+                       "the special token \"%s\" occurs in the text and was learnt from it; take another one", special->text);
+    if (!vocabulary_add(vocabulary, special->text, strlen(special->text), (long long)vocabulary->size, "learnt vocabulary",
+                        error))
+      return false;
   }
   return true;
 }
@@ -276,13 +311,15 @@ static size_t count_specials(const struct tokenizer_options *options, enum speci
 
 static struct tokenizer *finish(const struct tokenizer_options *options, const struct token_model *model, struct error *error) {
   cJSON *json = make_json(options, token_model_vocabulary(model), error), *config = json ? make_config(options, error) : NULL;
-  if (config && token_model_write(model, cJSON_GetObjectItemCaseSensitive(json, "model"), error)) return tokenizer_from_json(json, config, "learnt tokenizer", error);
+  if (config && token_model_write(model, cJSON_GetObjectItemCaseSensitive(json, "model"), error))
+    return tokenizer_from_json(json, config, "learnt tokenizer", error);
   cJSON_Delete(json);
   cJSON_Delete(config);
   return NULL;
 }
 
-static struct tokenizer *learn_from_counts(const struct tokenizer_options *options, const struct word_counts *counts, struct error *error) {
+static struct tokenizer *learn_from_counts(const struct tokenizer_options *options, const struct word_counts *counts,
+                                           struct error *error) {
   struct token_model model = {.kind = options->kind == TOKENIZER_WORD ? MODEL_WORD_LEVEL : MODEL_BPE};
   struct vocabulary *vocabulary = model.kind == MODEL_BPE ? &model.bpe.vocabulary : &model.word_level.vocabulary;
   struct tokenizer *tokenizer = NULL;
@@ -292,7 +329,8 @@ static struct tokenizer *learn_from_counts(const struct tokenizer_options *optio
             learn_model(options, words, count, options->vocab_size - count_specials(options, SPECIAL_LAST), &model, error) &&
             add_specials(options, SPECIAL_LAST, vocabulary, error);
   if (ok && vocabulary->count < options->vocab_size)
-    error_warn(error, "the text gives a vocabulary of %zu tokens, not the %zu that were asked for", vocabulary->count, options->vocab_size);
+    error_warn(error, "the text gives a vocabulary of %zu tokens, not the %zu that were asked for", vocabulary->count,
+               options->vocab_size);
   if (ok) tokenizer = finish(options, &model, error);
   token_model_free(&model);
   free(words);
@@ -300,21 +338,24 @@ static struct tokenizer *learn_from_counts(const struct tokenizer_options *optio
 }
 
 // What a word is follows from the tokenizer itself; for a vocabulary of characters every character is one.
-static bool read_word_rules(const struct tokenizer_options *options, struct normalizer_list *normalizer, struct pretokenizer_list *pretokenizer,
-                            struct error *error) {
+static bool read_word_rules(const struct tokenizer_options *options, struct normalizer_list *normalizer,
+                            struct pretokenizer_list *pretokenizer, struct error *error) {
   struct vocabulary none = {0};
   cJSON *json = make_json(options, &none, error);
   static const char each_character[] = "{\"type\": \"FixedLength\", \"length\": 1}";
-  cJSON *single = options->kind == TOKENIZER_CHAR ? json_parse(each_character, sizeof each_character - 1, "learnt tokenizer", error) : NULL;
+  cJSON *single =
+      options->kind == TOKENIZER_CHAR ? json_parse(each_character, sizeof each_character - 1, "learnt tokenizer", error) : NULL;
   const cJSON *words = single ? single : cJSON_GetObjectItemCaseSensitive(json, "pre_tokenizer");
-  bool ok = json && error->code == 0 && normalizer_read(normalizer, cJSON_GetObjectItemCaseSensitive(json, "normalizer"), "learnt tokenizer", error) &&
+  bool ok = json && error->code == 0 &&
+            normalizer_read(normalizer, cJSON_GetObjectItemCaseSensitive(json, "normalizer"), "learnt tokenizer", error) &&
             pretokenizer_read(pretokenizer, words, "learnt tokenizer", error);
   cJSON_Delete(json);
   cJSON_Delete(single);
   return ok;
 }
 
-struct tokenizer *tokenizer_learn(const struct tokenizer_options *options, tokenizer_next_line *next, void *data, struct error *error) {
+struct tokenizer *tokenizer_learn(const struct tokenizer_options *options, tokenizer_next_line *next, void *data,
+                                  struct error *error) {
   struct normalizer_list normalizer = {0};
   struct pretokenizer_list pretokenizer = {0};
   struct word_counts counts = {0};
@@ -324,8 +365,10 @@ struct tokenizer *tokenizer_learn(const struct tokenizer_options *options, token
       word_counts_read(&counts, &normalizer, &pretokenizer, max_words, next, data, error))
     tokenizer = learn_from_counts(options, &counts, error);
   if (counts.forgotten_words)
-    error_warn(error, "more than %zu different words: %zu times a rare word was forgotten while counting", max_words, counts.forgotten_words);
-  if (counts.invalid_bytes) error_warn(error, "%zu bytes of the text are not valid UTF-8 and were read as U+FFFD", counts.invalid_bytes);
+    error_warn(error, "more than %zu different words: %zu times a rare word was forgotten while counting", max_words,
+               counts.forgotten_words);
+  if (counts.invalid_bytes)
+    error_warn(error, "%zu bytes of the text are not valid UTF-8 and were read as U+FFFD", counts.invalid_bytes);
   word_counts_free(&counts);
   normalizer_free(&normalizer);
   pretokenizer_free(&pretokenizer);

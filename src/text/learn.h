@@ -28,16 +28,16 @@ struct special_token {
 
 struct tokenizer_options {
   enum tokenizer_kind kind;
-  size_t vocab_size;         // with special tokens
+  size_t vocab_size;  // with special tokens
   bool lowercase;
   const char *unicode_form;  // "NFC", "NFD", "NFKC", "NFKD" or NULL
   uint64_t min_frequency;    // pairs (BPE), words or characters below it are not learnt; 0 counts as 1, BPE: as 2
   struct special_token specials[TOKENIZER_SPECIAL_MAX];
   int special_count;
-  const char *prefix;        // special tokens that the post-processor puts around a text, as "<s>" and "</s>"; may be NULL
+  const char *prefix;  // special tokens that the post-processor puts around a text, as "<s>" and "</s>"; may be NULL
   const char *suffix;
-  size_t max_words;          // 0: 8 million
-  size_t model_max_length;   // 0: not written
+  size_t max_words;         // 0: 8 million
+  size_t model_max_length;  // 0: not written
 };
 
 // The layouts of the families that train writes.

@@ -19,7 +19,7 @@ struct learnt_word {
 };
 
 struct pair {
-  uint64_t key;   // left << 32 | right
+  uint64_t key;  // left << 32 | right
   int64_t count;
   uint32_t *words;
   size_t word_count, word_capacity;
@@ -155,7 +155,8 @@ static bool learn_marked(const struct bpe_learning *learning, struct vocabulary 
   return ok;
 }
 
-static int32_t symbol_of(const struct bpe_learning *learning, const struct vocabulary *vocabulary, const struct word_view *word, size_t at, size_t length) {
+static int32_t symbol_of(const struct bpe_learning *learning, const struct vocabulary *vocabulary, const struct word_view *word,
+                         size_t at, size_t length) {
   char text[64];
   size_t size = length;
   if (learning->bytes) size = (size_t)utf8_encode(text, bytes_alphabet_character((unsigned char)word->text[at]));
@@ -213,7 +214,8 @@ static struct pair *get_pair(struct learner *learner, int32_t left, int32_t righ
   uint64_t key = key_of(left, right);
   size_t slot = slot_of(learner, key);
   if (learner->slots[slot]) return &learner->pairs[learner->slots[slot] - 1];
-  if (!memory_grow(learner->error, &learner->pairs, &learner->pair_capacity, learner->pair_count + 1, sizeof *learner->pairs)) return NULL;
+  if (!memory_grow(learner->error, &learner->pairs, &learner->pair_capacity, learner->pair_count + 1, sizeof *learner->pairs))
+    return NULL;
   struct pair *pair = &learner->pairs[learner->pair_count++];
   *pair = (struct pair){.key = key};
   learner->slots[slot] = (uint32_t)learner->pair_count;
@@ -244,7 +246,8 @@ static bool count_pairs(struct learner *learner) {
 static bool better(struct candidate a, struct candidate b) { return a.count != b.count ? a.count > b.count : a.key < b.key; }
 
 static bool push(struct learner *learner, uint32_t index) {
-  if (!memory_grow(learner->error, &learner->heap, &learner->heap_capacity, learner->heap_count + 1, sizeof *learner->heap)) return false;
+  if (!memory_grow(learner->error, &learner->heap, &learner->heap_capacity, learner->heap_count + 1, sizeof *learner->heap))
+    return false;
   struct candidate candidate = {learner->pairs[index].count, learner->pairs[index].key, index};
   size_t i = learner->heap_count++;
   for (; i > 0 && better(candidate, learner->heap[(i - 1) / 2]); i = (i - 1) / 2) learner->heap[i] = learner->heap[(i - 1) / 2];
@@ -289,7 +292,9 @@ static bool change(struct learner *learner, int32_t left, int32_t right, int64_t
   pair->count += by;
   if (by < 0) return true;
   if (!see_in_word(learner, pair, word)) return false;
-  if (!memory_grow(learner->error, &learner->changed, &learner->changed_capacity, learner->changed_count + 1, sizeof *learner->changed)) return false;
+  if (!memory_grow(learner->error, &learner->changed, &learner->changed_capacity, learner->changed_count + 1,
+                   sizeof *learner->changed))
+    return false;
   learner->changed[learner->changed_count++] = (uint32_t)(pair - learner->pairs);
   return true;
 }
@@ -305,8 +310,12 @@ static bool merge_in_word(struct learner *learner, size_t index, int32_t left, i
       symbols[kept++] = symbols[i];
       continue;
     }
-    if (kept > 0 && (!change(learner, symbols[kept - 1], left, -count, index) || !change(learner, symbols[kept - 1], merged, count, index))) return false;
-    if (i + 2 < word->length && (!change(learner, right, symbols[i + 2], -count, index) || !change(learner, merged, symbols[i + 2], count, index))) return false;
+    if (kept > 0 &&
+        (!change(learner, symbols[kept - 1], left, -count, index) || !change(learner, symbols[kept - 1], merged, count, index)))
+      return false;
+    if (i + 2 < word->length &&
+        (!change(learner, right, symbols[i + 2], -count, index) || !change(learner, merged, symbols[i + 2], count, index)))
+      return false;
     symbols[kept++] = merged;
     i++;
   }
@@ -332,7 +341,8 @@ static bool push_changed(struct learner *learner) {
 static int32_t merged_token(struct learner *learner, int32_t left, int32_t right) {
   size_t left_size, right_size;
   struct buffer text = {0};
-  const char *left_text = vocabulary_token(learner->vocabulary, left, &left_size), *right_text = vocabulary_token(learner->vocabulary, right, &right_size);
+  const char *left_text = vocabulary_token(learner->vocabulary, left, &left_size),
+             *right_text = vocabulary_token(learner->vocabulary, right, &right_size);
   buffer_append(&text, left_text, left_size);
   buffer_append(&text, right_text, right_size);
   int32_t id = -1;
@@ -362,7 +372,8 @@ static bool merge_pair(struct learner *learner, struct pair *pair, struct learnt
   return ok && push_changed(learner);
 }
 
-static bool learn_merges(struct learner *learner, const struct bpe_learning *learning, struct learnt_merge **merges, size_t *merge_count) {
+static bool learn_merges(struct learner *learner, const struct bpe_learning *learning, struct learnt_merge **merges,
+                         size_t *merge_count) {
   size_t capacity = 0;
   for (size_t i = 0; i < learner->pair_count; i++)
     if (!push(learner, (uint32_t)i)) return false;
@@ -379,13 +390,13 @@ static bool learn_merges(struct learner *learner, const struct bpe_learning *lea
   return learner->error->code == 0;
 }
 
-bool bpe_learn(const struct bpe_learning *learning, struct vocabulary *vocabulary, struct learnt_merge **merges, size_t *merge_count, size_t *alphabet_cut,
-               struct error *error) {
+bool bpe_learn(const struct bpe_learning *learning, struct vocabulary *vocabulary, struct learnt_merge **merges,
+               size_t *merge_count, size_t *alphabet_cut, struct error *error) {
   struct learner learner = {.vocabulary = vocabulary, .error = error};
   *merges = NULL;
   *merge_count = *alphabet_cut = 0;
-  bool ok = learn_alphabet(learning, vocabulary, alphabet_cut, error) && learn_marked(learning, vocabulary, error) && spell_words(&learner, learning) &&
-            count_pairs(&learner) && learn_merges(&learner, learning, merges, merge_count);
+  bool ok = learn_alphabet(learning, vocabulary, alphabet_cut, error) && learn_marked(learning, vocabulary, error) &&
+            spell_words(&learner, learning) && count_pairs(&learner) && learn_merges(&learner, learning, merges, merge_count);
   for (size_t i = 0; i < learner.pair_count; i++) free(learner.pairs[i].words);
   free(learner.pairs);
   free(learner.slots);

@@ -16,7 +16,8 @@ static bool read_replace(struct normalizer *step, const cJSON *json, const char 
   const char *text = json_text(pattern, "String", NULL, name, error), *regex = json_text(pattern, "Regex", NULL, name, error);
   const char *content = json_text(json, "content", "", name, error);
   if (error->code) return false;
-  if (!text && !regex) return error_set(error, ERROR_FORMAT, "%s: normalizer: Replace has neither a String nor a Regex as its pattern", name);
+  if (!text && !regex)
+    return error_set(error, ERROR_FORMAT, "%s: normalizer: Replace has neither a String nor a Regex as its pattern", name);
   step->pattern = text ? pattern_text(text, error) : pattern_regex(regex, name, error);
   step->text = memory_copy_text(error, content);
   return step->pattern && step->text;
@@ -31,7 +32,8 @@ static bool read_bert(struct normalizer *step, const cJSON *json, const char *na
 }
 
 static bool read_step(struct normalizer_list *list, const cJSON *json, const char *type, const char *name, struct error *error) {
-  static const char *const names[] = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Strip", "StripAccents", "Replace", "Prepend", "Nmt", "BertNormalizer", "ByteLevel"};
+  static const char *const names[] = {"NFC",          "NFD",     "NFKC",    "NFKD", "Lowercase",      "Strip",
+                                      "StripAccents", "Replace", "Prepend", "Nmt",  "BertNormalizer", "ByteLevel"};
   if (!memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items)) return false;
   struct normalizer *step = &list->items[list->count];
   *step = (struct normalizer){0};
@@ -46,7 +48,8 @@ static bool read_step(struct normalizer_list *list, const cJSON *json, const cha
       step->strip_right = json_boolean(json, "strip_right", true, name, error);
       return error->code == 0;
     case NORMALIZER_REPLACE: return read_replace(step, json, name, error);
-    case NORMALIZER_PREPEND: return (step->text = memory_copy_text(error, json_text(json, "prepend", "", name, error))) && error->code == 0;
+    case NORMALIZER_PREPEND:
+      return (step->text = memory_copy_text(error, json_text(json, "prepend", "", name, error))) && error->code == 0;
     case NORMALIZER_BERT: return read_bert(step, json, name, error);
     default: return true;
   }
@@ -113,9 +116,10 @@ static int without_accents(uint32_t c, uint32_t out[3]) { return map_to(out, cha
 static int without_nonspacing(uint32_t c, uint32_t out[3]) { return map_to(out, character_is_nonspacing_mark(c) ? LEFT_OUT : c); }
 
 static int nmt(uint32_t c, uint32_t out[3]) {
-  if ((c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F) return map_to(out, LEFT_OUT);
-  bool blank = c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
-               c == 0xFEFF || c == 0xFFFD;
+  if ((c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F)
+    return map_to(out, LEFT_OUT);
+  bool blank = c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 ||
+               c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
   return map_to(out, blank ? ' ' : c);
 }
 
@@ -125,8 +129,9 @@ static int bert_clean(uint32_t c, uint32_t out[3]) {
 }
 
 static bool is_chinese(uint32_t c) {
-  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
-         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
+         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
 }
 
 static int bert_chinese(uint32_t c, uint32_t out[3]) {
@@ -222,7 +227,8 @@ static void put_content(struct rewriter *rewriter, const char *content) {
   }
 }
 
-static bool replace(const struct normalizer *step, struct working_text *working, struct pattern_scratch **scratch, struct error *error) {
+static bool replace(const struct normalizer *step, struct working_text *working, struct pattern_scratch **scratch,
+                    struct error *error) {
   const struct aligned_text *text = working_current(working);
   size_t start, end, from = 0, matched_end = SIZE_MAX;
   int found = text->size ? pattern_match(step->pattern, text->data, text->size, 0, &start, &end, scratch, error) : 0;
@@ -233,7 +239,8 @@ static bool replace(const struct normalizer *step, struct working_text *working,
     if (found <= 0) break;
     if (start == end && start == matched_end) {  // an empty match right behind the last one does not count
       uint32_t ignored;
-      from = end < text->size ? end + (size_t)utf8_decode(text->data + end, text->data + text->size, &ignored, NULL) : text->size + 1;
+      from = end < text->size ? end + (size_t)utf8_decode(text->data + end, text->data + text->size, &ignored, NULL)
+                              : text->size + 1;
       continue;
     }
     if (start > rewriter.offset) rewrite_copy(&rewriter, start - rewriter.offset);
@@ -253,7 +260,8 @@ static bool spell_bytes(struct working_text *working, struct error *error) {
   for (size_t i = 0; i < text->size && error->code == 0;) {
     uint32_t ignored;
     size_t length = (size_t)utf8_decode(text->data + i, text->data + text->size, &ignored, NULL);
-    for (size_t k = 0; k < length; k++) rewrite_character(&rewriter, bytes_alphabet_character((unsigned char)text->data[i + k]), k > 0);
+    for (size_t k = 0; k < length; k++)
+      rewrite_character(&rewriter, bytes_alphabet_character((unsigned char)text->data[i + k]), k > 0);
     i += length;
   }
   return rewrite_end(&rewriter);
@@ -262,11 +270,13 @@ static bool spell_bytes(struct working_text *working, struct error *error) {
 static bool bert(const struct normalizer *step, struct working_text *working, struct error *error) {
   if (step->clean_text && !map_text(working, bert_clean, error)) return false;
   if (step->handle_chinese_chars && !map_text(working, bert_chinese, error)) return false;
-  if (step->strip_accents && !(unicode_form_apply(working, false, false, error) && map_text(working, without_nonspacing, error))) return false;
+  if (step->strip_accents && !(unicode_form_apply(working, false, false, error) && map_text(working, without_nonspacing, error)))
+    return false;
   return !step->lowercase || lowercase(working, error);
 }
 
-static bool apply_step(const struct normalizer *step, struct working_text *working, struct pattern_scratch **scratch, struct error *error) {
+static bool apply_step(const struct normalizer *step, struct working_text *working, struct pattern_scratch **scratch,
+                       struct error *error) {
   switch (step->kind) {
     case NORMALIZER_NFC: return unicode_form_apply(working, true, false, error);
     case NORMALIZER_NFD: return unicode_form_apply(working, false, false, error);
@@ -284,7 +294,8 @@ static bool apply_step(const struct normalizer *step, struct working_text *worki
   return false;
 }
 
-bool normalizer_apply(const struct normalizer_list *list, struct working_text *working, struct pattern_scratch **scratch, struct error *error) {
+bool normalizer_apply(const struct normalizer_list *list, struct working_text *working, struct pattern_scratch **scratch,
+                      struct error *error) {
   for (size_t i = 0; i < list->count; i++)
     if (!apply_step(&list->items[i], working, scratch, error)) return false;
   if (list->count == 0) return true;

@@ -20,10 +20,10 @@ struct normalizer {
     NORMALIZER_BERT,
     NORMALIZER_BYTE_LEVEL,
   } kind;
-  bool strip_left, strip_right;                                       // STRIP
-  struct pattern *pattern;                                            // REPLACE
-  char *text;                                                         // REPLACE's content, PREPEND
-  bool clean_text, handle_chinese_chars, strip_accents, lowercase;    // BERT
+  bool strip_left, strip_right;                                     // STRIP
+  struct pattern *pattern;                                          // REPLACE
+  char *text;                                                       // REPLACE's content, PREPEND
+  bool clean_text, handle_chinese_chars, strip_accents, lowercase;  // BERT
 };
 
 // Steps are done one after another; Sequences are written flat.
@@ -35,7 +35,8 @@ struct normalizer_list {
 // json may be NULL or null: nothing is changed. name is the file, for messages.
 bool normalizer_read(struct normalizer_list *list, const cJSON *json, const char *name, struct error *error);
 // Works on the whole text, before it has pieces.
-bool normalizer_apply(const struct normalizer_list *list, struct working_text *working, struct pattern_scratch **scratch, struct error *error);
+bool normalizer_apply(const struct normalizer_list *list, struct working_text *working, struct pattern_scratch **scratch,
+                      struct error *error);
 // The same for a text alone, without alignments.
 bool normalizer_text(const struct normalizer_list *list, const char *text, size_t size, struct buffer *out, struct error *error);
 void normalizer_free(struct normalizer_list *list);

@@ -2,6 +2,7 @@
 #include "text/pattern.h"
 
 #include <pcre2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 enum { MATCH_LIMIT = 20000000, HEAP_LIMIT_KIB = 200000, JIT_STACK_MAX = 16 << 20 };
 
 struct pattern {
-  char *text;          // plain text to look for; NULL: a regular expression
+  char *text;  // plain text to look for; NULL: a regular expression
   size_t text_size;
   pcre2_code *code;
   bool jit;
@@ -24,8 +25,11 @@ struct pattern_scratch {
 
 // Translation ----------------------------------------------------------------------------------------------------------
 
+// Oniguruma's \s and \w by their Unicode properties. Outside [...] its \w knows six more characters below U+0100.
 #define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
-#define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Pc}"
+#define WORDS \
+  "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+#define MORE_WORDS WORDS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 
 // What stands for an escaped letter inside [...]; NULL: nothing special.
 static const char *class_escape(char letter) {
@@ -41,43 +45,67 @@ static const char *plain_escape(char letter) {
   switch (letter) {
     case 's': return "[" SPACES "]";
     case 'S': return "[^" SPACES "]";
-    case 'w': return "[" WORDS "]";
-    case 'W': return "[^" WORDS "]";
+    case 'w': return "[" MORE_WORDS "]";
+    case 'W': return "[^" MORE_WORDS "]";
     case 'h': return "[0-9a-fA-F]";
     case 'H': return "[^0-9a-fA-F]";
-    case 'b': return "(?:(?<=[" WORDS "])(?![" WORDS "])|(?<![" WORDS "])(?=[" WORDS "]))";
-    case 'B': return "(?:(?<=[" WORDS "])(?=[" WORDS "])|(?<![" WORDS "])(?![" WORDS "]))";
+    case 'b': return "(?:(?<=[" MORE_WORDS "])(?![" MORE_WORDS "])|(?<![" MORE_WORDS "])(?=[" MORE_WORDS "]))";
+    case 'B': return "(?:(?<=[" MORE_WORDS "])(?=[" MORE_WORDS "])|(?<![" MORE_WORDS "])(?![" MORE_WORDS "]))";
     default: return NULL;
   }
 }
 
+static bool is_script(const char *name, size_t size) {
+  char pattern[64];
+  int code;
+  PCRE2_SIZE place;
+  int length = snprintf(pattern, sizeof pattern, "\\p{sc:%.*s}", (int)size, name);
+  if (length < 0 || (size_t)length >= sizeof pattern) return false;
+  pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, (PCRE2_SIZE)length, PCRE2_UTF, &code, &place, NULL);
+  pcre2_code_free(compiled);
+  return compiled != NULL;
+}
+
+// \p{Name} at p, which points to the p or P. PCRE2 reads the name of a script as its extensions, Oniguruma as the script.
+// Returns the last character that was taken.
+static const char *translate_property(const char *p, struct buffer *out) {
+  const char *name = p + 2, *close = p[1] == '{' ? strchr(p, '}') : NULL;
+  buffer_char(out, '\\');
+  buffer_char(out, *p);
+  if (!close) return p;
+  buffer_char(out, '{');
+  if (*name == '^') buffer_char(out, *name++);
+  if (close - name > 2 && is_script(name, (size_t)(close - name))) buffer_text(out, "sc:");
+  buffer_append(out, name, (size_t)(close + 1 - name));
+  return close;
+}
+
+static bool cannot(const char *what, const char *regex, const char *name, struct error *error) {
+  return error_set(error, ERROR_UNSUPPORTED, "%s: the pattern \"%.200s\" has %s, which qkv cannot do", name, regex, what);
+}
+
 static bool translate(const char *regex, struct buffer *out, const char *name, struct error *error) {
-  int depth = 0;  // of nested [
+  bool inside = false;  // [...]
   for (const char *p = regex; *p; p++) {
     if (*p == '\\' && p[1]) {
       p++;
-      const char *other = depth > 0 ? class_escape(*p) : plain_escape(*p);
-      if (depth > 0 && strchr("SWHR", *p))
-        return error_set(error, ERROR_UNSUPPORTED, "%s: the pattern \"%.200s\" has \\%c inside [...], which qkv cannot do", name, regex, *p);
-      if (strchr("gKkGXyY", *p))
-        return error_set(error, ERROR_UNSUPPORTED, "%s: the pattern \"%.200s\" has \\%c, which qkv cannot do", name, regex, *p);
-      if (other) {
+      const char *other = inside ? class_escape(*p) : plain_escape(*p);
+      if (inside && strchr("SWHR", *p)) return cannot("\\S, \\W, \\H or \\R inside [...]", regex, name, error);
+      if (strchr("gKkGXyY", *p)) return cannot("one of \\g \\K \\k \\G \\X \\y \\Y", regex, name, error);
+      if (*p == 'p' || *p == 'P') {
+        p = translate_property(p, out);
+      } else if (other) {
         buffer_text(out, other);
       } else {
         buffer_char(out, '\\');
         buffer_char(out, *p);
       }
-    } else if (depth > 0 && *p == '[' && p[1] != ':') {
-      return error_set(error, ERROR_UNSUPPORTED, "%s: the pattern \"%.200s\" has a class inside a class, which qkv cannot do", name, regex);
-    } else if (depth > 0 && *p == '&' && p[1] == '&') {
-      return error_set(error, ERROR_UNSUPPORTED, "%s: the pattern \"%.200s\" has && inside [...], which qkv cannot do", name, regex);
-    } else if (depth > 0 && *p == '[') {  // [:alpha:]
-      const char *close = strstr(p, ":]");
-      if (!close) return error_set(error, ERROR_FORMAT, "%s: the pattern \"%.200s\" has [: without :]", name, regex);
-      buffer_append(out, p, (size_t)(close + 2 - p));
-      p = close + 1;
-    } else if (depth == 0 && *p == '[') {
-      depth = 1;
+    } else if (inside && *p == '[') {
+      return cannot(p[1] == ':' ? "a class such as [:alpha:]" : "a class inside a class", regex, name, error);
+    } else if (inside && *p == '&' && p[1] == '&') {
+      return cannot("&& inside [...]", regex, name, error);
+    } else if (!inside && *p == '[') {
+      inside = true;
       buffer_char(out, *p);
       if (p[1] == '^') buffer_char(out, *++p);
       if (p[1] == ']') {  // a ] that comes first is a character
@@ -85,7 +113,7 @@ static bool translate(const char *regex, struct buffer *out, const char *name, s
         p++;
       }
     } else {
-      if (depth > 0 && *p == ']') depth = 0;
+      if (*p == ']') inside = false;
       buffer_char(out, *p);
     }
   }
@@ -162,7 +190,8 @@ static struct pattern_scratch *make_scratch(struct error *error) {
 // Matching -------------------------------------------------------------------------------------------------------------
 
 static int match_text(const struct pattern *pattern, const char *text, size_t size, size_t from, size_t *start, size_t *end) {
-  const char *found = pattern->text_size && from <= size ? memmem(text + from, size - from, pattern->text, pattern->text_size) : NULL;
+  const char *found =
+      pattern->text_size && from <= size ? memmem(text + from, size - from, pattern->text, pattern->text_size) : NULL;
   if (!found) return 0;
   *start = (size_t)(found - text);
   *end = *start + pattern->text_size;
@@ -175,14 +204,16 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t size, 
   if (!*scratch && !(*scratch = make_scratch(error))) return -1;
   struct pattern_scratch *own = *scratch;
   int result = PCRE2_ERROR_JIT_STACKLIMIT;
-  if (pattern->jit) result = pcre2_jit_match(pattern->code, (PCRE2_SPTR)text, size, from, PCRE2_NO_UTF_CHECK, own->data, own->context);
+  if (pattern->jit)
+    result = pcre2_jit_match(pattern->code, (PCRE2_SPTR)text, size, from, PCRE2_NO_UTF_CHECK, own->data, own->context);
   if (result == PCRE2_ERROR_JIT_STACKLIMIT)  // the interpreter keeps its state on the heap
     result = pcre2_match(pattern->code, (PCRE2_SPTR)text, size, from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, own->data, own->context);
   if (result == PCRE2_ERROR_NOMATCH) return 0;
   if (result < 0) {
     char message[200];
     pcre2_get_error_message(result, (PCRE2_UCHAR *)message, sizeof message);
-    error_set(error, ERROR_FORMAT, "a pattern of the tokenizer gave up on a text of %zu bytes at byte %zu: %s", size, from, message);
+    error_set(error, ERROR_FORMAT, "a pattern of the tokenizer gave up on a text of %zu bytes at byte %zu: %s", size, from,
+              message);
     return -1;
   }
   const PCRE2_SIZE *found = pcre2_get_ovector_pointer(own->data);

@@ -1,7 +1,7 @@
 // Regular expressions of tokenizer.json, or plain texts to look for, matched under a limit.
 //
 // `tokenizers` matches with Oniguruma in Ruby's syntax, qkv with PCRE2: the pattern is translated where the two read the
-// same text differently (\s, \w, \d, \h, \b, ^, $), and refused where it cannot be.
+// same text differently (\s, \w, \h, \b, names of scripts, ^, $), and refused where it cannot be.
 #pragma once
 #include "base/buffer.h"
 #include "base/error.h"

@@ -24,6 +24,7 @@ struct postprocessor {
 };
 
 // vocabulary_size bounds the ids of special tokens. name is the file, for messages.
-bool postprocessor_read(struct postprocessor *post, const cJSON *json, size_t vocabulary_size, const char *name, struct error *error);
+bool postprocessor_read(struct postprocessor *post, const cJSON *json, size_t vocabulary_size, const char *name,
+                        struct error *error);
 size_t postprocessor_added(const struct postprocessor *post, bool pair);  // how many special tokens it adds
 void postprocessor_free(struct postprocessor *post);

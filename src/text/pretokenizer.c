@@ -12,7 +12,8 @@
 
 // Reading --------------------------------------------------------------------------------------------------------------
 
-static bool read_behavior(enum split_behavior *out, const cJSON *json, const char *otherwise, const char *name, struct error *error) {
+static bool read_behavior(enum split_behavior *out, const cJSON *json, const char *otherwise, const char *name,
+                          struct error *error) {
   static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"};
   const char *text = json_text(json, "behavior", otherwise, name, error);
   for (int i = 0; text && i < 5; i++)
@@ -20,8 +21,10 @@ static bool read_behavior(enum split_behavior *out, const cJSON *json, const cha
       *out = (enum split_behavior)i;
       return true;
     }
-  return error_set(error, ERROR_FORMAT, "%s: pre_tokenizer: the behavior \"%s\" is none of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous",
-                   name, text ? text : "(none)");
+  return error_set(
+      error, ERROR_FORMAT,
+      "%s: pre_tokenizer: the behavior \"%s\" is none of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous", name,
+      text ? text : "(none)");
 }
 
 static bool read_character(uint32_t *out, const cJSON *json, const char *key, const char *name, struct error *error) {
@@ -37,7 +40,8 @@ static bool read_split(struct pretokenizer *step, const cJSON *json, const char 
   const char *text = json_text(pattern, "String", NULL, name, error), *regex = json_text(pattern, "Regex", NULL, name, error);
   step->invert = json_boolean(json, "invert", false, name, error);
   if (!read_behavior(&step->behavior, json, NULL, name, error)) return false;
-  if (!text && !regex) return error_set(error, ERROR_FORMAT, "%s: pre_tokenizer: Split has neither a String nor a Regex as its pattern", name);
+  if (!text && !regex)
+    return error_set(error, ERROR_FORMAT, "%s: pre_tokenizer: Split has neither a String nor a Regex as its pattern", name);
   step->pattern = text ? pattern_text(text, error) : pattern_regex(regex, name, error);
   return step->pattern != NULL;
 }
@@ -48,25 +52,35 @@ static bool read_metaspace(struct pretokenizer *step, const cJSON *json, const c
   step->split = json_boolean(json, "split", true, name, error);
   step->prepend = strcmp(prepend, "first") == 0 ? PREPEND_FIRST : strcmp(prepend, "never") == 0 ? PREPEND_NEVER : PREPEND_ALWAYS;
   if (step->prepend == PREPEND_ALWAYS && strcmp(prepend, "always") != 0)
-    return error_set(error, ERROR_FORMAT, "%s: pre_tokenizer: the prepend_scheme \"%s\" is none of always, first, never", name, prepend);
+    return error_set(error, ERROR_FORMAT, "%s: pre_tokenizer: the prepend_scheme \"%s\" is none of always, first, never", name,
+                     prepend);
   if (!json_boolean(json, "add_prefix_space", true, name, error)) step->prepend = PREPEND_NEVER;  // spelling of older files
   return true;
 }
 
 static bool read_fixed_length(struct pretokenizer *step, const cJSON *json, const char *name, struct error *error) {
   long long length = json_integer(json, "length", 5, name, error);
-  if (length < 1) return error_set(error, ERROR_FORMAT, "%s: pre_tokenizer: FixedLength has the length %lld; 1 or more is wanted", name, length);
+  if (length < 1)
+    return error_set(error, ERROR_FORMAT, "%s: pre_tokenizer: FixedLength has the length %lld; 1 or more is wanted", name,
+                     length);
   step->length = (size_t)length;
   return true;
 }
 
-static bool read_step(struct pretokenizer_list *list, const cJSON *json, const char *type, const char *name, struct error *error) {
+static bool read_step(struct pretokenizer_list *list, const cJSON *json, const char *type, const char *name,
+                      struct error *error) {
   static const struct {
     const char *name;
     enum pretokenizer_kind kind;
-  } kinds[] = {{"ByteLevel", PRETOKENIZER_BYTE_LEVEL},   {"Whitespace", PRETOKENIZER_WHITESPACE},    {"WhitespaceSplit", PRETOKENIZER_WHITESPACE_SPLIT},
-               {"Split", PRETOKENIZER_SPLIT},            {"Punctuation", PRETOKENIZER_PUNCTUATION},  {"Digits", PRETOKENIZER_DIGITS},
-               {"Metaspace", PRETOKENIZER_METASPACE},    {"BertPreTokenizer", PRETOKENIZER_BERT},    {"CharDelimiterSplit", PRETOKENIZER_CHARACTER},
+  } kinds[] = {{"ByteLevel", PRETOKENIZER_BYTE_LEVEL},
+               {"Whitespace", PRETOKENIZER_WHITESPACE},
+               {"WhitespaceSplit", PRETOKENIZER_WHITESPACE_SPLIT},
+               {"Split", PRETOKENIZER_SPLIT},
+               {"Punctuation", PRETOKENIZER_PUNCTUATION},
+               {"Digits", PRETOKENIZER_DIGITS},
+               {"Metaspace", PRETOKENIZER_METASPACE},
+               {"BertPreTokenizer", PRETOKENIZER_BERT},
+               {"CharDelimiterSplit", PRETOKENIZER_CHARACTER},
                {"FixedLength", PRETOKENIZER_FIXED_LENGTH}};
   if (!memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items)) return false;
   struct pretokenizer *step = &list->items[list->count];
@@ -111,7 +125,9 @@ bool pretokenizer_read(struct pretokenizer_list *list, const cJSON *json, const 
   return error->code == 0;
 }
 
-bool pretokenizer_leaves_bytes(const struct pretokenizer_list *list) { return list->count && list->items[list->count - 1].raw_bytes; }
+bool pretokenizer_leaves_bytes(const struct pretokenizer_list *list) {
+  return list->count && list->items[list->count - 1].raw_bytes;
+}
 
 void pretokenizer_free(struct pretokenizer_list *list) {
   for (size_t i = 0; i < list->count; i++) pattern_free(list->items[i].pattern);
@@ -136,8 +152,8 @@ static bool split_fixed(struct working_text *working, struct piece piece, size_t
   return true;
 }
 
-static bool split_piece(const struct pretokenizer *step, struct working_text *working, struct piece piece, struct pattern_scratch **scratch,
-                        struct error *error) {
+static bool split_piece(const struct pretokenizer *step, struct working_text *working, struct piece piece,
+                        struct pattern_scratch **scratch, struct error *error) {
   switch (step->kind) {
     case PRETOKENIZER_BYTE_LEVEL:
       if (step->use_regex) return split_as_gpt2(working, piece, error);
@@ -147,7 +163,8 @@ static bool split_piece(const struct pretokenizer *step, struct working_text *wo
     case PRETOKENIZER_SPLIT: return split_at_pattern(working, piece, step->pattern, step->behavior, step->invert, scratch, error);
     case PRETOKENIZER_PUNCTUATION: return split_at_characters(working, piece, is_punctuation, NULL, step->behavior, error);
     case PRETOKENIZER_DIGITS:
-      return split_at_characters(working, piece, is_number, NULL, step->individual_digits ? SPLIT_ISOLATED : SPLIT_CONTIGUOUS, error);
+      return split_at_characters(working, piece, is_number, NULL, step->individual_digits ? SPLIT_ISOLATED : SPLIT_CONTIGUOUS,
+                                 error);
     case PRETOKENIZER_METASPACE:
       if (step->split) return split_at_characters(working, piece, is_the_one, &step->character, SPLIT_MERGED_WITH_NEXT, error);
       return piece_add(&working->next_pieces, piece.start, piece.end, -1, error);
@@ -159,7 +176,8 @@ static bool split_piece(const struct pretokenizer *step, struct working_text *wo
 }
 
 // Cuts every piece that is not an added token.
-static bool split_pieces(const struct pretokenizer *step, struct working_text *working, struct pattern_scratch **scratch, struct error *error) {
+static bool split_pieces(const struct pretokenizer *step, struct working_text *working, struct pattern_scratch **scratch,
+                         struct error *error) {
   for (size_t i = 0; i < working->pieces.count; i++) {
     struct piece piece = working->pieces.items[i];
     bool ok = piece.token >= 0 ? piece_add(&working->next_pieces, piece.start, piece.end, piece.token, error)
@@ -173,7 +191,8 @@ static bool split_pieces(const struct pretokenizer *step, struct working_text *w
 typedef void rewrite_piece(const struct pretokenizer *step, struct rewriter *rewriter, struct piece piece);
 
 // Rewrites every piece that is not an added token.
-static bool rewrite_pieces(const struct pretokenizer *step, struct working_text *working, rewrite_piece *rewrite, struct error *error) {
+static bool rewrite_pieces(const struct pretokenizer *step, struct working_text *working, rewrite_piece *rewrite,
+                           struct error *error) {
   struct rewriter rewriter = rewrite_begin(working, error);
   for (size_t i = 0; i < working->pieces.count; i++) {
     struct piece piece = working->pieces.items[i];
@@ -213,7 +232,8 @@ static void rewrite_metaspace(const struct pretokenizer *step, struct rewriter *
   uint32_t first, mark = step->character;
   utf8_decode(from->data + piece.start, from->data + piece.end, &first, NULL);
   bool starts_with_mark = first == mark || first == ' ';
-  bool wanted = step->prepend == PREPEND_ALWAYS || (step->prepend == PREPEND_FIRST && working_original(from, piece.start, piece.start + 1).start == 0);
+  bool wanted = step->prepend == PREPEND_ALWAYS ||
+                (step->prepend == PREPEND_FIRST && working_original(from, piece.start, piece.start + 1).start == 0);
   if (wanted && !starts_with_mark) prepend(rewriter, piece, mark);
   while (rewriter->offset < piece.end) {
     const char *at = from->data + rewriter->offset, *blank = memchr(at, ' ', piece.end - rewriter->offset);
@@ -228,18 +248,22 @@ static void rewrite_bytes(const struct pretokenizer *step, struct rewriter *rewr
   for (size_t i = piece.start; i < piece.end;) {
     uint32_t ignored;
     size_t length = (size_t)utf8_decode(from->data + i, from->data + piece.end, &ignored, NULL);
-    for (size_t k = 0; k < length; k++) rewrite_character(rewriter, bytes_alphabet_character((unsigned char)from->data[i + k]), k > 0);
+    for (size_t k = 0; k < length; k++)
+      rewrite_character(rewriter, bytes_alphabet_character((unsigned char)from->data[i + k]), k > 0);
     if (rewriter->error->code) return;
     i += length;
   }
 }
 
-static bool apply_bert(const struct pretokenizer *step, struct working_text *working, struct pattern_scratch **scratch, struct error *error) {
-  struct pretokenizer blanks = {.kind = PRETOKENIZER_WHITESPACE_SPLIT}, punctuation = {.kind = PRETOKENIZER_PUNCTUATION, .behavior = SPLIT_ISOLATED};
+static bool apply_bert(const struct pretokenizer *step, struct working_text *working, struct pattern_scratch **scratch,
+                       struct error *error) {
+  struct pretokenizer blanks = {.kind = PRETOKENIZER_WHITESPACE_SPLIT},
+                      punctuation = {.kind = PRETOKENIZER_PUNCTUATION, .behavior = SPLIT_ISOLATED};
   return split_pieces(&blanks, working, scratch, error) && split_pieces(&punctuation, working, scratch, error);
 }
 
-static bool apply_step(const struct pretokenizer *step, struct working_text *working, struct pattern_scratch **scratch, struct error *error) {
+static bool apply_step(const struct pretokenizer *step, struct working_text *working, struct pattern_scratch **scratch,
+                       struct error *error) {
   if (step->kind == PRETOKENIZER_BERT) return apply_bert(step, working, scratch, error);
   bool spaced = step->kind == PRETOKENIZER_BYTE_LEVEL && step->add_prefix_space && wants_space(working);
   if (spaced && !rewrite_pieces(step, working, rewrite_space, error)) return false;
@@ -248,7 +272,8 @@ static bool apply_step(const struct pretokenizer *step, struct working_text *wor
   return step->kind != PRETOKENIZER_BYTE_LEVEL || step->raw_bytes || rewrite_pieces(step, working, rewrite_bytes, error);
 }
 
-bool pretokenizer_apply(const struct pretokenizer_list *list, struct working_text *working, struct pattern_scratch **scratch, struct error *error) {
+bool pretokenizer_apply(const struct pretokenizer_list *list, struct working_text *working, struct pattern_scratch **scratch,
+                        struct error *error) {
   for (size_t i = 0; i < list->count; i++)
     if (!apply_step(&list->items[i], working, scratch, error)) return false;
   return true;

@@ -20,16 +20,16 @@ struct pretokenizer {
     PRETOKENIZER_CHARACTER,  // CharDelimiterSplit
     PRETOKENIZER_FIXED_LENGTH,
   } kind;
-  enum split_behavior behavior;          // SPLIT, PUNCTUATION
-  bool invert;                           // SPLIT
-  struct pattern *pattern;               // SPLIT
-  bool add_prefix_space, use_regex;      // BYTE_LEVEL
-  bool raw_bytes;                        // BYTE_LEVEL: the last step; the model spells the bytes itself
-  bool individual_digits;                // DIGITS
+  enum split_behavior behavior;                                   // SPLIT, PUNCTUATION
+  bool invert;                                                    // SPLIT
+  struct pattern *pattern;                                        // SPLIT
+  bool add_prefix_space, use_regex;                               // BYTE_LEVEL
+  bool raw_bytes;                                                 // BYTE_LEVEL: the last step; the model spells the bytes itself
+  bool individual_digits;                                         // DIGITS
   enum { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER } prepend;  // METASPACE
-  bool split;                            // METASPACE
-  uint32_t character;                    // METASPACE's replacement, CHARACTER's delimiter
-  size_t length;                         // FIXED_LENGTH
+  bool split;                                                     // METASPACE
+  uint32_t character;                                             // METASPACE's replacement, CHARACTER's delimiter
+  size_t length;                                                  // FIXED_LENGTH
 };
 
 // Steps are done one after another; Sequences are written flat.
@@ -42,5 +42,6 @@ struct pretokenizer_list {
 bool pretokenizer_read(struct pretokenizer_list *list, const cJSON *json, const char *name, struct error *error);
 // The last step spells bytes: the model is given raw bytes (see struct bpe) and does that once per word.
 bool pretokenizer_leaves_bytes(const struct pretokenizer_list *list);
-bool pretokenizer_apply(const struct pretokenizer_list *list, struct working_text *working, struct pattern_scratch **scratch, struct error *error);
+bool pretokenizer_apply(const struct pretokenizer_list *list, struct working_text *working, struct pattern_scratch **scratch,
+                        struct error *error);
 void pretokenizer_free(struct pretokenizer_list *list);

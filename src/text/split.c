@@ -39,16 +39,10 @@ bool split_add(struct splitter *splitter, size_t start, size_t end, bool is_matc
     case SPLIT_REMOVED:
       if (is_match) return true;
       break;
-    case SPLIT_ISOLATED:
-      break;
-    case SPLIT_CONTIGUOUS:
-      join = splitter->open && is_match == splitter->previous_match;
-      break;
-    case SPLIT_MERGED_WITH_PREVIOUS:
-      join = splitter->open && is_match && !splitter->previous_match;
-      break;
-    case SPLIT_MERGED_WITH_NEXT:
-      return add_merged_with_next(splitter, start, end, is_match);
+    case SPLIT_ISOLATED: break;
+    case SPLIT_CONTIGUOUS: join = splitter->open && is_match == splitter->previous_match; break;
+    case SPLIT_MERGED_WITH_PREVIOUS: join = splitter->open && is_match && !splitter->previous_match; break;
+    case SPLIT_MERGED_WITH_NEXT: return add_merged_with_next(splitter, start, end, is_match);
   }
   splitter->previous_match = is_match;
   if (!join) return start_new(splitter, start, end);
@@ -58,8 +52,8 @@ bool split_add(struct splitter *splitter, size_t start, size_t end, bool is_matc
 
 bool split_end(struct splitter *splitter) { return flush(splitter); }
 
-bool split_at_characters(struct working_text *working, struct piece piece, bool (*is_match)(uint32_t, const void *), const void *data,
-                         enum split_behavior behavior, struct error *error) {
+bool split_at_characters(struct working_text *working, struct piece piece, bool (*is_match)(uint32_t, const void *),
+                         const void *data, enum split_behavior behavior, struct error *error) {
   const char *text = working_current(working)->data;
   struct splitter splitter = split_begin(working, behavior, false, error);
   size_t last = piece.start;
@@ -77,8 +71,8 @@ bool split_at_characters(struct working_text *working, struct piece piece, bool 
   return split_end(&splitter);
 }
 
-bool split_at_pattern(struct working_text *working, struct piece piece, const struct pattern *pattern, enum split_behavior behavior, bool invert,
-                      struct pattern_scratch **scratch, struct error *error) {
+bool split_at_pattern(struct working_text *working, struct piece piece, const struct pattern *pattern,
+                      enum split_behavior behavior, bool invert, struct pattern_scratch **scratch, struct error *error) {
   const char *text = working_current(working)->data + piece.start;
   size_t size = piece.end - piece.start, last = 0, from = 0, matched_end = SIZE_MAX, start, end;
   struct splitter splitter = split_begin(working, behavior, invert, error);
@@ -110,8 +104,9 @@ static enum kind kind_of(uint32_t c) {
 }
 
 static const uint8_t ascii_kinds[128] = {
-  [0 ... 8] = OTHER, [9 ... 13] = SPACE, [14 ... 31] = OTHER, [' '] = SPACE, [33 ... 47] = OTHER, ['0' ... '9'] = NUMBER, [58 ... 64] = OTHER,
-  ['A' ... 'Z'] = LETTER, [91 ... 96] = OTHER, ['a' ... 'z'] = LETTER, [123 ... 127] = OTHER};
+    [0 ... 8] = OTHER,   [9 ... 13] = SPACE,     [14 ... 31] = OTHER,  [' '] = SPACE,
+    [33 ... 47] = OTHER, ['0' ... '9'] = NUMBER, [58 ... 64] = OTHER,  ['A' ... 'Z'] = LETTER,
+    [91 ... 96] = OTHER, ['a' ... 'z'] = LETTER, [123 ... 127] = OTHER};
 
 static inline enum kind kind_at(const char *at, const char *end, size_t *length) {
   *length = 1;

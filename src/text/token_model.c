@@ -20,19 +20,21 @@ static bool read_vocabulary(struct vocabulary *vocabulary, const cJSON *json, co
   return true;
 }
 
-static bool add_merge(struct bpe *bpe, const char *left, size_t left_size, const char *right, size_t right_size, const char *name, struct error *error) {
-  int32_t left_id = vocabulary_find(&bpe->vocabulary, left, left_size), right_id = vocabulary_find(&bpe->vocabulary, right, right_size);
+static bool add_merge(struct bpe *bpe, const char *left, size_t left_size, const char *right, size_t right_size, const char *name,
+                      struct error *error) {
+  int32_t left_id = vocabulary_find(&bpe->vocabulary, left, left_size),
+          right_id = vocabulary_find(&bpe->vocabulary, right, right_size);
   if (left_id >= 0 && right_id >= 0) return bpe_add_merge(bpe, left_id, right_id, error);
-  return error_set(error, ERROR_FORMAT, "%s: merge %zu has the token \"%.*s\", which is not in the vocabulary", name, bpe->merge_count,
-                   (int)(left_id < 0 ? left_size : right_size), left_id < 0 ? left : right);
+  return error_set(error, ERROR_FORMAT, "%s: merge %zu has the token \"%.*s\", which is not in the vocabulary", name,
+                   bpe->merge_count, (int)(left_id < 0 ? left_size : right_size), left_id < 0 ? left : right);
 }
 
 // "left right"
 static bool add_merge_line(struct bpe *bpe, const char *line, size_t size, const char *name, struct error *error) {
   const char *blank = memchr(line, ' ', size);
   if (!blank || memchr(blank + 1, ' ', size - (size_t)(blank + 1 - line)))
-    return error_set(error, ERROR_FORMAT, "%s: merge %zu is \"%.*s\"; two tokens with a blank between them are wanted", name, bpe->merge_count,
-                     (int)(size < 60 ? size : 60), line);
+    return error_set(error, ERROR_FORMAT, "%s: merge %zu is \"%.*s\"; two tokens with a blank between them are wanted", name,
+                     bpe->merge_count, (int)(size < 60 ? size : 60), line);
   return add_merge(bpe, line, (size_t)(blank - line), blank + 1, size - (size_t)(blank + 1 - line), name, error);
 }
 
@@ -48,7 +50,8 @@ static bool read_merges(struct bpe *bpe, const cJSON *json, const char *name, st
       const cJSON *left = cJSON_GetArrayItem(item, 0), *right = cJSON_GetArrayItem(item, 1);
       if (!cJSON_IsString(left) || !cJSON_IsString(right) || cJSON_GetArraySize(item) != 2)
         return error_set(error, ERROR_FORMAT, "%s: merge %zu is not a pair of tokens", name, bpe->merge_count);
-      ok = add_merge(bpe, left->valuestring, strlen(left->valuestring), right->valuestring, strlen(right->valuestring), name, error);
+      ok = add_merge(bpe, left->valuestring, strlen(left->valuestring), right->valuestring, strlen(right->valuestring), name,
+                     error);
     }
     if (!ok) return false;
   }
@@ -63,7 +66,8 @@ static char *read_mark(const cJSON *json, const char *key, const char *name, str
 
 static bool read_bpe(struct bpe *bpe, const cJSON *json, bool bytes, const char *name, struct error *error) {
   if (json_number(json, "dropout", 0, name, error) > 0)
-    error_warn(error, "%s: the model's dropout %g is not used: the same text always gives the same ids", name, json_number(json, "dropout", 0, name, error));
+    error_warn(error, "%s: the model's dropout %g is not used: the same text always gives the same ids", name,
+               json_number(json, "dropout", 0, name, error));
   bpe->bytes = bytes;
   bpe->prefix = read_mark(json, "continuing_subword_prefix", name, error);
   bpe->suffix = read_mark(json, "end_of_word_suffix", name, error);
@@ -71,7 +75,8 @@ static bool read_bpe(struct bpe *bpe, const cJSON *json, bool bytes, const char 
   bpe->byte_fallback = json_boolean(json, "byte_fallback", false, name, error);
   bpe->ignore_merges = json_boolean(json, "ignore_merges", false, name, error);
   const char *unknown = json_text(json, "unk_token", NULL, name, error);
-  if (error->code || !read_vocabulary(&bpe->vocabulary, cJSON_GetObjectItemCaseSensitive(json, "vocab"), name, error)) return false;
+  if (error->code || !read_vocabulary(&bpe->vocabulary, cJSON_GetObjectItemCaseSensitive(json, "vocab"), name, error))
+    return false;
   bpe->unknown = unknown ? vocabulary_find(&bpe->vocabulary, unknown, strlen(unknown)) : -1;
   if (unknown && bpe->unknown < 0 && !(bpe->missing_unknown = memory_copy_text(error, unknown))) return false;
   return read_merges(bpe, cJSON_GetObjectItemCaseSensitive(json, "merges"), name, error) && bpe_prepare(bpe, name, error);
@@ -113,13 +118,14 @@ static bool read_merges_file(struct bpe *bpe, const char *path, struct error *er
   return ok;
 }
 
-bool token_model_read_files(struct token_model *model, const char *vocabulary_path, const char *merges_path, struct error *error) {
+bool token_model_read_files(struct token_model *model, const char *vocabulary_path, const char *merges_path,
+                            struct error *error) {
   cJSON *json = json_read(vocabulary_path, error);
   model->kind = MODEL_BPE;
   model->bpe.bytes = true;
   model->bpe.unknown = -1;
-  bool ok = json && read_vocabulary(&model->bpe.vocabulary, json, vocabulary_path, error) && read_merges_file(&model->bpe, merges_path, error) &&
-            bpe_prepare(&model->bpe, merges_path, error);
+  bool ok = json && read_vocabulary(&model->bpe.vocabulary, json, vocabulary_path, error) &&
+            read_merges_file(&model->bpe, merges_path, error) && bpe_prepare(&model->bpe, merges_path, error);
   cJSON_Delete(json);
   return ok;
 }
@@ -140,7 +146,8 @@ static bool write_merges(const struct bpe *bpe, cJSON *json) {
   cJSON *list = cJSON_CreateArray();
   if (!list || !cJSON_AddItemToObject(json, "merges", list)) return false;
   for (size_t i = 0; i < bpe->merge_count; i++) {
-    const char *pair[2] = {vocabulary_token(&bpe->vocabulary, bpe->merges[i].left, NULL), vocabulary_token(&bpe->vocabulary, bpe->merges[i].right, NULL)};
+    const char *pair[2] = {vocabulary_token(&bpe->vocabulary, bpe->merges[i].left, NULL),
+                           vocabulary_token(&bpe->vocabulary, bpe->merges[i].right, NULL)};
     cJSON *item = cJSON_CreateStringArray(pair, 2);
     if (!item || !cJSON_AddItemToArray(list, item)) return false;
   }
@@ -148,7 +155,8 @@ static bool write_merges(const struct bpe *bpe, cJSON *json) {
 }
 
 bool token_model_write(const struct token_model *model, cJSON *json, struct error *error) {
-  bool ok = write_vocabulary(token_model_vocabulary(model), json) && (model->kind != MODEL_BPE || write_merges(&model->bpe, json));
+  bool ok =
+      write_vocabulary(token_model_vocabulary(model), json) && (model->kind != MODEL_BPE || write_merges(&model->bpe, json));
   return ok || error_memory(error, 0);
 }
 
@@ -158,7 +166,8 @@ const struct vocabulary *token_model_vocabulary(const struct token_model *model)
   return model->kind == MODEL_BPE ? &model->bpe.vocabulary : &model->word_level.vocabulary;
 }
 
-bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct bpe_scratch *scratch, struct token_list *out, struct error *error) {
+bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct bpe_scratch *scratch,
+                        struct token_list *out, struct error *error) {
   if (model->kind == MODEL_BPE) return bpe_encode(&model->bpe, word, size, scratch, out, error);
   int32_t id = word_level_encode(&model->word_level, word, size, error);
   if (id < 0 || !memory_grow(error, &out->items, &out->capacity, out->count + 1, sizeof *out->items)) return false;

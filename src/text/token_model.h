@@ -20,5 +20,6 @@ bool token_model_read_files(struct token_model *model, const char *vocabulary_pa
 // Adds "vocab" and, for BPE, "merges" to the section.
 bool token_model_write(const struct token_model *model, cJSON *json, struct error *error);
 const struct vocabulary *token_model_vocabulary(const struct token_model *model);
-bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct bpe_scratch *scratch, struct token_list *out, struct error *error);
+bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct bpe_scratch *scratch,
+                        struct token_list *out, struct error *error);
 void token_model_free(struct token_model *model);

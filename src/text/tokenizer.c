@@ -16,7 +16,8 @@ enum { TEXT_MAX = 1 << 30 };
 // Input with invalid UTF-8 ---------------------------------------------------------------------------------------------
 
 // Every invalid byte becomes U+FFFD; places[i] is where clean byte i was in the given text, with one more for the end.
-static bool clean_text(struct encoding_scratch *scratch, struct buffer *clean, const char *text, size_t size, size_t *invalid, struct error *error) {
+static bool clean_text(struct encoding_scratch *scratch, struct buffer *clean, const char *text, size_t size, size_t *invalid,
+                       struct error *error) {
   buffer_clear(clean);
   for (size_t i = 0; i < size;) {
     uint32_t c;
@@ -44,21 +45,23 @@ static void restore_places(const struct encoding_scratch *scratch, const struct 
 // One text -------------------------------------------------------------------------------------------------------------
 
 static bool add_encoded(struct encoded_list *list, int32_t id, uint32_t start, uint32_t end, struct error *error) {
-  if (list->count == list->capacity && !memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items)) return false;
+  if (list->count == list->capacity && !memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items))
+    return false;
   list->items[list->count++] = (struct encoded){id, start, end};
   return true;
 }
 
 // A token's bytes in its word become bytes of the text. Outside the word (a mark that fell back to bytes) `tokenizers`
 // leaves them as they are.
-static bool place_token(struct encoded_list *out, const struct aligned_text *text, struct piece word, int32_t id, uint32_t start, uint32_t end,
-                        struct error *error) {
+static bool place_token(struct encoded_list *out, const struct aligned_text *text, struct piece word, int32_t id, uint32_t start,
+                        uint32_t end, struct error *error) {
   if (end > word.end - word.start || start >= end) return add_encoded(out, id, start, end, error);
   struct alignment place = working_original(text, word.start + start, word.start + end);
   return add_encoded(out, id, place.start, place.end, error);
 }
 
-static bool encode_word(const struct tokenizer *tokenizer, struct encoding_scratch *scratch, struct piece word, struct encoded_list *out, struct error *error) {
+static bool encode_word(const struct tokenizer *tokenizer, struct encoding_scratch *scratch, struct piece word,
+                        struct encoded_list *out, struct error *error) {
   const struct aligned_text *text = working_current(&scratch->working);
   const char *bytes = text->data + word.start;
   size_t size = word.end - word.start;
@@ -97,11 +100,13 @@ static bool cut_normalized(const struct tokenizer *tokenizer, struct working_tex
 }
 
 // A stretch of text between added tokens; it begins at byte `base` of the text.
-static bool encode_stretch(const struct tokenizer *tokenizer, struct encoding_scratch *scratch, const char *text, size_t size, size_t base,
-                           struct encoded_list *out, struct error *error) {
+static bool encode_stretch(const struct tokenizer *tokenizer, struct encoding_scratch *scratch, const char *text, size_t size,
+                           size_t base, struct encoded_list *out, struct error *error) {
   struct working_text *working = &scratch->working;
-  if (!working_begin(working, text, size, (uint32_t)base, error) || !normalizer_apply(&tokenizer->normalizer, working, &scratch->pattern, error) ||
-      !cut_normalized(tokenizer, working, error) || !pretokenizer_apply(&tokenizer->pretokenizer, working, &scratch->pattern, error))
+  if (!working_begin(working, text, size, (uint32_t)base, error) ||
+      !normalizer_apply(&tokenizer->normalizer, working, &scratch->pattern, error) ||
+      !cut_normalized(tokenizer, working, error) ||
+      !pretokenizer_apply(&tokenizer->pretokenizer, working, &scratch->pattern, error))
     return false;
   for (size_t i = 0; i < working->pieces.count; i++) {
     struct piece piece = working->pieces.items[i];
@@ -112,13 +117,14 @@ static bool encode_stretch(const struct tokenizer *tokenizer, struct encoding_sc
   return true;
 }
 
-static bool encode_clean(const struct tokenizer *tokenizer, struct encoding_scratch *scratch, const char *text, size_t size, struct encoded_list *out,
-                         struct error *error) {
+static bool encode_clean(const struct tokenizer *tokenizer, struct encoding_scratch *scratch, const char *text, size_t size,
+                         struct encoded_list *out, struct error *error) {
   size_t from = 0, taken = 0;
   struct added_match match;
   out->count = 0;
   while (added_tokens_next(&tokenizer->added, &tokenizer->added.raw, text, size, &from, taken, &match)) {
-    if (taken < match.start && !encode_stretch(tokenizer, scratch, text + taken, match.start - taken, taken, out, error)) return false;
+    if (taken < match.start && !encode_stretch(tokenizer, scratch, text + taken, match.start - taken, taken, out, error))
+      return false;
     if (!add_encoded(out, match.token->id, (uint32_t)match.start, (uint32_t)match.end, error)) return false;
     taken = match.end;
   }
@@ -194,12 +200,15 @@ static void cut_to(struct encoded_list *list, size_t length, bool left, size_t *
 
 static bool truncate_one(struct encoded_list *list, size_t remove, bool left, size_t *cut, struct error *error) {
   if (list->count <= remove)
-    return error_set(error, ERROR_FORMAT, "the truncation section of tokenizer.json wants %zu tokens less from a text of %zu tokens", remove, list->count);
+    return error_set(error, ERROR_FORMAT,
+                     "the truncation section of tokenizer.json wants %zu tokens less from a text of %zu tokens", remove,
+                     list->count);
   cut_to(list, list->count - remove, left, cut);
   return true;
 }
 
-static bool truncate_texts(const struct truncation *truncation, size_t max, struct encoded_list lists[2], bool pair, size_t *cut, struct error *error) {
+static bool truncate_texts(const struct truncation *truncation, size_t max, struct encoded_list lists[2], bool pair, size_t *cut,
+                           struct error *error) {
   size_t n1 = lists[0].count, n2 = pair ? lists[1].count : 0;
   if (max == 0) {
     cut_to(&lists[0], 0, truncation->left, cut);
@@ -209,7 +218,8 @@ static bool truncate_texts(const struct truncation *truncation, size_t max, stru
   if (n1 + n2 <= max) return true;
   if (truncation->strategy == CUT_ONLY_FIRST) return truncate_one(&lists[0], n1 + n2 - max, truncation->left, cut, error);
   if (truncation->strategy == CUT_ONLY_SECOND) {
-    if (!pair) return error_set(error, ERROR_FORMAT, "the truncation section of tokenizer.json cuts only second texts, and there is none");
+    if (!pair)
+      return error_set(error, ERROR_FORMAT, "the truncation section of tokenizer.json cuts only second texts, and there is none");
     return truncate_one(&lists[1], n1 + n2 - max, truncation->left, cut, error);
   }
   if (!pair) {
@@ -233,8 +243,10 @@ static bool reserve(struct encoding *out, size_t count, struct error *error) {
   if (count <= out->capacity) return true;
   // The arrays grow together; each is resized from the same old capacity.
   size_t capacities[5] = {out->capacity, out->capacity, out->capacity, out->capacity, out->capacity};
-  bool ok = memory_grow(error, &out->ids, &capacities[0], count, sizeof *out->ids) && memory_grow(error, &out->types, &capacities[1], count, sizeof *out->types) &&
-            memory_grow(error, &out->starts, &capacities[2], count, sizeof *out->starts) && memory_grow(error, &out->ends, &capacities[3], count, sizeof *out->ends) &&
+  bool ok = memory_grow(error, &out->ids, &capacities[0], count, sizeof *out->ids) &&
+            memory_grow(error, &out->types, &capacities[1], count, sizeof *out->types) &&
+            memory_grow(error, &out->starts, &capacities[2], count, sizeof *out->starts) &&
+            memory_grow(error, &out->ends, &capacities[3], count, sizeof *out->ends) &&
             memory_grow(error, &out->sequences, &capacities[4], count, sizeof *out->sequences);
   if (ok) out->capacity = capacities[0];
   return ok;
@@ -263,7 +275,8 @@ static bool add_sequence(struct encoding *out, const struct encoded_list *list, 
   return true;
 }
 
-static bool assemble(const struct tokenizer *tokenizer, struct encoded_list lists[2], bool pair, bool add_special_tokens, struct encoding *out, struct error *error) {
+static bool assemble(const struct tokenizer *tokenizer, struct encoded_list lists[2], bool pair, bool add_special_tokens,
+                     struct encoding *out, struct error *error) {
   const struct template *template = pair ? &tokenizer->postprocessor.pair : &tokenizer->postprocessor.single;
   if (!tokenizer->postprocessor.has_template)
     return add_sequence(out, &lists[0], 0, 0, error) && (!pair || add_sequence(out, &lists[1], 1, 1, error));
@@ -284,11 +297,13 @@ static bool prepare_scratch(struct encoding *out, struct error *error) {
   return out->scratch != NULL;
 }
 
-static bool encode_text(const struct tokenizer *tokenizer, const char *text, size_t size, int sequence, struct encoding *out, struct error *error) {
+static bool encode_text(const struct tokenizer *tokenizer, const char *text, size_t size, int sequence, struct encoding *out,
+                        struct error *error) {
   struct encoding_scratch *scratch = out->scratch;
   struct encoded_list *list = &scratch->texts[sequence];
   struct buffer *clean = &scratch->clean[sequence];
-  if (size > TEXT_MAX) return error_set(error, ERROR_FORMAT, "a text of %zu bytes is too long to tokenize in one go (1 GB); split it", size);
+  if (size > TEXT_MAX)
+    return error_set(error, ERROR_FORMAT, "a text of %zu bytes is too long to tokenize in one go (1 GB); split it", size);
   bool valid = utf8_invalid(text, size) == size;
   if (!valid && !clean_text(scratch, clean, text, size, &out->invalid, error)) return false;
   const char *used = valid ? text : clean->data;
@@ -299,24 +314,26 @@ static bool encode_text(const struct tokenizer *tokenizer, const char *text, siz
   return true;
 }
 
-static bool encode(const struct tokenizer *tokenizer, const char *text, size_t size, const char *second, size_t second_size, bool pair, bool add_special_tokens,
-                   struct encoding *out, struct error *error) {
+static bool encode(const struct tokenizer *tokenizer, const char *text, size_t size, const char *second, size_t second_size,
+                   bool pair, bool add_special_tokens, struct encoding *out, struct error *error) {
   if (error->code || !prepare_scratch(out, error) || !encode_text(tokenizer, text, size, 0, out, error)) return false;
   if (pair && !encode_text(tokenizer, second, second_size, 1, out, error)) return false;
   size_t max = tokenizer->truncation.max_length;
   if (max && !out->keep_all) {
     size_t added = add_special_tokens ? postprocessor_added(&tokenizer->postprocessor, pair) : 0;
-    if (!truncate_texts(&tokenizer->truncation, max > added ? max - added : 0, out->scratch->texts, pair, &out->cut, error)) return false;
+    if (!truncate_texts(&tokenizer->truncation, max > added ? max - added : 0, out->scratch->texts, pair, &out->cut, error))
+      return false;
   }
   return assemble(tokenizer, out->scratch->texts, pair, add_special_tokens, out, error);
 }
 
-bool tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size, bool add_special_tokens, struct encoding *out, struct error *error) {
+bool tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size, bool add_special_tokens,
+                      struct encoding *out, struct error *error) {
   return encode(tokenizer, text, size, NULL, 0, false, add_special_tokens, out, error);
 }
 
-bool tokenizer_encode_pair(const struct tokenizer *tokenizer, const char *text, size_t size, const char *pair, size_t pair_size, bool add_special_tokens,
-                           struct encoding *out, struct error *error) {
+bool tokenizer_encode_pair(const struct tokenizer *tokenizer, const char *text, size_t size, const char *pair, size_t pair_size,
+                           bool add_special_tokens, struct encoding *out, struct error *error) {
   return encode(tokenizer, text, size, pair, pair_size, true, add_special_tokens, out, error);
 }
 
@@ -352,7 +369,8 @@ static const char *token_for_decoding(const struct tokenizer *tokenizer, int32_t
   return text;
 }
 
-bool tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special_tokens, struct buffer *out, struct error *error) {
+bool tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special_tokens,
+                      struct buffer *out, struct error *error) {
   if (error->code) return false;
   struct text_list tokens = {0};
   bool ok = true;
@@ -386,7 +404,9 @@ bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id) {
   return added && added->special;
 }
 
-struct special_ids tokenizer_special_ids(const struct tokenizer *tokenizer) { return tokenizer->special_ids; }
+struct special_ids tokenizer_special_ids(const struct tokenizer *tokenizer) {
+  return tokenizer->special_ids;
+}
 
 void tokenizer_free(struct tokenizer *tokenizer) {
   if (!tokenizer) return;

@@ -21,12 +21,12 @@ struct tokenizer;
 struct encoding {
   size_t count;
   int32_t *ids;
-  int32_t *types;      // token_type_ids
+  int32_t *types;  // token_type_ids
   uint32_t *starts, *ends;
-  int8_t *sequences;   // 0: from the first text, 1: from the second, -1: added by the post-processor
-  size_t invalid;      // bytes of the input that were not valid UTF-8
-  size_t cut;          // tokens that the truncation section of tokenizer.json removed
-  bool keep_all;       // set by the caller: ignore that truncation section
+  int8_t *sequences;  // 0: from the first text, 1: from the second, -1: added by the post-processor
+  size_t invalid;     // bytes of the input that were not valid UTF-8
+  size_t cut;         // tokens that the truncation section of tokenizer.json removed
+  bool keep_all;      // set by the caller: ignore that truncation section
   size_t capacity;
   struct encoding_scratch *scratch;
 };
@@ -48,9 +48,9 @@ bool tokenizer_encode_pair(const struct tokenizer *tokenizer, const char *text, 
 bool tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special_tokens,
                       struct buffer *out, struct error *error);
 
-size_t tokenizer_size(const struct tokenizer *tokenizer);                      // largest id + 1, added tokens included
-const char *tokenizer_token(const struct tokenizer *tokenizer, int32_t id);    // NULL if there is no such id
-int32_t tokenizer_id(const struct tokenizer *tokenizer, const char *token);    // -1 if there is no such token
+size_t tokenizer_size(const struct tokenizer *tokenizer);                    // largest id + 1, added tokens included
+const char *tokenizer_token(const struct tokenizer *tokenizer, int32_t id);  // NULL if there is no such id
+int32_t tokenizer_id(const struct tokenizer *tokenizer, const char *token);  // -1 if there is no such token
 bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id);
 
 // From tokenizer_config.json and special_tokens_map.json; -1 where the tokenizer has none.

@@ -19,7 +19,8 @@ static bool refuse_zero_bytes(const char *json, size_t size, const char *name, s
   while ((at = memmem(at, (size_t)(end - at), "\\u0000", 6))) {
     size_t backslashes = 0;
     while (at - backslashes > json && at[-1 - (ptrdiff_t)backslashes] == '\\') backslashes++;
-    if (backslashes % 2 == 0) return error_set(error, ERROR_UNSUPPORTED, "%s: a token has the character U+0000 in it, which qkv cannot do", name);
+    if (backslashes % 2 == 0)
+      return error_set(error, ERROR_UNSUPPORTED, "%s: a token has the character U+0000 in it, which qkv cannot do", name);
     at += 6;
   }
   return true;
@@ -29,12 +30,14 @@ static bool read_truncation(struct truncation *truncation, const cJSON *json, co
   if (!json || cJSON_IsNull(json)) return true;
   static const char *const strategies[] = {"LongestFirst", "OnlyFirst", "OnlySecond"};
   long long max = json_integer(json, "max_length", 512, name, error);
-  const char *strategy = json_text(json, "strategy", "LongestFirst", name, error), *direction = json_text(json, "direction", "Right", name, error);
+  const char *strategy = json_text(json, "strategy", "LongestFirst", name, error),
+             *direction = json_text(json, "direction", "Right", name, error);
   if (error->code) return false;
   if (max < 1) return error_set(error, ERROR_FORMAT, "%s: truncation: max_length is %lld; 1 or more is wanted", name, max);
   int i = 0;
   while (i < 3 && strcmp(strategy, strategies[i]) != 0) i++;
-  if (i == 3) return error_set(error, ERROR_UNSUPPORTED, "%s: truncation: the strategy \"%s\" is not one that qkv knows", name, strategy);
+  if (i == 3)
+    return error_set(error, ERROR_UNSUPPORTED, "%s: truncation: the strategy \"%s\" is not one that qkv knows", name, strategy);
   truncation->max_length = (size_t)max;
   truncation->strategy = i;
   truncation->left = strcmp(direction, "Left") == 0;
@@ -51,18 +54,21 @@ static bool read_parts(struct tokenizer *tokenizer, const char *name, struct err
   const cJSON *model = cJSON_GetObjectItemCaseSensitive(json, "model");
   if (!cJSON_IsObject(json)) return error_set(error, ERROR_FORMAT, "%s: a JSON object is wanted", name);
   const char *version = json_text(json, "version", "1.0", name, error);
-  if (strcmp(version, "1.0") != 0) return error_set(error, ERROR_UNSUPPORTED, "%s: the version is \"%s\"; 1.0 is the one that qkv knows", name, version);
+  if (strcmp(version, "1.0") != 0)
+    return error_set(error, ERROR_UNSUPPORTED, "%s: the version is \"%s\"; 1.0 is the one that qkv knows", name, version);
   if (!normalizer_read(&tokenizer->normalizer, cJSON_GetObjectItemCaseSensitive(json, "normalizer"), name, error) ||
       !pretokenizer_read(&tokenizer->pretokenizer, cJSON_GetObjectItemCaseSensitive(json, "pre_tokenizer"), name, error))
     return false;
   bool bytes = pretokenizer_leaves_bytes(&tokenizer->pretokenizer);
   if (!token_model_read(&tokenizer->model, model, bytes, name, error)) return false;
-  if (bytes && tokenizer->model.kind != MODEL_BPE) tokenizer->pretokenizer.items[tokenizer->pretokenizer.count - 1].raw_bytes = false;
-  if (!added_tokens_read(&tokenizer->added, cJSON_GetObjectItemCaseSensitive(json, "added_tokens"), token_model_vocabulary(&tokenizer->model),
-                         &tokenizer->normalizer, name, error))
+  if (bytes && tokenizer->model.kind != MODEL_BPE)
+    tokenizer->pretokenizer.items[tokenizer->pretokenizer.count - 1].raw_bytes = false;
+  if (!added_tokens_read(&tokenizer->added, cJSON_GetObjectItemCaseSensitive(json, "added_tokens"),
+                         token_model_vocabulary(&tokenizer->model), &tokenizer->normalizer, name, error))
     return false;
   tokenizer->size = largest_id(tokenizer);
-  return postprocessor_read(&tokenizer->postprocessor, cJSON_GetObjectItemCaseSensitive(json, "post_processor"), tokenizer->size, name, error) &&
+  return postprocessor_read(&tokenizer->postprocessor, cJSON_GetObjectItemCaseSensitive(json, "post_processor"), tokenizer->size,
+                            name, error) &&
          decoder_read(&tokenizer->decoder, cJSON_GetObjectItemCaseSensitive(json, "decoder"), name, error) &&
          read_truncation(&tokenizer->truncation, cJSON_GetObjectItemCaseSensitive(json, "truncation"), name, error) &&
          word_cache_open(&tokenizer->cache, CACHE_SLOTS, error);
@@ -91,9 +97,12 @@ struct tokenizer *tokenizer_from_json(cJSON *json, cJSON *config, const char *na
   cJSON *model = cJSON_GetObjectItemCaseSensitive(json, "model");
   cJSON_DeleteItemFromObjectCaseSensitive(model, "vocab");
   cJSON_DeleteItemFromObjectCaseSensitive(model, "merges");
-  tokenizer->special_ids = (struct special_ids){.begin = special_id(tokenizer, "bos_token"), .end = special_id(tokenizer, "eos_token"),
-                                                .unknown = special_id(tokenizer, "unk_token"), .padding = special_id(tokenizer, "pad_token"),
-                                                .separator = special_id(tokenizer, "sep_token"), .classification = special_id(tokenizer, "cls_token"),
+  tokenizer->special_ids = (struct special_ids){.begin = special_id(tokenizer, "bos_token"),
+                                                .end = special_id(tokenizer, "eos_token"),
+                                                .unknown = special_id(tokenizer, "unk_token"),
+                                                .padding = special_id(tokenizer, "pad_token"),
+                                                .separator = special_id(tokenizer, "sep_token"),
+                                                .classification = special_id(tokenizer, "cls_token"),
                                                 .mask = special_id(tokenizer, "mask_token")};
   return tokenizer;
 }
@@ -119,27 +128,30 @@ static cJSON *read_json(const char *path, struct error *error) {
 
 // The texts of GPT-2's two older files as one tokenizer.json without the vocabulary.
 static const char gpt2_json[] =
-  "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [], \"normalizer\": null,"
-  " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
-  " \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
-  " \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true},"
-  " \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, \"continuing_subword_prefix\": null,"
-  " \"end_of_word_suffix\": null, \"fuse_unk\": false, \"byte_fallback\": false, \"ignore_merges\": false}}";
+    "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [], \"normalizer\": null,"
+    " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
+    " \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
+    " \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true},"
+    " \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, \"continuing_subword_prefix\": null,"
+    " \"end_of_word_suffix\": null, \"fuse_unk\": false, \"byte_fallback\": false, \"ignore_merges\": false}}";
 
 static bool add_end_of_text(cJSON *json, const struct token_model *model) {
   int32_t id = vocabulary_find(token_model_vocabulary(model), "<|endoftext|>", 13);
   if (id < 0) return true;
   cJSON *token = cJSON_CreateObject();
-  return token && cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(json, "added_tokens"), token) && cJSON_AddNumberToObject(token, "id", id) &&
-         cJSON_AddStringToObject(token, "content", "<|endoftext|>") && cJSON_AddFalseToObject(token, "single_word") && cJSON_AddFalseToObject(token, "lstrip") &&
-         cJSON_AddFalseToObject(token, "rstrip") && cJSON_AddFalseToObject(token, "normalized") && cJSON_AddTrueToObject(token, "special");
+  return token && cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(json, "added_tokens"), token) &&
+         cJSON_AddNumberToObject(token, "id", id) && cJSON_AddStringToObject(token, "content", "<|endoftext|>") &&
+         cJSON_AddFalseToObject(token, "single_word") && cJSON_AddFalseToObject(token, "lstrip") &&
+         cJSON_AddFalseToObject(token, "rstrip") && cJSON_AddFalseToObject(token, "normalized") &&
+         cJSON_AddTrueToObject(token, "special");
 }
 
 static cJSON *read_gpt2(const char *vocabulary_path, const char *merges_path, struct error *error) {
   cJSON *json = json_parse(gpt2_json, sizeof gpt2_json - 1, vocabulary_path, error);
   struct token_model model = {0};
   bool ok = json && token_model_read_files(&model, vocabulary_path, merges_path, error) &&
-            token_model_write(&model, cJSON_GetObjectItemCaseSensitive(json, "model"), error) && (add_end_of_text(json, &model) || error_memory(error, 0));
+            token_model_write(&model, cJSON_GetObjectItemCaseSensitive(json, "model"), error) &&
+            (add_end_of_text(json, &model) || error_memory(error, 0));
   token_model_free(&model);
   if (ok) return json;
   cJSON_Delete(json);
@@ -222,13 +234,16 @@ static bool save_config(const struct tokenizer *tokenizer, const char *directory
   cJSON *config = tokenizer->config ? cJSON_Duplicate(tokenizer->config, true) : cJSON_CreateObject();
   bool ok = config || error_memory(error, 0);
   // A class that needs nothing but tokenizer.json.
-  if (ok && !cJSON_GetObjectItemCaseSensitive(config, "tokenizer_class") && !cJSON_AddStringToObject(config, "tokenizer_class", "PreTrainedTokenizerFast"))
+  if (ok && !cJSON_GetObjectItemCaseSensitive(config, "tokenizer_class") &&
+      !cJSON_AddStringToObject(config, "tokenizer_class", "PreTrainedTokenizerFast"))
     ok = error_memory(error, 0);
-  ok = ok && (!extra || set_keys(config, extra, error)) && json_write_file(config, file_join(path, directory, "tokenizer_config.json"), error);
+  ok = ok && (!extra || set_keys(config, extra, error)) &&
+       json_write_file(config, file_join(path, directory, "tokenizer_config.json"), error);
   cJSON_Delete(config);
   return ok;
 }
 
 bool tokenizer_save(const struct tokenizer *tokenizer, const char *directory, const char *extra, struct error *error) {
-  return file_make_directory(directory, error) && save_json(tokenizer, directory, error) && save_config(tokenizer, directory, extra, error);
+  return file_make_directory(directory, error) && save_json(tokenizer, directory, error) &&
+         save_config(tokenizer, directory, extra, error);
 }

@@ -25,9 +25,9 @@ struct tokenizer {
   struct truncation truncation;
   struct special_ids special_ids;
   struct word_cache cache;
-  size_t size;        // largest id + 1
-  cJSON *json;        // tokenizer.json without the vocabulary and the merges, which the model has
-  cJSON *config;      // tokenizer_config.json; NULL: none
+  size_t size;    // largest id + 1
+  cJSON *json;    // tokenizer.json without the vocabulary and the merges, which the model has
+  cJSON *config;  // tokenizer_config.json; NULL: none
 };
 
 // The tokens of one text, before special tokens are added. Offsets count bytes of the text.
@@ -47,8 +47,8 @@ struct encoding_scratch {
   struct bpe_scratch bpe;
   struct token_list tokens;
   struct encoded_list texts[2];
-  struct buffer clean[2];        // a text with its invalid bytes replaced
-  uint32_t *places;              // clean byte -> given byte; while a text is being cleaned
+  struct buffer clean[2];  // a text with its invalid bytes replaced
+  uint32_t *places;        // clean byte -> given byte; while a text is being cleaned
   size_t place_capacity;
 };
 

@@ -10,9 +10,9 @@
 
 struct mark {
   uint32_t character;
-  int change;          // as in rewrite_character
-  uint32_t order;      // of arrival, so that sorting is stable
-  uint8_t class;       // canonical combining class
+  int change;      // as in rewrite_character
+  uint32_t order;  // of arrival, so that sorting is stable
+  uint8_t class;   // canonical combining class
 };
 
 struct marks {
@@ -78,7 +78,8 @@ static bool decompose(struct marks *marks, const char *text, size_t size, bool c
 }
 
 static bool may_compose(uint32_t c) {
-  return utf8proc_get_property((utf8proc_int32_t)c)->comb_index != UINT16_MAX || (c >= 0x1100 && c <= 0x11FF) || (c >= 0xAC00 && c <= 0xD7A3);
+  return utf8proc_get_property((utf8proc_int32_t)c)->comb_index != UINT16_MAX || (c >= 0x1100 && c <= 0x11FF) ||
+         (c >= 0xAC00 && c <= 0xD7A3);
 }
 
 static bool compose_pair(uint32_t first, uint32_t second, uint32_t *composed) {

@@ -34,15 +34,18 @@ static bool reserve_id(struct vocabulary *vocabulary, size_t id, struct error *e
   return true;
 }
 
-bool vocabulary_add(struct vocabulary *vocabulary, const char *token, size_t size, long long id, const char *name, struct error *error) {
+bool vocabulary_add(struct vocabulary *vocabulary, const char *token, size_t size, long long id, const char *name,
+                    struct error *error) {
   if (id < 0 || id >= MAX_ID)
-    return error_set(error, ERROR_FORMAT, "%s: token \"%.60s\" has the id %lld; ids from 0 to %d are wanted", name, token, id, MAX_ID - 1);
+    return error_set(error, ERROR_FORMAT, "%s: token \"%.60s\" has the id %lld; ids from 0 to %d are wanted", name, token, id,
+                     MAX_ID - 1);
   if (vocabulary_find(vocabulary, token, size) >= 0)
     return error_set(error, ERROR_FORMAT, "%s: token \"%.60s\" is in the vocabulary twice", name, token);
   if ((size_t)id < vocabulary->size && vocabulary->entries[id].offset != UINT32_MAX)
     return error_set(error, ERROR_FORMAT, "%s: id %lld belongs to two tokens, \"%.60s\" and \"%.60s\"", name, id,
                      vocabulary->text.data + vocabulary->entries[id].offset, token);
-  if (vocabulary->text.size + size >= UINT32_MAX) return error_set(error, ERROR_FORMAT, "%s: the vocabulary is larger than 4 GB", name);
+  if (vocabulary->text.size + size >= UINT32_MAX)
+    return error_set(error, ERROR_FORMAT, "%s: the vocabulary is larger than 4 GB", name);
   if (!reserve_id(vocabulary, (size_t)id, error)) return false;
   if (2 * (vocabulary->count + 1) > vocabulary->slot_count && !grow_slots(vocabulary, error)) return false;
   size_t offset = vocabulary->text.size;
@@ -60,7 +63,8 @@ int32_t vocabulary_find(const struct vocabulary *vocabulary, const char *token, 
   size_t mask = vocabulary->slot_count - 1;
   for (size_t i = hash_bytes(token, size) & mask; vocabulary->slots[i]; i = (i + 1) & mask) {
     const struct vocabulary_entry *entry = &vocabulary->entries[vocabulary->slots[i] - 1];
-    if (entry->size == size && memcmp(vocabulary->text.data + entry->offset, token, size) == 0) return (int32_t)vocabulary->slots[i] - 1;
+    if (entry->size == size && memcmp(vocabulary->text.data + entry->offset, token, size) == 0)
+      return (int32_t)vocabulary->slots[i] - 1;
   }
   return -1;
 }

@@ -39,12 +39,14 @@ static struct cached_word *make_entry(const char *word, size_t size, uint64_t ha
   entry->hash = hash;
   entry->size = (uint16_t)size;
   entry->count = (uint16_t)count;
-  for (size_t i = 0; i < count; i++) entry->tokens[i] = (struct cached_token){tokens[i].id, (uint8_t)tokens[i].start, (uint8_t)tokens[i].end};
+  for (size_t i = 0; i < count; i++)
+    entry->tokens[i] = (struct cached_token){tokens[i].id, (uint8_t)tokens[i].start, (uint8_t)tokens[i].end};
   memcpy(&entry->tokens[count], word, size);
   return entry;
 }
 
-void word_cache_add(struct word_cache *cache, const char *word, size_t size, uint64_t hash, const struct token *tokens, size_t count) {
+void word_cache_add(struct word_cache *cache, const char *word, size_t size, uint64_t hash, const struct token *tokens,
+                    size_t count) {
   if (size > WORD_CACHE_WORD_MAX || count > WORD_CACHE_TOKENS_MAX) return;
   for (size_t i = 0; i < count; i++)
     if (tokens[i].end > UINT8_MAX) return;
@@ -55,7 +57,8 @@ void word_cache_add(struct word_cache *cache, const char *word, size_t size, uin
     if (there && same(there, word, size, hash)) break;
     if (there) continue;
     if (!entry && !(entry = make_entry(word, size, hash, tokens, count))) return;
-    if (atomic_compare_exchange_strong_explicit(&cache->slots[i], &there, entry, memory_order_acq_rel, memory_order_acquire)) return;
+    if (atomic_compare_exchange_strong_explicit(&cache->slots[i], &there, entry, memory_order_acq_rel, memory_order_acquire))
+      return;
     if (same(there, word, size, hash)) break;  // another thread was faster
   }
   free(entry);

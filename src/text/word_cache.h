@@ -29,4 +29,5 @@ struct word_cache {
 bool word_cache_open(struct word_cache *cache, size_t slots, struct error *error);  // slots: a power of two
 void word_cache_free(struct word_cache *cache);
 const struct cached_word *word_cache_find(const struct word_cache *cache, const char *word, size_t size, uint64_t hash);
-void word_cache_add(struct word_cache *cache, const char *word, size_t size, uint64_t hash, const struct token *tokens, size_t count);
+void word_cache_add(struct word_cache *cache, const char *word, size_t size, uint64_t hash, const struct token *tokens,
+                    size_t count);

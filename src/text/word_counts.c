@@ -74,7 +74,8 @@ static bool forget_rare(struct word_table *table, size_t limit, size_t *forgotte
   struct word_table smaller = {0};
   for (size_t i = 0; i < table->count; i++) {
     const struct counted_word *word = &table->words[i];
-    if (word->count > threshold && !word_table_add(&smaller, table->text.data + word->offset, word->size, word->hash, word->count, error)) {
+    if (word->count > threshold &&
+        !word_table_add(&smaller, table->text.data + word->offset, word->size, word->hash, word->count, error)) {
       word_table_free(&smaller);
       return false;
     }
@@ -126,7 +127,8 @@ static bool count_line(struct batch *batch, struct chunk *chunk, const char *lin
     line = chunk->clean.data;
     size = chunk->clean.size;
   }
-  if (!working_begin(&chunk->working, line, size, 0, error) || !normalizer_apply(batch->normalizer, &chunk->working, &chunk->pattern, error) ||
+  if (!working_begin(&chunk->working, line, size, 0, error) ||
+      !normalizer_apply(batch->normalizer, &chunk->working, &chunk->pattern, error) ||
       !pretokenizer_apply(batch->pretokenizer, &chunk->working, &chunk->pattern, error))
     return false;
   const struct aligned_text *text = working_current(&chunk->working);
@@ -157,12 +159,16 @@ static void add_to_shard(void *data, size_t shard, int worker) {
     for (size_t i = 0; i < table->count; i++) {
       const struct counted_word *word = &table->words[i];
       if (word->hash >> 60 != shard) continue;
-      if (!word_table_add(&batch->counts->shards[shard], table->text.data + word->offset, word->size, word->hash, word->count, &batch->shard_errors[shard])) return;
+      if (!word_table_add(&batch->counts->shards[shard], table->text.data + word->offset, word->size, word->hash, word->count,
+                          &batch->shard_errors[shard]))
+        return;
     }
   }
 }
 
-static bool copy_error(struct error *error, const struct error *from) { return from->code == 0 || error_set(error, from->code, "%s", from->message); }
+static bool copy_error(struct error *error, const struct error *from) {
+  return from->code == 0 || error_set(error, from->code, "%s", from->message);
+}
 
 static bool count_batch(struct batch *batch, size_t max_words, struct error *error) {
   parallel_for(CHUNKS, count_chunk, batch);
@@ -204,8 +210,9 @@ static void free_batch(struct batch *batch) {
   free(batch);
 }
 
-bool word_counts_read(struct word_counts *counts, const struct normalizer_list *normalizer, const struct pretokenizer_list *pretokenizer, size_t max_words,
-                      tokenizer_next_line *next, void *data, struct error *error) {
+bool word_counts_read(struct word_counts *counts, const struct normalizer_list *normalizer,
+                      const struct pretokenizer_list *pretokenizer, size_t max_words, tokenizer_next_line *next, void *data,
+                      struct error *error) {
   struct batch *batch = memory_new(error, 1, sizeof *batch);
   if (!batch) return false;
   batch->normalizer = normalizer;

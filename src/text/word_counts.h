@@ -32,8 +32,9 @@ struct word_counts {
 };
 
 // Counts the words of all lines. normalizer and pretokenizer say what a word is.
-bool word_counts_read(struct word_counts *counts, const struct normalizer_list *normalizer, const struct pretokenizer_list *pretokenizer, size_t max_words,
-                      tokenizer_next_line *next, void *data, struct error *error);
+bool word_counts_read(struct word_counts *counts, const struct normalizer_list *normalizer,
+                      const struct pretokenizer_list *pretokenizer, size_t max_words, tokenizer_next_line *next, void *data,
+                      struct error *error);
 void word_counts_free(struct word_counts *counts);
 
 bool word_table_add(struct word_table *table, const char *word, size_t size, uint64_t hash, uint64_t count, struct error *error);

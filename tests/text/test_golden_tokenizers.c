@@ -44,14 +44,17 @@ static uint64_t splitmix(uint64_t *state, uint64_t n) {
   return (z ^ z >> 31) % n;
 }
 
-static const uint32_t ranges[][2] = {
-  {0x20, 0x7E}, {0x20, 0x7E}, {0x61, 0x7A}, {0x61, 0x7A}, {0x61, 0x7A}, {0x61, 0x7A}, {0x9, 0xD}, {0x20, 0x20}, {0x20, 0x20}, {0xA0, 0x17F},
-  {0x300, 0x36F}, {0x370, 0x5FF}, {0x900, 0x97F}, {0x1100, 0x11FF}, {0x2000, 0x206F}, {0x3040, 0x30FF}, {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3},
-  {0xF900, 0xFAFF}, {0xFB00, 0xFBFF}, {0xFF00, 0xFFEF}, {0x1D400, 0x1D7FF}, {0x1F300, 0x1F6FF}, {0x1, 0x323AF}};
+static const uint32_t ranges[][2] = {{0x20, 0x7E},     {0x20, 0x7E},       {0x61, 0x7A},       {0x61, 0x7A},     {0x61, 0x7A},
+                                     {0x61, 0x7A},     {0x9, 0xD},         {0x20, 0x20},       {0x20, 0x20},     {0xA0, 0x17F},
+                                     {0x300, 0x36F},   {0x370, 0x5FF},     {0x900, 0x97F},     {0x1100, 0x11FF}, {0x2000, 0x206F},
+                                     {0x3040, 0x30FF}, {0x4E00, 0x9FFF},   {0xAC00, 0xD7A3},   {0xF900, 0xFAFF}, {0xFB00, 0xFBFF},
+                                     {0xFF00, 0xFFEF}, {0x1D400, 0x1D7FF}, {0x1F300, 0x1F6FF}, {0x1, 0x323AF}};
 static const char *const snippets[] = {
-  "<s>", "</s>", "<mask>", "<unk>", " <mask> ", "'s", "'ll", "'RE", "▁", "  ", "\n\n", "\r\n", "dog", "house", " house ", "red ", "word", "the ",
-  "größe", "the house", "ﬁre", "<sep>", " <sep> ", "[CLS]", "123456", "1", "e\u0301", "o\u0302\u0323", "İ", "ẞ", "Σ", "Ω", "<0x41>", "Ġ", "<|end_of_text|>",
-  " do not", "n't", "ab-cd", "a,b", "kick", "\u200b", "\u00a0", "...", "?!"};
+    "<s>",    "</s>",   "<mask>",  "<unk>", " <mask> ",        "'s",      "'ll",     "'RE",           "▁",     "  ",
+    "\n\n",   "\r\n",   "dog",     "house", " house ",         "red ",    "word",    "the ",          "größe", "the house",
+    "ﬁre",    "<sep>",  " <sep> ", "[CLS]", "123456",          "1",       "e\u0301", "o\u0302\u0323", "İ",     "ẞ",
+    "Σ",      "Ω",      "<0x41>",  "Ġ",     "<|end_of_text|>", " do not", "n't",     "ab-cd",         "a,b",   "kick",
+    "\u200b", "\u00a0", "...",     "?!"};
 enum { RANGES = sizeof ranges / sizeof *ranges, SNIPPETS = sizeof snippets / sizeof *snippets };
 
 static void put_character(struct buffer *out, uint32_t c) {
@@ -89,7 +92,8 @@ static int32_t characters_before(const char *text, size_t size, uint32_t offset)
 
 static uint32_t add_number(uint32_t crc, int32_t number) { return crc32_add(crc, &number, 4); }
 
-static uint32_t add_record(struct job *job, uint32_t crc, const char *first, size_t first_size, const char *second, size_t second_size) {
+static uint32_t add_record(struct job *job, uint32_t crc, const char *first, size_t first_size, const char *second,
+                           size_t second_size) {
   struct encoding *e = &job->encoding;
   bool ok = second ? tokenizer_encode_pair(job->tokenizer, first, first_size, second, second_size, true, e, &job->error)
                    : tokenizer_encode(job->tokenizer, first, first_size, true, e, &job->error);
@@ -103,7 +107,8 @@ static uint32_t add_record(struct job *job, uint32_t crc, const char *first, siz
   }
   for (int shown = 0; shown < 2; shown++) {
     buffer_clear(&job->decoded);
-    if (!tokenizer_decode(job->tokenizer, e->ids, e->count, !shown, &job->decoded, &job->error)) fail_msg("%s", job->error.message);
+    if (!tokenizer_decode(job->tokenizer, e->ids, e->count, !shown, &job->decoded, &job->error))
+      fail_msg("%s", job->error.message);
     crc = crc32_add(crc, buffer_string(&job->decoded), job->decoded.size);
     crc = crc32_add(crc, "", 1);
   }
@@ -162,7 +167,9 @@ static bool text_block(struct job *job, const char *name, size_t first, uint32_t
   return true;
 }
 
-static void golden_path(char out[4096], const char *name, const char *file) { snprintf(out, 4096, "%s/tests/text/golden/%s/%s", root, name, file); }
+static void golden_path(char out[4096], const char *name, const char *file) {
+  snprintf(out, 4096, "%s/tests/text/golden/%s/%s", root, name, file);
+}
 
 static void equals_hugging_face(void **state) {
   const char *name = *state;
@@ -213,8 +220,8 @@ static void read_differences(void) {
 }
 
 int main(int argc, char **argv) {
-  static const char *const names[] = {"gpt2", "roberta", "llama3", "o200k", "llama2", "metaspace", "openai_gpt", "word", "continuing", "splits", "characters",
-                                      "byte_normalizer"};
+  static const char *const names[] = {"gpt2",       "roberta", "llama3",     "o200k",  "llama2",     "metaspace",
+                                      "openai_gpt", "word",    "continuing", "splits", "characters", "byte_normalizer"};
   struct CMUnitTest tests[sizeof names / sizeof *names];
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
   differs = calloc(0x110000, 1);

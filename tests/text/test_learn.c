@@ -66,7 +66,8 @@ static void make_text(struct buffer *out, int lines) {
 
 static void expect_equal(const struct tokenizer *a, const struct tokenizer *b) {
   assert_int_equal(tokenizer_size(a), tokenizer_size(b));
-  for (size_t id = 0; id < tokenizer_size(a); id++) assert_string_equal(tokenizer_token(a, (int32_t)id), tokenizer_token(b, (int32_t)id));
+  for (size_t id = 0; id < tokenizer_size(a); id++)
+    assert_string_equal(tokenizer_token(a, (int32_t)id), tokenizer_token(b, (int32_t)id));
 }
 
 static void is_the_same_for_any_threads(void **state) {
@@ -95,7 +96,8 @@ static void is_the_same_for_any_threads(void **state) {
 
 static void puts_special_tokens_in_place(void **state) {
   struct error error;
-  struct tokenizer_options marian = tokenizer_options_marian(), pegasus = tokenizer_options_pegasus(), gpt2 = tokenizer_options_gpt2();
+  struct tokenizer_options marian = tokenizer_options_marian(), pegasus = tokenizer_options_pegasus(),
+                           gpt2 = tokenizer_options_gpt2();
   marian.vocab_size = pegasus.vocab_size = gpt2.vocab_size = 270;
   marian.min_frequency = pegasus.min_frequency = gpt2.min_frequency = 1;
   const char *text = "the house and the horse and the hose, the houses and the horses; over there, other then";
@@ -232,8 +234,10 @@ static void refuses_wrong_options(void **state) {
 // tests/text/golden/gpt2 and openai_gpt were learnt by Hugging Face's trainer from these files and three lines more.
 static bool read_training_text(struct buffer *out) {
   static const char *const names[] = {"multi30k/val.de.txt", "multi30k/val.en.txt", "tatoeba-en-es/valid.es.txt"};
-  static const char *const more[] = {"Ünïcödé façade señor ½ ² ﬁ Å Ω 漢字 仮名 한국어 العربية हिन्दी ไทย 😀👍🏽 e\u0301 a\u0308\u0323", "tab\tand  spaces   here",
-                                     "1234567 12.5 €"};
+  static const char *const more[] = {
+      "Ünïcödé façade señor ½ ² ﬁ Å Ω 漢字 仮名 한국어 العربية हिन्दी ไทย 😀👍🏽 e\u0301 "
+      "a\u0308\u0323",
+      "tab\tand  spaces   here", "1234567 12.5 €"};
   for (int i = 0; i < 3; i++) {
     char path[4096];
     struct error error = {0};
@@ -300,9 +304,11 @@ static void survives_memory_shortage(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(is_the_same_for_any_threads), cmocka_unit_test(puts_special_tokens_in_place), cmocka_unit_test(comes_back_to_the_text),
-    cmocka_unit_test(gives_what_the_text_allows),  cmocka_unit_test(replaces_invalid_bytes),       cmocka_unit_test(changes_case_and_form),
-    cmocka_unit_test(refuses_wrong_options),       cmocka_unit_test(equals_hugging_face),          cmocka_unit_test(survives_memory_shortage),
+      cmocka_unit_test(is_the_same_for_any_threads), cmocka_unit_test(puts_special_tokens_in_place),
+      cmocka_unit_test(comes_back_to_the_text),      cmocka_unit_test(gives_what_the_text_allows),
+      cmocka_unit_test(replaces_invalid_bytes),      cmocka_unit_test(changes_case_and_form),
+      cmocka_unit_test(refuses_wrong_options),       cmocka_unit_test(equals_hugging_face),
+      cmocka_unit_test(survives_memory_shortage),
   };
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
   return cmocka_run_group_tests(tests, NULL, NULL);

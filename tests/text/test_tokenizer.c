@@ -37,7 +37,8 @@ static struct tokenizer *parse(const char *json, struct error *error) {
 static void expect_refused(const char *json, const char *words) {
   struct error error;
   struct tokenizer *tokenizer = parse(json, &error);
-  if (tokenizer || !strstr(error.message, words)) fail_msg("\"%s\" should be refused with \"%s\"; got \"%s\"", json, words, error.message);
+  if (tokenizer || !strstr(error.message, words))
+    fail_msg("\"%s\" should be refused with \"%s\"; got \"%s\"", json, words, error.message);
 }
 
 #define BPE(vocab, merges) "\"model\": {\"type\": \"BPE\", \"vocab\": {" vocab "}, \"merges\": [" merges "]}"
@@ -66,12 +67,19 @@ static void refuses_by_name(void **state) {
   expect_refused("{\"normalizer\": {\"type\": \"Precompiled\"}, " GOOD "}", "Precompiled");
   expect_refused("{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Odd\"}]}, " GOOD "}", "Odd");
   expect_refused("{\"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}, " GOOD "}", "UnicodeScripts");
-  expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}, \"behavior\": \"Isolated\"}, " GOOD "}", "pattern");
-  expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a&&b]\"}, \"behavior\": \"Isolated\"}, " GOOD "}", "&&");
-  expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, \"behavior\": \"Sideways\"}, " GOOD "}", "Sideways");
+  expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}, \"behavior\": \"Isolated\"}, " GOOD
+                 "}",
+                 "pattern");
+  expect_refused(
+      "{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a&&b]\"}, \"behavior\": \"Isolated\"}, " GOOD "}",
+      "&&");
+  expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, \"behavior\": \"Sideways\"}, " GOOD
+                 "}",
+                 "Sideways");
   expect_refused("{\"decoder\": {\"type\": \"CTC\"}, " GOOD "}", "CTC");
   expect_refused("{\"post_processor\": {\"type\": \"Odd\"}, " GOOD "}", "Odd");
-  expect_refused("{\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"s\", 9], \"cls\": [\"c\", 0]}, " GOOD "}", "id 9");
+  expect_refused("{\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"s\", 9], \"cls\": [\"c\", 0]}, " GOOD "}",
+                 "id 9");
   expect_refused("{\"truncation\": {\"max_length\": -1}, " GOOD "}", "max_length");
   expect_refused("{\"added_tokens\": [{\"id\": 7, \"content\": \"a\"}], " GOOD "}", "id 0 in the model");
   expect_refused("{\"added_tokens\": [{\"id\": 1, \"content\": \"z\"}], " GOOD "}", "\"b\"");
@@ -162,8 +170,10 @@ static void fill(char *text, size_t size, const char *unit) {
 
 // A line of 1 MB costs time in proportion to its length (nearly), whatever it is made of.
 static void takes_long_lines(void **state) {
-  static const char *const names[] = {"gpt2", "llama3", "o200k", "llama2", "metaspace", "openai_gpt", "word", "continuing", "splits", "characters", "byte_normalizer"};
-  static const char *const units[] = {"a", " ", "ab", "\n", "é", "\u0301", "한", "👍🏽", "<s", "'", "a ", "1", ".", "the house "};
+  static const char *const names[] = {"gpt2", "llama3",     "o200k",  "llama2",     "metaspace",      "openai_gpt",
+                                      "word", "continuing", "splits", "characters", "byte_normalizer"};
+  static const char *const units[] = {"a",        " ",  "ab", "\n", "é", "\u0301", "한",
+                                      "👍🏽", "<s", "'",  "a ", "1", ".",      "the house "};
   enum { LONG = 1 << 20, SHORT = LONG / 64 };
   char *text = malloc(LONG);
   for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
@@ -176,11 +186,13 @@ static void takes_long_lines(void **state) {
         size_t size = k ? LONG : SHORT;
         fill(text, size, units[u]);
         clock_t start = clock();
-        if (!tokenizer_encode(tokenizer, text, size, true, &e, &error)) fail_msg("%s on \"%s\": %s", names[n], units[u], error.message);
+        if (!tokenizer_encode(tokenizer, text, size, true, &e, &error))
+          fail_msg("%s on \"%s\": %s", names[n], units[u], error.message);
         spent[k] = (double)(clock() - start) / CLOCKS_PER_SEC;
       }
       // Processor time; quadratic behaviour would be 4096 times. The floor keeps the clock's noise out.
-      if (spent[1] > 1000 * (spent[0] > 0.002 ? spent[0] : 0.002)) fail_msg("%s: 1 MB of \"%s\" took %.2f s, 16 KB %.5f s", names[n], units[u], spent[1], spent[0]);
+      if (spent[1] > 1000 * (spent[0] > 0.002 ? spent[0] : 0.002))
+        fail_msg("%s: 1 MB of \"%s\" took %.2f s, 16 KB %.5f s", names[n], units[u], spent[1], spent[0]);
     }
     encoding_free(&e);
     tokenizer_free(tokenizer);
@@ -191,8 +203,10 @@ static void takes_long_lines(void **state) {
 static void stops_runaway_patterns(void **state) {
   struct error error;
   struct encoding e = {0};
-  struct tokenizer *tokenizer =
-    parse("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+(b+)+(c+)+x\"}, \"behavior\": \"Isolated\", \"invert\": false}, " GOOD "}", &error);
+  struct tokenizer *tokenizer = parse(
+      "{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+(b+)+(c+)+x\"}, \"behavior\": \"Isolated\", "
+      "\"invert\": false}, " GOOD "}",
+      &error);
   assert_non_null(tokenizer);
   char text[400];
   for (int i = 0; i < 400; i++) text[i] = "aabbc"[i % 5];
@@ -208,8 +222,10 @@ static void stops_runaway_patterns(void **state) {
 static void truncates_and_says_so(void **state) {
   struct error error;
   struct encoding e = {0};
-  struct tokenizer *tokenizer = parse("{\"truncation\": {\"max_length\": 3, \"strategy\": \"LongestFirst\", \"stride\": 0, \"direction\": \"Right\"}, "
-                                      "\"padding\": {\"strategy\": {\"Fixed\": 10}, \"pad_id\": 0}, " GOOD "}", &error);
+  struct tokenizer *tokenizer = parse(
+      "{\"truncation\": {\"max_length\": 3, \"strategy\": \"LongestFirst\", \"stride\": 0, \"direction\": \"Right\"}, "
+      "\"padding\": {\"strategy\": {\"Fixed\": 10}, \"pad_id\": 0}, " GOOD "}",
+      &error);
   assert_non_null(tokenizer);
   assert_true(tokenizer_encode(tokenizer, "aaaaa", 5, true, &e, &error));
   assert_int_equal(e.count, 3);
@@ -240,13 +256,15 @@ static void expect_same(const struct tokenizer *a, const struct tokenizer *b, co
 static const char sample[] = "The dog's house, größe 12 <mask> ﬁre </s> naïve 한국어 e\u0301 <|endoftext|>";
 
 static void saves_what_it_opened(void **state) {
-  static const char *const names[] = {"gpt2", "roberta", "llama3", "llama2", "metaspace", "openai_gpt", "word", "continuing", "splits", "characters", "byte_normalizer"};
+  static const char *const names[] = {"gpt2", "roberta",    "llama3", "llama2",     "metaspace",      "openai_gpt",
+                                      "word", "continuing", "splits", "characters", "byte_normalizer"};
   char directory[] = "/tmp/qkv-tokenizer-XXXXXX", path[4096];
   assert_non_null(mkdtemp(directory));
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     struct error error = {0};
     struct tokenizer *tokenizer = open_golden(names[i]);
-    if (!tokenizer_save(tokenizer, directory, "{\"model_max_length\": 77, \"eos_token\": \"</s>\"}", &error)) fail_msg("%s", error.message);
+    if (!tokenizer_save(tokenizer, directory, "{\"model_max_length\": 77, \"eos_token\": \"</s>\"}", &error))
+      fail_msg("%s", error.message);
     struct tokenizer *again = tokenizer_open(directory, &error);
     if (!again) fail_msg("%s", error.message);
     assert_int_equal(tokenizer_size(tokenizer), tokenizer_size(again));
@@ -278,7 +296,7 @@ static void opens_vocabulary_and_merges(void **state) {
   struct buffer merges = {0};
   buffer_text(&merges, "#version: 0.2\n");
   cJSON_ArrayForEach(item, cJSON_GetObjectItem(model, "merges"))
-    buffer_format(&merges, "%s %s\n", cJSON_GetArrayItem(item, 0)->valuestring, cJSON_GetArrayItem(item, 1)->valuestring);
+      buffer_format(&merges, "%s %s\n", cJSON_GetArrayItem(item, 0)->valuestring, cJSON_GetArrayItem(item, 1)->valuestring);
   assert_true(file_write_all(file_join(path, directory, "merges.txt"), merges.data, merges.size, &error));
   struct tokenizer *tokenizer = open_golden("gpt2"), *older = tokenizer_open(directory, &error);
   if (!older) fail_msg("%s", error.message);
@@ -350,18 +368,12 @@ static void survives_memory_shortage(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(refuses_by_name),
-    cmocka_unit_test(takes_gaps_and_both_spellings_of_merges),
-    cmocka_unit_test(survives_truncated_files),
-    cmocka_unit_test(counts_invalid_bytes),
-    cmocka_unit_test(takes_zero_bytes),
-    cmocka_unit_test(takes_long_lines),
-    cmocka_unit_test(stops_runaway_patterns),
-    cmocka_unit_test(truncates_and_says_so),
-    cmocka_unit_test(saves_what_it_opened),
-    cmocka_unit_test(opens_vocabulary_and_merges),
-    cmocka_unit_test(serves_many_threads),
-    cmocka_unit_test(survives_memory_shortage),
+      cmocka_unit_test(refuses_by_name),          cmocka_unit_test(takes_gaps_and_both_spellings_of_merges),
+      cmocka_unit_test(survives_truncated_files), cmocka_unit_test(counts_invalid_bytes),
+      cmocka_unit_test(takes_zero_bytes),         cmocka_unit_test(takes_long_lines),
+      cmocka_unit_test(stops_runaway_patterns),   cmocka_unit_test(truncates_and_says_so),
+      cmocka_unit_test(saves_what_it_opened),     cmocka_unit_test(opens_vocabulary_and_merges),
+      cmocka_unit_test(serves_many_threads),      cmocka_unit_test(survives_memory_shortage),
   };
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
   return cmocka_run_group_tests(tests, NULL, NULL);
