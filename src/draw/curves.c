@@ -4,7 +4,7 @@
 
 #include "draw/svg.h"
 
-enum { WIDTH = 860, HEIGHT = 460, LEFT = 74, BOTTOM = 54, LEGEND_LINE = 22, MOST_TICKS = 32, MARK = 24 };
+enum { WIDTH = 860, HEIGHT = 460, LEFT = 74, BOTTOM = 54, LEGEND_LINE = 22, MOST_TICKS = 32, MARK = 24, MOST_DOTS = 60 };
 
 // Where a range of values lies: value -> pixel, and its ticks.
 struct scale {
@@ -148,6 +148,14 @@ static void draw_path(struct buffer *out, const struct frame *frame, const struc
   }
 }
 
+static void draw_dot(struct buffer *out, double x, double y, size_t number) {
+  buffer_format(out, "<circle class=\"c%zu\" r=\"2.5\"", number % SVG_COLORS);
+  svg_attribute(out, "cx", x);
+  svg_attribute(out, "cy", y);
+  buffer_text(out, "/>\n");
+}
+
+// A curve of few points has a dot at each; so a lone point is seen too.
 static void draw_curve(struct buffer *out, const struct frame *frame, const struct curve *curve, size_t number) {
   struct buffer path = {0};
   draw_path(&path, frame, curve);
@@ -156,6 +164,8 @@ static void draw_curve(struct buffer *out, const struct frame *frame, const stru
                   curve->axis == CURVE_RIGHT ? " second" : "", number % SVG_COLORS, path.data);
   if (path.failed) out->failed = true;
   buffer_free(&path);
+  for (size_t i = 0; curve->count <= MOST_DOTS && i < curve->count; i++)
+    if (is_point(curve, i)) draw_dot(out, to_pixel(&frame->x, curve->x[i]), to_pixel(&frame->y[curve->axis], curve->y[i]), number);
 }
 
 static void append_last_value(struct buffer *text, const struct curve *curve) {

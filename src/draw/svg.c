@@ -13,7 +13,7 @@ static const char *const dark[SVG_COLORS] = {"#4fb3ff", "#ff8c42", "#2dd4a7", "#
 
 static void write_palette(struct buffer *out, const char *const colors[SVG_COLORS]) {
   for (int i = 0; i < SVG_COLORS; i++)
-    buffer_format(out, ".c%d{stroke:%s}rect.c%d{fill:%s;stroke:none}", i, colors[i], i, colors[i]);
+    buffer_format(out, ".c%d{stroke:%s}rect.c%d,circle.c%d{fill:%s;stroke:none}", i, colors[i], i, i, colors[i]);
 }
 
 void svg_begin(struct buffer *out, double width, double height, const char *title) {

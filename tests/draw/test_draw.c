@@ -119,6 +119,8 @@ static void curves_have_axes_and_a_legend(void **state) {
   buffer_append(&line, path, strcspn(path, ">"));
   assert_int_equal(occurrences(line.data, "M"), 2);
   assert_int_equal(occurrences(line.data, "L"), 1);
+  assert_int_equal(occurrences(out.data, "<circle class=\"c0\""), 3);
+  assert_int_equal(occurrences(out.data, "<circle class=\"c1\""), 3);
   buffer_free(&line);
   buffer_free(&out);
 }
@@ -167,6 +169,7 @@ static void many_points_are_thinned(void **state) {
   assert_well_formed(out.data);
   assert_in_range(out.size, 20000, 150000);
   assert_non_null(strstr(out.data, ">8</text>"));
+  assert_null(strstr(out.data, "<circle"));
   free(x);
   free(y);
   buffer_free(&out);
