@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "model/model.h"
 #include "tensor/operations.h"
@@ -193,7 +194,23 @@ static void report_hidden(const struct run *run, const struct stream *stream) {
   context_report(run->context, name, hidden);
 }
 
+// Without a tape nobody needs what a layer made beside its result: the two tensors of the stream move down to `mark`, where the
+// stack began, and the next layer works in the same memory.
+static void forget_layer(struct context *context, size_t mark, const struct stream *stream) {
+  struct tensor *kept[] = {stream->sum, stream->input == stream->sum ? NULL : stream->input};  // in the order of their addresses
+  if (context->recording || !context_ok(context)) return;
+  context->arena.low = mark;
+  for (int i = 0; i < 2 && kept[i]; i++) {
+    size_t bytes = (size_t)kept[i]->rows * (size_t)kept[i]->cols * sizeof *kept[i]->data;
+    float *place = context_memory(context, bytes);
+    assert(place && place <= kept[i]->data);
+    if (!context->arena.measuring) memmove(place, kept[i]->data, bytes);
+    kept[i]->data = place;
+  }
+}
+
 static struct tensor *run_stack(struct run *run) {
+  size_t mark = run->context->arena.low;
   run->layer = -1;
   struct stream stream;
   stream.sum = stream.input = embed(run);
@@ -204,6 +221,7 @@ static struct tensor *run_stack(struct run *run) {
   for (run->layer = 0; run->layer < run->stack->arch->layers && context_ok(run->context); run->layer++) {
     run_layer(run, &stream);
     report_hidden(run, &stream);
+    forget_layer(run->context, mark, &stream);
   }
   return context_ok(run->context) ? stream.input : NULL;
 }

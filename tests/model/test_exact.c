@@ -288,6 +288,32 @@ static void measuring_tells_the_peak(void **state) {
   model_free(model);
 }
 
+static size_t peak_of_inference(int layers, enum norm_place place, bool measuring) {
+  static struct text text;
+  struct error error = {0};
+  struct context context;
+  struct arch arch = arch_of(place);
+  arch.encoder.layers = arch.decoder.layers = layers;
+  const struct kernels *kernels = cpu_kernels_named("reference");
+  struct model *model = make(&arch, kernels, false);
+  fill(&text, 0, 1, 9);
+  assert_true(measuring ? context_open_measuring(&context, cpu_kernels_measuring(), &error) : context_open(&context, kernels, (size_t)1 << 32, &error));
+  context_begin(&context, false, false, 0, 0);
+  assert_non_null(model_decode(&context, model, &text.batch, model_encode(&context, model, &text.batch.source)));
+  size_t peak = context.arena.peak;
+  context_close(&context);
+  model_free(model);
+  return peak;
+}
+
+static void layers_of_inference_share_their_memory(void **state) {
+  for (int place = NORM_POST; place <= NORM_PRE; place++) {
+    size_t two = peak_of_inference(2, (enum norm_place)place, false);
+    assert_int_equal(peak_of_inference(7, (enum norm_place)place, false), two);
+    assert_int_equal(peak_of_inference(2, (enum norm_place)place, true), two);
+  }
+}
+
 // A table whose first rows belong to no position: the same numbers as with a table that lacks them.
 static void positions_begin_at_the_offset(void **state) {
   enum { OFFSET = 3 };
@@ -314,10 +340,11 @@ static void positions_begin_at_the_offset(void **state) {
 }
 
 int main(void) {
-#define PER_TABLE(test) cmocka_unit_test_prestate(test, "reference"), cmocka_unit_test_prestate(test, "avx2"), cmocka_unit_test_prestate(test, "avx512")
+#define PER_TABLE(test) cmocka_unit_test_prestate(test, "reference"), cmocka_unit_test_prestate(test, "avx2"), cmocka_unit_test_prestate(test, "avx512"), \
+  cmocka_unit_test_prestate(test, "avx512-bf16")
   const struct CMUnitTest tests[] = {
     PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads),
     cmocka_unit_test(allocations_fail_one_by_one), cmocka_unit_test(too_little_work_memory_is_an_error), cmocka_unit_test(measuring_tells_the_peak),
-    cmocka_unit_test(positions_begin_at_the_offset)};
+    cmocka_unit_test(positions_begin_at_the_offset), cmocka_unit_test(layers_of_inference_share_their_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
