@@ -158,7 +158,7 @@ int main(void) {
   static const int shapes[][2] = {{128, 128}, {384, 128}, {256, 128}, {512, 512}, {1536, 512}, {2048, 512}, {512, 2048}, {10000, 512}, {10000, 128}};
   static const int rows[] = {4096, 1024, 64, 5, 1};
   struct error error = {0};
-  const struct kernels *kernels = cpu_kernels(&error);
+  const struct kernels *kernels = cpu_kernels(PRECISION_F32, &error);
   if (!kernels) return fprintf(stderr, "%s\n", error.message), 2;
   omp_set_num_threads(1);
   parallel_set_threads(1);

@@ -89,7 +89,8 @@ static void describe_kind(struct info *info, const struct qkv_model *model) {
   add_count(info, "parameters", (double)model_parameters(model->checkpoint.model));
 }
 
-static void describe_stack(struct info *info, const struct arch *arch, const struct stack_arch *stack, const char *const names[5]) {
+static void describe_stack(struct info *info, const struct arch *arch, const struct stack_arch *stack,
+                           const char *const names[5]) {
   if (!stack->layers) return;
   add_number(info, names[0], stack->layers);
   add_number(info, names[1], stack->heads);
@@ -99,8 +100,10 @@ static void describe_stack(struct info *info, const struct arch *arch, const str
 }
 
 static void describe_shape(struct info *info, const struct arch *arch) {
-  static const char *const encoder[] = {"encoder.layers", "encoder.heads", "encoder.kv_heads", "encoder.head_width", "encoder.ffn"};
-  static const char *const decoder[] = {"decoder.layers", "decoder.heads", "decoder.kv_heads", "decoder.head_width", "decoder.ffn"};
+  static const char *const encoder[] = {"encoder.layers", "encoder.heads", "encoder.kv_heads", "encoder.head_width",
+                                        "encoder.ffn"};
+  static const char *const decoder[] = {"decoder.layers", "decoder.heads", "decoder.kv_heads", "decoder.head_width",
+                                        "decoder.ffn"};
   add_count(info, "hidden", arch->hidden);
   describe_stack(info, arch, &arch->encoder, encoder);
   describe_stack(info, arch, &arch->decoder, decoder);
@@ -170,7 +173,7 @@ static void describe_files(struct info *info, const struct checkpoint *checkpoin
 // What model_prepare makes, by the same rules: vectors, sinusoids and packed matrices to run; to train also the values,
 // gradient and two moments of everything that learns, and the other packed orientation.
 static void describe_memory(struct info *info, const struct model *model) {
-  const struct kernels *kernels = cpu_kernels(info->error);
+  const struct kernels *kernels = cpu_kernels(PRECISION_F32, info->error);
   if (!kernels) return;
   double run = 0, train = 0;
   for (int i = 0; i < model->weight_count; i++) {

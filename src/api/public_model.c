@@ -30,7 +30,7 @@ void qkv_model_free(struct qkv_model *model) {
 }
 
 const struct model *public_model_ready(struct qkv_model *model, struct error *error) {
-  const struct kernels *kernels = cpu_kernels(error);
+  const struct kernels *kernels = cpu_kernels(PRECISION_F32, error);
   if (!kernels) return NULL;
   pthread_mutex_lock(&model->lock);
   if (!model->prepared) model->prepared = model_prepare(model->checkpoint.model, kernels, false, error);

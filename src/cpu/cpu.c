@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(QKV_X86_KERNELS)
+#include "cpu/bf16.h"
+#endif
 #include "cpu/reference.h"
 
 #if defined(QKV_X86_KERNELS)
@@ -16,7 +19,8 @@ enum level { LEVEL_REFERENCE, LEVEL_AVX2, LEVEL_AVX512, LEVEL_COUNT };
 
 static const char *const level_names[LEVEL_COUNT] = {"reference", "avx2", "avx512"};
 
-static struct kernels tables[LEVEL_COUNT];
+static struct kernels tables[LEVEL_COUNT], bf16_table;
+static bool bf16_there;
 static enum level best_level;
 static pthread_once_t filled = PTHREAD_ONCE_INIT;
 
@@ -41,24 +45,54 @@ static void fill_tables(void) {
   kernels_fill_avx2(&tables[LEVEL_AVX2]);
   tables[LEVEL_AVX512] = tables[LEVEL_AVX2];
   kernels_fill_avx512(&tables[LEVEL_AVX512]);
+  bf16_there = best_level == LEVEL_AVX512 && __builtin_cpu_supports("avx512bf16");
+  bf16_table = tables[LEVEL_AVX512];
+  bf16_table.dtype = "bf16";
+  bf16_table.packed_size = packed_size_bf16;
+  bf16_table.pack = pack_bf16;
+  bf16_table.linear = linear_bf16;
+  bf16_table.linear_gradient = linear_gradient_bf16;
 #endif
 }
 
 const struct kernels *cpu_kernels_named(const char *name) {
   pthread_once(&filled, fill_tables);
+  if (strcmp(name, "avx512-bf16") == 0) return bf16_there ? &bf16_table : NULL;
   for (int level = 0; level <= (int)best_level; level++)
     if (strcmp(level_names[level], name) == 0) return &tables[level];
   return NULL;
 }
 
-const struct kernels *cpu_kernels(struct error *error) {
-  pthread_once(&filled, fill_tables);
+// The level that QKV_CPU allows, or LEVEL_COUNT after setting the error.
+static enum level allowed_level(struct error *error) {
   const char *wanted = getenv("QKV_CPU");
-  if (!wanted || !*wanted) return &tables[best_level];
+  if (!wanted || !*wanted) return best_level;
   for (int level = 0; level < LEVEL_COUNT; level++)
-    if (strcmp(level_names[level], wanted) == 0) return &tables[level < (int)best_level ? level : (int)best_level];
+    if (strcmp(level_names[level], wanted) == 0) return level < (int)best_level ? (enum level)level : best_level;
   error_set(error, ERROR_USAGE, "QKV_CPU is \"%.40s\"; it can be reference, avx2 or avx512", wanted);
+  return LEVEL_COUNT;
+}
+
+const struct kernels *cpu_kernels(enum precision precision, struct error *error) {
+  pthread_once(&filled, fill_tables);
+  enum level level = allowed_level(error);
+  if (level == LEVEL_COUNT) return NULL;
+  bool bf16 = bf16_there && level == LEVEL_AVX512;
+  if (bf16 && precision != PRECISION_F32) return &bf16_table;
+  if (precision != PRECISION_BF16) return &tables[level];
+  error_set(error, ERROR_UNSUPPORTED, "bf16 needs a processor with AVX512-BF16%s; --dtype f32 works everywhere", bf16_there ? ", and QKV_CPU forbids its use" : "");
   return NULL;
+}
+
+bool precision_read(enum precision *precision, const char *name, struct error *error) {
+  static const struct { const char *name; enum precision precision; } names[] = {
+    {"auto", PRECISION_AUTO}, {"f32", PRECISION_F32}, {"bf16", PRECISION_BF16}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (strcmp(names[i].name, name) != 0) continue;
+    *precision = names[i].precision;
+    return true;
+  }
+  return error_set(error, ERROR_USAGE, "the dtype is \"%.40s\"; it can be auto, f32 or bf16", name);
 }
 
 const char *cpu_name(void) {

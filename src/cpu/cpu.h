@@ -3,10 +3,20 @@
 #include "base/error.h"
 #include "tensor/kernels.h"
 
+// How products with weights are computed. All else is f32 in either case: the weights' masters, sums, statistics, losses.
+enum precision {
+  PRECISION_AUTO,  // bf16 where the processor has instructions for it, f32 elsewhere
+  PRECISION_F32,
+  PRECISION_BF16,  // both factors rounded to bf16
+};
+
+// "auto", "f32", "bf16"
+bool precision_read(enum precision *precision, const char *name, struct error *error);
+
 // The best table that this processor has and QKV_CPU (reference, avx2, avx512) allows. NULL and error set when QKV_CPU names
-// something else. The table lives as long as the program.
-const struct kernels *cpu_kernels(struct error *error);
-// A given table by name, for tests; NULL when it was not built or this processor can't run it.
+// something else, or when bf16 is wanted and cannot be had. The table lives as long as the program.
+const struct kernels *cpu_kernels(enum precision precision, struct error *error);
+// A given table by name, for tests ("reference", "avx2", "avx512", "avx512-bf16"); NULL when it was not built or this processor can't run it.
 const struct kernels *cpu_kernels_named(const char *name);
 // Does nothing at all: for measuring how much memory a batch needs.
 const struct kernels *cpu_kernels_measuring(void);

@@ -209,7 +209,7 @@ static void set_up(struct translation_job *job, const char *out, const struct qk
 
 // Everything up to the corpora, the same for training and for showing a batch.
 static bool get_ready(struct translation_job *job, const struct qkv_train_options *options) {
-  if (!(job->kernels = cpu_kernels(job->error))) return false;
+  if (!(job->kernels = cpu_kernels(PRECISION_F32, job->error))) return false;
   if (!read_options(job, options) || !open_text(job)) return false;
   say_beginning(job);
   recipe_decide(&job->options, job->train_text.lines, &job->said);

@@ -37,7 +37,7 @@ static void memory_is_what_is_made(void **state) {
     struct qkv_info *info = qkv_model_info(context, model);
     assert_non_null(info);
     struct error error = {0};
-    const struct kernels *kernels = cpu_kernels(&error);
+    const struct kernels *kernels = cpu_kernels(PRECISION_F32, &error);
     for (int training = 0; training < 2; training++) {
       struct checkpoint checkpoint;
       assert_true(checkpoint_open(path, &checkpoint, &error));

@@ -27,7 +27,7 @@ static inline void open_golden(struct checkpoint *checkpoint, const char *direct
   char path[4096];
   struct error error = {0};
   if (!checkpoint_open(golden_path(path, directory, ""), checkpoint, &error) ||
-      !model_prepare(checkpoint->model, cpu_kernels(&error), false, &error))
+      !model_prepare(checkpoint->model, cpu_kernels(PRECISION_F32, &error), false, &error))
     fail_msg("%s: %s", directory, error.message);
 }
 

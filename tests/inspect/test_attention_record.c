@@ -25,7 +25,7 @@ static struct model *make(void) {
   struct error error = {0};
   struct model *model = model_new(&arch, &error);
   assert_non_null(model);
-  assert_true(model_initialise(model, 1, &error) && model_prepare(model, cpu_kernels(&error), false, &error));
+  assert_true(model_initialise(model, 1, &error) && model_prepare(model, cpu_kernels(PRECISION_F32, &error), false, &error));
   return model;
 }
 

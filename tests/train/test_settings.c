@@ -52,7 +52,7 @@ static struct model *small_model(struct error *error) {
                       .attention_bias = true, .ffn_bias = true, .head_bias = true, .shared_embeddings = true, .tied_head = true,
                       .bos_id = -1, .eos_id = 0, .pad_id = 10, .unk_id = 1, .decoder_start_id = 10, .forced_eos_id = 0};
   struct model *model = model_new(&arch, error);
-  if (!model || !model_initialise(model, 3, error) || !model_prepare(model, cpu_kernels(error), true, error))
+  if (!model || !model_initialise(model, 3, error) || !model_prepare(model, cpu_kernels(PRECISION_F32, error), true, error))
     fail_msg("%s", error->message);
   return model;
 }

@@ -37,7 +37,7 @@ static void start_from(struct run *run, const char *name, bool zero_padding) {
   memset(run, 0, sizeof *run);
   golden_open(&run->golden, name);
   if (zero_padding) zero_padding_row(run->golden.checkpoint.model, &run->error);
-  const struct kernels *kernels = cpu_kernels(&run->error);
+  const struct kernels *kernels = cpu_kernels(PRECISION_F32, &run->error);
   assert_non_null(kernels);
   assert_true(context_open(&run->context, kernels, (size_t)1 << 32, &run->error));
   assert_true(model_prepare(run->golden.checkpoint.model, kernels, true, &run->error));
