@@ -280,7 +280,8 @@ def blocks(tokenizer, allowed):
 
 HEADER = """\
 # Code points, START-END, that qkv and tokenizers 0.23.3 treat differently in at least one of the configurations beside this
-# file, because their Unicode tables are of different versions; the names are those of the configurations.
+# file, because their Unicode tables are of different versions; the names are those of the configurations, or of the classes
+# of regular expressions that hold the code point on one side only.
 #   qkv         utf8proc 2.8 (Unicode 15) for normal forms, marks, categories, case; PCRE2 10.42 (Unicode 14) for patterns
 #   tokenizers  unicode-normalization-alignments (Unicode 9) for normal forms and marks, unicode_categories (Unicode 8) for
 #               punctuation and controls, Rust and its regex crate (Unicode 16 and later) for words, numbers and case,
@@ -303,8 +304,28 @@ def differing(command, case):
             yield points[i // 2]
 
 
+CLASSES = [r"\w", r"[\w\s]", r"\d", r"\s", r"\p{L}", r"\p{N}", r"\p{P}", r"\p{M}", r"\p{S}", r"\p{Lu}", r"\p{Ll}", r"\p{Lt}", r"\p{Lm}", r"\p{Lo}", r"\p{Han}"]
+
+
+def differing_classes(command):
+    """Code points that a class of regular expressions holds on one side only; inside a longer pattern they may show or not."""
+    (GOLDEN / "class").mkdir(exist_ok=True)
+    for name in CLASSES:
+        split = {"type": "Split", "pattern": {"Regex": name}, "behavior": "Removed", "invert": False}
+        model = {"type": "BPE", "unk_token": "?", "vocab": {"?": 0}, "merges": []}
+        (GOLDEN / "class" / "tokenizer.json").write_text(json.dumps(
+            {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": split, "post_processor": None, "decoder": None, "model": model}))
+        for c in differing(command, "class"):
+            yield c, name.replace("\\", "").replace("[", "").replace("]", "")
+    (GOLDEN / "class" / "tokenizer.json").unlink()
+    (GOLDEN / "class").rmdir()
+
+
 def find_differences(command):
     found = {}
+    for c, name in differing_classes(command):
+        found.setdefault(c, []).append("class-" + name)
+    print("classes", len(found), flush=True)
     for case in CASES:
         tokenizer = case()
         (GOLDEN / case.__name__).mkdir(parents=True, exist_ok=True)
