@@ -365,6 +365,7 @@ struct qkv_train_options {
   int64_t max_length;                // tokens of a side; what to do with a longer pair:
   const char *on_long;               // "drop" or "cut"
   int64_t seed;
+  const char *dtype;                 // of products with weights: "auto" (bf16 where the processor has it), "f32", "bf16"
 
   // When to look, when to stop
   int64_t epochs, max_steps;

@@ -51,6 +51,7 @@ static const struct field fields[] = {
   FIELD(FIELD_INTEGER, max_length, "max-length", 2, 1 << 20),
   FIELD(FIELD_TEXT, on_long, "on-long", 0, 0, " drop cut "),
   FIELD(FIELD_INTEGER, seed, "seed", 0, 9007199254740992.0),
+  FIELD(FIELD_TEXT, dtype, "dtype", 0, 0, " auto f32 bf16 "),
   FIELD(FIELD_INTEGER, epochs, "epochs", 1, MANY),
   FIELD(FIELD_INTEGER, max_steps, "max-steps", 1, MANY),
   FIELD(FIELD_NUMBER, max_time, "max-time", 0, MANY),

@@ -122,6 +122,7 @@ bool translation_job_make_identity(struct translation_job *job) {
   add_fingerprint(identity, "training_text", &job->train);
   add_fingerprint(identity, "validation_text", &job->valid);
   cJSON_AddStringToObject(identity, "processor_path", job->kernels->name);
+  cJSON_AddStringToObject(identity, "products_in", job->kernels->dtype);
   cJSON_AddStringToObject(identity, "version", QKV_VERSION);
   char *printed = cJSON_PrintUnformatted(identity);
   if (printed) buffer_text(&job->identity, printed);

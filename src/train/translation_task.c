@@ -67,8 +67,8 @@ static bool open_text(struct translation_job *job) {
 
 static void say_beginning(const struct translation_job *job) {
   const struct training *training = &job->training;
-  training_say(training, QKV_TRAIN_NOTE, "qkv " QKV_VERSION ": f32 on the %s path of %s, %d thread%s", job->kernels->name,
-               cpu_name(), parallel_threads(), parallel_threads() == 1 ? "" : "s");
+  training_say(training, QKV_TRAIN_NOTE, "qkv " QKV_VERSION ": %s on the %s path of %s, %d thread%s", job->kernels->dtype,
+               job->kernels->name, cpu_name(), parallel_threads(), parallel_threads() == 1 ? "" : "s");
 }
 
 static void say_model(const struct translation_job *job) {
@@ -207,10 +207,16 @@ static void set_up(struct translation_job *job, const char *out, const struct qk
   find_parent(job);
 }
 
+static bool choose_kernels(struct translation_job *job) {
+  enum precision precision = PRECISION_AUTO;
+  if (job->options.dtype && !precision_read(&precision, job->options.dtype, job->error)) return false;
+  job->kernels = cpu_kernels(precision, job->error);
+  return job->kernels != NULL;
+}
+
 // Everything up to the corpora, the same for training and for showing a batch.
 static bool get_ready(struct translation_job *job, const struct qkv_train_options *options) {
-  if (!(job->kernels = cpu_kernels(PRECISION_F32, job->error))) return false;
-  if (!read_options(job, options) || !open_text(job)) return false;
+  if (!read_options(job, options) || !choose_kernels(job) || !open_text(job)) return false;
   say_beginning(job);
   recipe_decide(&job->options, job->train_text.lines, &job->said);
   training_say(&job->training, QKV_TRAIN_NOTE, "%s", buffer_string(&job->said));
