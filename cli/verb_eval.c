@@ -1,4 +1,5 @@
 // qkv eval: how good translations are, those of a file or those that a model makes now.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,22 +26,34 @@ static void defaults(void *memory) {
 }
 
 static const struct option options[] = {
-  OPTION_FILE(hypotheses, "hypotheses", "HYP", "score the translations in this file, one per line, instead of a model's"),
-  OPTION_INTEGER(translate.beam, "beam", "N", 1, 32, "how many hypotheses the model keeps; 1 is greedy search", .unset = "as the model says"),
-  OPTION_CHOICE(evaluation.metric, "metric", "all|bleu|chrf|chrf++", "which score"),
-  OPTION_CHOICE(evaluation.tokenizer, "tokenizer", "13a|none|char", "how BLEU cuts lines into words; none takes them as they stand"),
-  OPTION_FLAG(evaluation.lowercase, "lowercase", "put both sides in lower case first"),
-  OPTION_CHOICE(format, "format", "text|json", "a line for each score, or one JSON object for all"),
-  OPTION_OUTPUT(output),
+    OPTION_FILE(hypotheses, "hypotheses", "HYP", "score the translations in this file, one per line, instead of a model's"),
+    OPTION_INTEGER(translate.beam, "beam", "N", 1, 32, "how many hypotheses the model keeps; 1 is greedy search",
+                   .unset = "as the model says"),
+    OPTION_CHOICE(evaluation.metric, "metric", "all|bleu|chrf|chrf++", "which score"),
+    OPTION_CHOICE(evaluation.tokenizer, "tokenizer", "13a|none|char",
+                  "how BLEU cuts lines into words; none takes them as they stand"),
+    OPTION_FLAG(evaluation.lowercase, "lowercase", "put both sides in lower case first"),
+    OPTION_CHOICE(format, "format", "text|json", "a line for each score, or one JSON object for all"),
+    OPTION_OUTPUT(output),
 };
 
-static void print_text(FILE *out, const struct qkv_evaluation *evaluation) {
+// How well a model predicts the first references' tokens; none: there is no model.
+struct fit {
+  size_t tokens;
+  double loss;  // mean of -log p(token)
+};
+
+static void print_text(FILE *out, const struct qkv_evaluation *evaluation, const struct fit *fit) {
+  if (fit->tokens) fprintf(out, "loss %.4f, perplexity %.3f over %zu tokens\n", fit->loss, exp(fit->loss), fit->tokens);
   for (size_t i = 0; i < evaluation->count; i++) fprintf(out, "%s\n", evaluation->scores[i].line);
 }
 
 // Names and signatures hold nothing that JSON would want escaped.
-static void print_json(FILE *out, const struct qkv_evaluation *evaluation) {
-  fprintf(out, "{\"lines\": %zu, \"scores\": [", evaluation->lines);
+static void print_json(FILE *out, const struct qkv_evaluation *evaluation, const struct fit *fit) {
+  fprintf(out, "{\"lines\": %zu, ", evaluation->lines);
+  if (fit->tokens)
+    fprintf(out, "\"loss\": %.17g, \"perplexity\": %.17g, \"tokens\": %zu, ", fit->loss, exp(fit->loss), fit->tokens);
+  fprintf(out, "\"scores\": [");
   for (size_t i = 0; i < evaluation->count; i++)
     fprintf(out, "%s{\"name\": \"%s\", \"score\": %.17g, \"signature\": \"%s\"}", i ? ", " : "", evaluation->scores[i].name,
             evaluation->scores[i].value, evaluation->scores[i].signature);
@@ -83,7 +96,8 @@ static bool texts_read(struct texts *texts, const char *path) {
   return fine;
 }
 
-static bool translate(struct qkv_context *context, struct qkv_translator *translator, const char *name, const struct texts *sources, struct texts *out) {
+static bool translate(struct qkv_context *context, struct qkv_translator *translator, const char *name,
+                      const struct texts *sources, struct texts *out) {
   struct tally cut = {0};
   for (size_t at = 0; at < sources->list.count; at += TOGETHER) {
     size_t left = sources->list.count - at;
@@ -103,8 +117,27 @@ static bool translate(struct qkv_context *context, struct qkv_translator *transl
   return true;
 }
 
-static struct qkv_evaluation *evaluate_texts(struct qkv_context *context, const struct arguments *arguments, const struct texts *hypotheses,
-                                             struct texts *references, size_t count) {
+static bool predict(struct qkv_context *context, struct qkv_model *model, const struct texts *sources,
+                    const struct texts *targets, struct fit *fit) {
+  double sum = 0;
+  for (size_t at = 0; at < sources->list.count; at += TOGETHER) {
+    size_t left = sources->list.count - at, count = left < TOGETHER ? left : TOGETHER;
+    struct qkv_strings from = {.items = sources->list.items + at, .count = count};
+    struct qkv_strings to = {.items = targets->list.items + at, .count = count};
+    struct qkv_probabilities *probabilities = qkv_probability_of(context, model, &from, &to);
+    if (!probabilities) return false;
+    for (size_t i = 0; i < probabilities->count; i++) {
+      sum -= probabilities->items[i].log_probability;
+      fit->tokens += probabilities->items[i].count;
+    }
+    qkv_probabilities_free(probabilities);
+  }
+  if (fit->tokens) fit->loss = sum / (double)fit->tokens;
+  return true;
+}
+
+static struct qkv_evaluation *evaluate_texts(struct qkv_context *context, const struct arguments *arguments,
+                                             const struct texts *hypotheses, struct texts *references, size_t count) {
   struct qkv_strings *sets = calloc(count, sizeof *sets);
   struct qkv_evaluation *evaluation = NULL;
   for (size_t i = 0; sets && i < count; i++) sets[i] = references[i].list;
@@ -114,7 +147,7 @@ static struct qkv_evaluation *evaluate_texts(struct qkv_context *context, const 
 }
 
 // Translates files[1] with the model files[0] and compares with files[2...]. *status says what went wrong when NULL comes back.
-static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_context *context, int *status) {
+static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_context *context, struct fit *fit, int *status) {
   const struct arguments *arguments = call->arguments;
   const struct qkv_strings *files = &call->positional;
   size_t count = files->count - 2;
@@ -124,8 +157,8 @@ static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_conte
   for (size_t i = 0; fine && i < count; i++) {
     fine = texts_read(&references[i], files->items[i + 2]);
     if (fine && references[i].list.count != sources.list.count) {
-      message_error("eval: %s has %zu lines and %s has %zu; line i of both must belong together", files->items[1], sources.list.count,
-                    files->items[i + 2], references[i].list.count);
+      message_error("eval: %s has %zu lines and %s has %zu; line i of both must belong together", files->items[1],
+                    sources.list.count, files->items[i + 2], references[i].list.count);
       fine = false;
     }
   }
@@ -133,7 +166,9 @@ static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_conte
   if (fine) {
     struct qkv_model *model = qkv_model_open(context, files->items[0]);
     struct qkv_translator *translator = model ? qkv_translator_new(context, &model, 1, &arguments->translate) : NULL;
-    if (translator && translate(context, translator, files->items[1], &sources, &hypotheses))
+    bool all = strcmp(arguments->evaluation.metric, "all") == 0;
+    if (translator && (!all || predict(context, model, &sources, &references[0], fit)) &&
+        translate(context, translator, files->items[1], &sources, &hypotheses))
       evaluation = evaluate_texts(context, arguments, &hypotheses, references, count);
     if (!evaluation && qkv_status(context) != QKV_OK) *status = call_failed(call, context);
     qkv_translator_free(translator);
@@ -148,42 +183,57 @@ static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_conte
 
 // ---- the verb ----
 
-static int show(const struct arguments *arguments, const struct qkv_evaluation *evaluation) {
+static int show(const struct arguments *arguments, const struct qkv_evaluation *evaluation, const struct fit *fit) {
   struct output output;
   if (!output_open(&output, arguments->output)) return EXIT_FAILED;
-  if (arguments->format[0] == 'j') print_json(output.stream, evaluation);
-  else print_text(output.stream, evaluation);
+  if (arguments->format[0] == 'j') print_json(output.stream, evaluation, fit);
+  else print_text(output.stream, evaluation, fit);
   return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
   const struct qkv_strings *files = &call->positional;
-  if (call_contradicts(call, "hypotheses", "beam", "translations that are there already are not searched for")) return EXIT_MISUSED;
+  if (call_contradicts(call, "hypotheses", "beam", "translations that are there already are not searched for"))
+    return EXIT_MISUSED;
   if (!arguments->hypotheses && files->count < 3)
-    return call_misused(call, "%s missing: qkv eval MODEL SOURCE REF..., or qkv eval --hypotheses HYP REF... for translations that are there already",
-                        files->count == 2 ? "a reference is" : "SOURCE and a reference are");
+    return call_misused(
+        call,
+        "%s missing: qkv eval MODEL SOURCE REF..., or qkv eval --hypotheses HYP REF... for translations that are there already",
+        files->count == 2 ? "a reference is" : "SOURCE and a reference are");
   struct qkv_context *context = call_context(call);
   int status = EXIT_DONE;
+  struct fit fit = {0};
   struct qkv_evaluation *evaluation;
   if (arguments->hypotheses) {
     evaluation = qkv_evaluate_files(context, arguments->hypotheses, files, &arguments->evaluation);
     if (!evaluation) status = call_failed(call, context);
   } else {
-    evaluation = evaluate_model(call, context, &status);
+    evaluation = evaluate_model(call, context, &fit, &status);
   }
-  if (evaluation) status = show(arguments, evaluation);
+  if (evaluation) status = show(arguments, evaluation, &fit);
   qkv_evaluation_free(evaluation);
   qkv_context_free(context);
   return status;
 }
 
 const struct verb verb_eval = {
-  .name = "eval", .usage = "MODEL SOURCE REF...\n--hypotheses HYP REF...", .summary = "scores translations: BLEU, chrF, chrF++",
-  .description = "Translates SOURCE with MODEL and scores the result against one or several reference files, or scores the translations in HYP, with the "
-                 "numbers and signatures of sacreBLEU. Line i of every file belongs to the same sentence; - is standard input.",
-  .example = "qkv eval out test.en test.de\nqkv eval --hypotheses test.hyp test.de\n"
-             "qkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
-  .least = 1, .most = ANY_NUMBER, .common = COMMON_THREADS | COMMON_QUIET, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options),
-  .run = run,
+    .name = "eval",
+    .usage = "MODEL SOURCE REF...\n--hypotheses HYP REF...",
+    .summary = "scores translations: BLEU, chrF, chrF++",
+    .description =
+        "Says how well MODEL predicts the first REF given SOURCE (loss and perplexity per token), translates SOURCE and scores "
+        "the result "
+        "against one or several reference files, or scores the translations in HYP, with the numbers and signatures of "
+        "sacreBLEU. Line i of every file belongs to the same sentence; - is standard input.",
+    .example =
+        "qkv eval out test.en test.de\nqkv eval --hypotheses test.hyp test.de\n"
+        "qkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
+    .least = 1,
+    .most = ANY_NUMBER,
+    .common = COMMON_THREADS | COMMON_QUIET,
+    .size = sizeof(struct arguments),
+    .defaults = defaults,
+    VERB_OPTIONS(options),
+    .run = run,
 };
