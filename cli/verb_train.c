@@ -75,7 +75,8 @@ static const struct option options[] = {
     OPTION_INTEGER(train.max_length, "max-length", "N", 2, 1048576, "tokens of a side that are learnt from", .unset = "256"),
     OPTION_CHOICE(train.on_long, "on-long", "drop|cut", "what becomes of longer pairs; they are counted and named",
                   .unset = "drop"),
-    OPTION_CHOICE(train.dtype, "dtype", "auto|f32|bf16", "in which products with weights are computed; weights, sums and losses are always f32",
+    OPTION_CHOICE(train.dtype, "dtype", "auto|f32|bf16",
+                  "in which products with weights are computed; weights, sums and losses are always f32",
                   .unset = "auto: bf16 where the processor has it"),
     OPTION_INTEGER(train.seed, "seed", "N", 0, NO_LIMIT, "where the random numbers start", .unset = "1"),
 
