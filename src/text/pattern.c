@@ -129,7 +129,7 @@ struct pattern *pattern_regex(const char *regex, const char *name, struct error 
     int code;
     PCRE2_SIZE place;
     // Ruby's ^ and $ always match at line ends; its dot never matches one.
-    uint32_t flags = PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+    uint32_t flags = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
     pattern->code = pcre2_compile((PCRE2_SPTR)translated.data, translated.size, flags, &code, &place, NULL);
     if (pattern->code) {
       pattern->jit = pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) == 0;

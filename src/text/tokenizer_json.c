@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/tokenizer_parts.h"
 
 enum { CACHE_SLOTS = 1 << 16 };
@@ -109,8 +110,14 @@ struct tokenizer *tokenizer_from_json(cJSON *json, cJSON *config, const char *na
 
 // Opening --------------------------------------------------------------------------------------------------------------
 
+// Texts of the file come together with valid text, and patterns are matched unchecked.
+static bool refuse_invalid_bytes(const char *json, size_t size, const char *name, struct error *error) {
+  size_t valid = utf8_invalid(json, size);
+  return valid == size || error_set(error, ERROR_FORMAT, "%s: byte %zu is not valid UTF-8", name, valid);
+}
+
 static cJSON *parse(const char *json, size_t size, const char *name, struct error *error) {
-  return refuse_zero_bytes(json, size, name, error) ? json_parse(json, size, name, error) : NULL;
+  return refuse_invalid_bytes(json, size, name, error) && refuse_zero_bytes(json, size, name, error) ? json_parse(json, size, name, error) : NULL;
 }
 
 struct tokenizer *tokenizer_parse(const char *json, size_t size, const char *name, struct error *error) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/hash.h"
 
 enum { MAX_ID = 1 << 26 };  // a file that claims more is lying: the table of ids would need gigabytes
@@ -39,6 +40,8 @@ bool vocabulary_add(struct vocabulary *vocabulary, const char *token, size_t siz
   if (id < 0 || id >= MAX_ID)
     return error_set(error, ERROR_FORMAT, "%s: token \"%.60s\" has the id %lld; ids from 0 to %d are wanted", name, token, id,
                      MAX_ID - 1);
+  if (utf8_invalid(token, size) != size)
+    return error_set(error, ERROR_FORMAT, "%s: the token of id %lld is not valid UTF-8", name, id);
   if (vocabulary_find(vocabulary, token, size) >= 0)
     return error_set(error, ERROR_FORMAT, "%s: token \"%.60s\" is in the vocabulary twice", name, token);
   if ((size_t)id < vocabulary->size && vocabulary->entries[id].offset != UINT32_MAX)

@@ -47,6 +47,7 @@ static void expect_refused(const char *json, const char *words) {
 static void refuses_by_name(void **state) {
   expect_refused("", "the file is empty");
   expect_refused("{\"version\": \"1.0\"", "not valid JSON");
+  expect_refused("{\"normalizer\": {\"type\": \"\xFF\"}, " GOOD "}", "not valid UTF-8");
   expect_refused("[]", "object is wanted");
   expect_refused("{}", "no \"model\"");
   expect_refused("{\"version\": \"2.0\", " GOOD "}", "version");
