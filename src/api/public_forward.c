@@ -142,7 +142,6 @@ static void catch_tensor(void *user, const char *name, const struct tensor *tens
 static void catch_attention(void *user, const char *name, const struct span *spans, int span_count, int heads, const float *probabilities) {
   struct forward *forward = user;
   (void)span_count;
-  if (strcmp(name, forward->name) != 0) return;
   size_t rows = forward->array.shape[1], columns = forward->array.shape[2];
   bool of_source = columns == (size_t)forward->source_count && (strncmp(name, "encoder", 7) == 0 || strstr(name, ".cross."));
   int first = of_source ? forward->first_key : 0;
@@ -216,8 +215,12 @@ static bool run(struct forward *forward) {
   for (int i = 0; i < longest; i++) forward->positions[i] = i;
   if (!context_open(context, forward->model->kernels, (size_t)1 << WORK_MEMORY_SHIFT, forward->error)) return false;
   context->probe_user = forward;
-  if (strstr(forward->name, ".hidden.")) context->probe = catch_tensor;
-  else if (forward->name[0]) context->probe_attention = catch_attention;
+  if (strstr(forward->name, ".hidden.")) {
+    context->probe = catch_tensor;
+  } else if (forward->name[0]) {
+    context->probe_attention = catch_attention;
+    context->attention_name = forward->name;
+  }
   context_begin(context, false, false, 0, 0);
   struct tensor *encoded = forward->source_count ? encode(forward) : NULL;
   bool fine = context_ok(context);

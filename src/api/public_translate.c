@@ -33,6 +33,9 @@ struct job {
   struct source_pieces pieces;
   struct source_line *lines;      // [texts->count]
   struct generation **found;      // [pieces.count]
+  size_t *first_pair;             // [pieces.count] of each piece's hypotheses in `pairs`
+  struct forced_pair *pairs;      // each hypothesis beside its source, with the prefix, and aligned if that is wanted
+  int32_t *tokens;                // what the pairs point into
   struct qkv_translation *items;  // [texts->count]
 };
 
@@ -150,28 +153,41 @@ static bool search(struct job *job) {
 
 // ---- results ----
 
-// The ids of a hypothesis with the prefix before them; the caller frees them.
-static int32_t *whole_target(const struct job *job, const struct hypothesis *hypothesis, int *count) {
-  int prefix = job->translator->prefix_count;
-  int32_t *ids = memory_new(job->error, (size_t)prefix + hypothesis->count + 1, sizeof *ids);
-  if (!ids) return NULL;
-  if (prefix) memcpy(ids, job->translator->prefix, prefix * sizeof *ids);
-  if (hypothesis->count) memcpy(ids + prefix, hypothesis->ids, hypothesis->count * sizeof *ids);
-  *count = prefix + hypothesis->count;
-  return ids;
+// Sources and whole targets, side by side.
+static bool pair_all(struct job *job) {
+  const struct qkv_translator *translator = job->translator;
+  size_t pairs = 0, tokens = 0;
+  for (size_t i = 0; i < job->pieces.count; i++) {
+    const struct generation *generation = job->found[i];
+    pairs += generation->count;
+    for (int k = 0; k < generation->count; k++) tokens += translator->prefix_count + generation->hypotheses[k].count;
+  }
+  job->first_pair = memory_new(job->error, job->pieces.count, sizeof *job->first_pair);
+  job->pairs = memory_new(job->error, pairs, sizeof *job->pairs);
+  job->tokens = memory_new(job->error, 2 * tokens, sizeof *job->tokens);
+  if (!job->first_pair || !job->pairs || !job->tokens) return false;
+  int32_t *target = job->tokens, *alignment = job->tokens + tokens;
+  size_t n = 0;
+  for (size_t i = 0; i < job->pieces.count; i++) {
+    job->first_pair[i] = n;
+    for (int k = 0; k < job->found[i]->count; k++, n++) {
+      const struct hypothesis *hypothesis = &job->found[i]->hypotheses[k];
+      int count = translator->prefix_count + hypothesis->count;
+      for (int t = 0; t < count; t++) target[t] = t < translator->prefix_count ? translator->prefix[t] : hypothesis->ids[t - translator->prefix_count];
+      job->pairs[n] = (struct forced_pair){.source = job->pieces.items[i].ids, .source_count = job->pieces.items[i].count, .target = target,
+                                           .target_count = count, .alignment = alignment};
+      target += count;
+      alignment += count;
+    }
+  }
+  return !translator->alignments || forced_decode(translator->models, translator->model_count, translator->generation.start_id, job->pairs, n, job->error);
 }
 
-static bool align(const struct job *job, const struct source_piece *source, const int32_t *target, int count, struct buffer *out, int *source_words,
-                  int *target_words) {
-  int32_t *alignment = memory_new(job->error, count + 1, sizeof *alignment);
-  struct forced_pair pair = {.source = source->ids, .source_count = source->count, .target = target, .target_count = count, .alignment = alignment};
-  struct aligned_piece piece = {.source_text = job->texts->items[source->line], .source = source, .target = target, .target_count = count, .alignment = alignment};
-  const struct qkv_translator *translator = job->translator;
-  bool fine = alignment &&
-    (count == 0 || forced_decode(translator->models, translator->model_count, translator->generation.start_id, &pair, 1, job->error)) &&
-    word_alignment_add(out, &piece, translator->tokenizer, source_words, target_words, job->error);
-  free(alignment);
-  return fine;
+static bool align(const struct job *job, size_t piece, const struct forced_pair *pair, struct buffer *out, int *source_words, int *target_words) {
+  const struct source_piece *source = &job->pieces.items[piece];
+  struct aligned_piece aligned = {.source_text = job->texts->items[source->line], .source = source, .target = pair->target,
+                                  .target_count = pair->target_count, .alignment = pair->alignment};
+  return word_alignment_add(out, &aligned, job->translator->tokenizer, source_words, target_words, job->error);
 }
 
 // Hypothesis `rank` of a line: those of its pieces, joined.
@@ -179,17 +195,12 @@ static bool join(const struct job *job, const struct source_line *line, int rank
   struct buffer text = {0}, alignment = {0};
   int source_words = 0, target_words = 0;
   bool fine = true;
-  for (size_t i = 0; fine && i < line->count; i++) {
-    const struct generation *generation = job->found[line->first + i];
-    const struct hypothesis *hypothesis = &generation->hypotheses[rank];
-    int count = 0;
-    int32_t *ids = whole_target(job, hypothesis, &count);
+  for (size_t i = line->first; fine && i < line->first + line->count; i++) {
+    const struct forced_pair *pair = &job->pairs[job->first_pair[i] + rank];
     if (text.size) buffer_char(&text, ' ');
-    fine = ids && tokenizer_decode(job->translator->tokenizer, ids, count, true, &text, job->error);
-    if (fine && job->translator->alignments)
-      fine = align(job, &job->pieces.items[line->first + i], ids, count, &alignment, &source_words, &target_words);
-    free(ids);
-    out->score += hypothesis->score;
+    fine = tokenizer_decode(job->translator->tokenizer, pair->target, pair->target_count, true, &text, job->error);
+    if (fine && job->translator->alignments) fine = align(job, i, pair, &alignment, &source_words, &target_words);
+    out->score += job->found[i]->hypotheses[rank].score;
   }
   // One line in, one line out: what a tokenizer decodes as a line end would break that.
   for (size_t i = 0; i < text.size; i++)
@@ -240,10 +251,13 @@ struct qkv_translations *qkv_translate(struct qkv_context *context, struct qkv_t
   struct qkv_translations *translations = memory_new(error, 1, sizeof *translations);
   job.lines = memory_new(error, lines->count + 1, sizeof *job.lines);
   job.items = memory_new(error, lines->count + 1, sizeof *job.items);
-  bool fine = translations && job.lines && job.items && read_lines(&job) && search(&job);
+  bool fine = translations && job.lines && job.items && read_lines(&job) && search(&job) && pair_all(&job);
   for (size_t i = 0; fine && i < lines->count; i++) fine = give_line(&job, i);
   for (size_t i = 0; job.found && i < job.pieces.count; i++) free(job.found[i]);
   free(job.found);
+  free(job.first_pair);
+  free(job.pairs);
+  free(job.tokens);
   free(job.lines);
   source_pieces_free(&job.pieces);
   if (fine) {

@@ -21,6 +21,7 @@ static const char *const level_names[LEVEL_COUNT] = {"reference", "avx2", "avx51
 
 static struct kernels tables[LEVEL_COUNT], bf16_table;
 static bool bf16_there;
+static char processor_name[128];
 static enum level best_level;
 static pthread_once_t filled = PTHREAD_ONCE_INIT;
 
@@ -36,8 +37,24 @@ static enum level processor_level(void) {
 #endif
 }
 
+static void read_processor_name(void) {
+  static const char key[] = "model name";
+  snprintf(processor_name, sizeof processor_name, "unknown processor");
+  FILE *file = fopen("/proc/cpuinfo", "re");
+  char line[256];
+  while (file && fgets(line, sizeof line, file)) {
+    const char *value = strchr(line, ':');
+    if (strncmp(line, key, sizeof key - 1) != 0 || !value) continue;
+    value += 1 + strspn(value + 1, " \t");
+    snprintf(processor_name, sizeof processor_name, "%.*s", (int)strcspn(value, "\n"), value);
+    break;
+  }
+  if (file) fclose(file);
+}
+
 // Each table starts as a copy of the one below it.
 static void fill_tables(void) {
+  read_processor_name();
   best_level = processor_level();
   kernels_fill_reference(&tables[LEVEL_REFERENCE]);
 #if defined(QKV_X86_KERNELS)
@@ -96,18 +113,6 @@ bool precision_read(enum precision *precision, const char *name, struct error *e
 }
 
 const char *cpu_name(void) {
-  static char name[128];
-  static const char key[] = "model name";
-  if (name[0]) return name;
-  snprintf(name, sizeof name, "unknown processor");
-  FILE *file = fopen("/proc/cpuinfo", "re");
-  char line[256];
-  while (file && fgets(line, sizeof line, file)) {
-    char *value = strchr(line, ':');
-    if (strncmp(line, key, sizeof key - 1) != 0 || !value) continue;
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
-    break;
-  }
-  if (file) fclose(file);
-  return name;
+  pthread_once(&filled, fill_tables);
+  return processor_name;
 }

@@ -9,7 +9,6 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
 #else
   kernels->name = "avx2";
 #endif
-  kernels->panel = TILE_COLUMNS;
   kernels->packed_size = KERNEL_NAME(packed_size);
   kernels->pack = KERNEL_NAME(pack);
   kernels->linear = KERNEL_NAME(linear);

@@ -515,7 +515,6 @@ static void reference_adamw(float *value, float *gradient, float *first, float *
 void kernels_fill_reference(struct kernels *kernels) {
   kernels->name = "reference";
   kernels->dtype = "f32";
-  kernels->panel = PANEL;
 #define KERNEL(result, slot, arguments) kernels->slot = reference_##slot;
   KERNEL_TABLE(KERNEL)
 #undef KERNEL

@@ -62,7 +62,6 @@ static void align(const struct forced_pair *pair, const float *weights, int head
 
 static void see_attention(void *user, const char *name, const struct span *spans, int span_count, int heads, const float *probabilities) {
   const struct alignment_probe *probe = user;
-  if (strcmp(name, probe->name) != 0) return;
   for (int i = 0; i < span_count; i++) {
     if (probe->group->pairs[i]->alignment) align(probe->group->pairs[i], probabilities, heads, probe->eos_id);
     probabilities += (size_t)heads * spans[i].qn * spans[i].kn;
@@ -165,6 +164,7 @@ static bool decode_group(struct job *job, struct worker *worker, const struct gr
   snprintf(probe.name, sizeof probe.name, "decoder.%d.cross.attention", forced_alignment_layer(&job->models[0]->arch));
   for (int m = 0; m < (scoring ? job->model_count : 1); m++) {
     context->probe_attention = aligning && m == 0 ? see_attention : NULL;
+    context->attention_name = probe.name;
     context->probe_user = &probe;
     size_t mark = context->arena.low;
     if (!run_model(context, job->models[m], &sides, losses ? losses + (size_t)m * rows : NULL, logit_rows)) return false;
@@ -212,8 +212,8 @@ static size_t make_groups(struct group *groups, const struct forced_pair **sorte
   return made;
 }
 
-static bool check_side(const char *what, const int32_t *ids, int count, int vocabulary, int most, size_t index, struct error *error) {
-  if (count < 1 || count > most) return error_set(error, ERROR_USAGE, "%s %zu has %d tokens; wanted 1 to %d", what, index + 1, count, most);
+static bool check_side(const char *what, const int32_t *ids, int count, int least, int vocabulary, int most, size_t index, struct error *error) {
+  if (count < least || count > most) return error_set(error, ERROR_USAGE, "%s %zu has %d tokens; wanted %d to %d", what, index + 1, count, least, most);
   for (int i = 0; i < count; i++)
     if (ids[i] < 0 || ids[i] >= vocabulary)
       return error_set(error, ERROR_USAGE, "%s %zu: id %d is %d; the vocabulary has the ids 0 to %d", what, index + 1, i, ids[i], vocabulary - 1);
@@ -223,8 +223,8 @@ static bool check_side(const char *what, const int32_t *ids, int count, int voca
 static bool check_pairs(const struct arch *arch, const struct forced_pair *pairs, size_t count, struct error *error) {
   int most = arch->positions == POSITIONS_NONE ? 1 << 20 : arch->max_positions;
   for (size_t i = 0; i < count; i++)
-    if (!check_side("source", pairs[i].source, pairs[i].source_count, arch->source_vocab, most, i, error) ||
-        !check_side("target", pairs[i].target, pairs[i].target_count, arch->target_vocab, most, i, error))
+    if (!check_side("source", pairs[i].source, pairs[i].source_count, 1, arch->source_vocab, most, i, error) ||
+        !check_side("target", pairs[i].target, pairs[i].target_count, 0, arch->target_vocab, most, i, error))
       return false;
   return true;
 }
@@ -252,9 +252,11 @@ bool forced_decode(const struct model *const *models, int count, int start_id, c
   job.groups = memory_new(error, pair_count, sizeof *job.groups);
   job.workers = memory_new(error, parallel_threads(), sizeof *job.workers);
   if (sorted && job.groups && job.workers) {
-    for (size_t i = 0; i < pair_count; i++) sorted[i] = &pairs[i];
-    qsort(sorted, pair_count, sizeof *sorted, longer_first);
-    parallel_for(make_groups(job.groups, sorted, pair_count), group_task, &job);
+    size_t filled = 0;
+    for (size_t i = 0; i < pair_count; i++)
+      if (pairs[i].target_count) sorted[filled++] = &pairs[i];
+    qsort(sorted, filled, sizeof *sorted, longer_first);
+    parallel_for(make_groups(job.groups, sorted, filled), group_task, &job);
   }
   close_job(&job, sorted, error);
   return error->code == ERROR_NONE;

@@ -118,7 +118,6 @@ struct norm {
 struct kernels {
   const char *name;   // "reference", "avx2", "avx512"
   const char *dtype;  // "f32", or "bf16": in which products with weights round their factors
-  int panel;         // columns of a packed panel; packed sizes are padded to it
 #define KERNEL(result, name, arguments) result(*name) arguments;
   KERNEL_TABLE(KERNEL)
 #undef KERNEL

@@ -1,5 +1,6 @@
 // Attention over spans. Nothing of size rows x keys is kept: backward computes the weights again from the log-sums.
 #include <assert.h>
+#include <string.h>
 
 #include "tensor/operations.h"
 #include "tensor/tape.h"
@@ -40,6 +41,10 @@ static void backward(struct context *context, struct node *base) {
   tensor_gradient_release(context, node->out);
 }
 
+static bool is_watched(const struct context *context, const char *name) {
+  return context->probe_attention && (!context->attention_name || strcmp(context->attention_name, name) == 0);
+}
+
 static float *take_probabilities(struct context *context, const struct span *spans, int span_count, int heads) {
   size_t cells = 0;
   for (int i = 0; i < span_count; i++) cells += (size_t)spans[i].qn * (size_t)spans[i].kn;
@@ -57,7 +62,7 @@ struct tensor *op_attention(struct context *context, const char *name, struct co
   out->wanted = query.tensor->wanted || (keys.tensor && keys.tensor->wanted) || (values.tensor && values.tensor->wanted);
   float *log_sum = node ? context_memory(context, (size_t)rows * (size_t)attention->heads * sizeof *log_sum) : NULL;
   size_t mark = context->arena.low;
-  float *probabilities = context->probe_attention ? take_probabilities(context, spans, span_count, attention->heads) : NULL;
+  float *probabilities = is_watched(context, name) ? take_probabilities(context, spans, span_count, attention->heads) : NULL;
   if (!context_ok(context)) return NULL;
   struct attention_keys source = store ? (struct attention_keys){.store = store} : key_rows(keys, values);
   context->kernels->attention(out->data, out->cols, log_sum, probabilities, query.tensor->data + query.column, query.tensor->cols, &source, spans,
