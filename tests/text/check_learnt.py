@@ -1,4 +1,4 @@
-"""Helper of transformers.sh: writes a text (--text), or checks each directory named on standard input, a line each."""
+"""Helper of learnt_in_transformers.sh: writes a text (--text), or checks each directory named on standard input, a line each."""
 import random
 import sys
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Vocabularies that qkv learnt are opened by transformers and tokenizers, which give the same ids and texts.
-#   transformers.sh QKV
+#   learnt_in_transformers.sh QKV
 # Needs Python with transformers (QKV_PYTHON names one); says so and skips without.
 qkv=$1
 here=$(cd "$(dirname "$0")" && pwd)
