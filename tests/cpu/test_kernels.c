@@ -96,7 +96,10 @@ static void check_slot(void **state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "--bench") == 0) return bench_kernels(argc > 2 ? argv[2] : NULL);
+  if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
+    if (argc > 3) parallel_set_threads(atoi(argv[3]));
+    return bench_kernels(argc > 2 ? argv[2] : NULL);
+  }
   for (size_t s = 0; s < sizeof sets / sizeof *sets; s++)
     if (!cpu_kernels_named(sets[s])) printf("no %s kernels on this processor: not tested\n", sets[s]);
   struct CMUnitTest tests[64];
