@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds qkv and runs its tests: with gcc everything, on every instruction set that the processor has; with clang everything;
-# under the sanitizers everything on the default and on the reference path. The last line is the sum.
+# Builds qkv and runs its tests: with gcc everything, on every instruction set that the processor has; with clang
+# and under the sanitizers on the default and on the reference path. The last line is the sum.
 #   ./test.sh         all of it
 #   ./test.sh quick   gcc on the default path only
 # Build folders are kept in build-test/ for the next time. TEST_JOBS limits how many programs run at once.
@@ -64,8 +64,20 @@ check() {
 # What is run again on other instruction sets: everything that holds numbers against a reference or against themselves.
 numbers=("kernels" "exactness of kernels" "gradients" "golden model" "same bits" "hf golden_open" "generate golden_scores"
   "generate golden_search" "generate search_bits" "updates" "forward" "command translate")
+# The same under a sanitizer, without what is slow there.
+checked=("kernels" "golden model" "hf golden_open" "generate golden_scores" "generate golden_search" "updates" "forward")
 # And what uses several threads.
 threads=("base" "exactness of kernels" "same bits" "generate search_bits" "forward" "command translate")
+
+# What takes minutes under a sanitizer and runs there on no code that the other tests don't run.
+slow=("gradients" "command train_killed" "text golden_tokenizers" "installed library and examples")
+
+# all_but NAME WORD...: fills the array `chosen` with the names of the tests of build-test/NAME except those given.
+all_but() {
+  local folder=build-test/$1
+  shift
+  mapfile -t chosen < <(meson test -C "$folder" --list 2> /dev/null | sed -n 's|^qkv[^/]* / ||p' | grep -vxFf <(printf '%s\n' "$@"))
+}
 
 has() { grep -qw -- "$1" /proc/cpuinfo 2> /dev/null; }
 
@@ -79,16 +91,18 @@ if build gcc gcc; then
 fi
 if [ "${1:-}" != quick ]; then
   if command -v clang > /dev/null && build clang clang; then
-    check clang "clang"
+    all_but clang "command train_killed"
+    check clang "clang" "${chosen[@]}"
     QKV_CPU=reference check clang "clang, reference kernels" "${numbers[@]}"
   fi
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   if build sanitized gcc -Dbuildtype=debugoptimized -Db_sanitize=address,undefined; then
-    check sanitized "address and undefined behaviour sanitizers" --timeout-multiplier 5
-    QKV_CPU=reference check sanitized "sanitizers, reference kernels" --timeout-multiplier 5 "${numbers[@]}"
+    all_but sanitized "${slow[@]}"
+    check sanitized "address and undefined behaviour sanitizers" --timeout-multiplier 2 "${chosen[@]}"
+    QKV_CPU=reference check sanitized "sanitizers, reference kernels" --timeout-multiplier 2 "${checked[@]}"
   fi
   if build threads gcc -Dbuildtype=debugoptimized -Db_sanitize=thread; then
-    check threads "thread sanitizer" --timeout-multiplier 5 "${threads[@]}"
+    check threads "thread sanitizer" --timeout-multiplier 2 "${threads[@]}"
   fi
 fi
 
