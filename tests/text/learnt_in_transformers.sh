@@ -2,7 +2,7 @@
 # Vocabularies that qkv learnt are opened by transformers and tokenizers, which give the same ids and texts.
 #   learnt_in_transformers.sh QKV
 # Needs Python with transformers (QKV_PYTHON names one); says so and skips without.
-qkv=$1
+qkv=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 python=${QKV_PYTHON:-python3}
 export TRANSFORMERS_VERBOSITY=error HF_HUB_OFFLINE=1
