@@ -115,7 +115,7 @@ def tokenizing():
                     file.write(open(data(name), "rb").read())
         size = os.path.getsize(text) / 1e6
         for _ in range(args.pairs):
-            seconds, _, _ = run([args.qkv, "tokenize", args.model, text, "--ids", "--threads", "1", "-o", os.path.join(folder, "ids")])
+            seconds, _, _ = run([args.qkv, "tokenize", args.model, text, "--ids", "-o", os.path.join(folder, "ids")])
             yield size / seconds, peer("tokenize_speed.py", "--tokenizer", args.model, "--input", text)["fast_bytes_per_s"] / 1e6
     return dict(name="tokenization, byte-level BPE, one thread", unit="MB/s", peer="Hugging Face tokenizers", bar=1, aim="", measure=measure,
                 notes="qkv: the whole process, file to file; tokenizers: encode_batch_fast alone")
