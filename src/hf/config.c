@@ -1,6 +1,7 @@
 #include "hf/config.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,9 +249,21 @@ static bool find_layout(const struct layout **layout, const cJSON *config, const
   return false;
 }
 
+// Special ids are looked up in tables. The one of the beginning is not used by the models that are here.
+static bool check_ids(const struct arch *arch, const struct layout *layout, const char *path, struct error *error) {
+  int vocabulary = arch->source_vocab > arch->target_vocab ? arch->source_vocab : arch->target_vocab;
+  for (const struct config_key *key = layout->keys; key->key; key++) {
+    if (key->type != CONFIG_ID || key->from_tokenizer || key->field == offsetof(struct arch, bos_id)) continue;
+    if (get(arch, key) >= vocabulary)
+      return error_set(error, ERROR_FORMAT, "%s: \"%s\" is %g; the vocabulary has the ids 0 to %d", path, key->key, get(arch, key),
+                       vocabulary - 1);
+  }
+  return true;
+}
+
 bool config_read(struct arch *arch, const struct layout **layout, const cJSON *config, const char *path, struct error *error) {
   return find_layout(layout, config, path, error) && check_keys(config, *layout, path, error) &&
-         read_as(arch, *layout, config, path, error) && arch_check(arch, error);
+         read_as(arch, *layout, config, path, error) && check_ids(arch, *layout, path, error) && arch_check(arch, error);
 }
 
 // --- writing

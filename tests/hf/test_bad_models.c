@@ -63,6 +63,8 @@ static void refuses_bad_configs(void **state) {
     {"quantization_config", "{\"bits\":8}", "\"quantization_config\" is {\"bits\":8}"},
     {"is_decoder", "true", "\"is_decoder\" is true"},
     {"hidden_size", "64", "\"hidden_size\" and \"d_model\" are two names of one thing"},
+    {"decoder_start_token_id", "97", "\"decoder_start_token_id\" is 97; the vocabulary has the ids 0 to 96"},
+    {"pad_token_id", NULL, "\"pad_token_id\" is 58100; the vocabulary has the ids 0 to 96"},
     {"num_beams", "0", "\"num_beams\" is 0"},
     {"bad_words_ids", "[96]", "\"bad_words_ids\" has to be a list of lists"},
     {"early_stopping", "\"sometimes\"", "\"early_stopping\" has to be"},
