@@ -20,7 +20,7 @@ struct forward {
   const struct span *spans;
   int span_count;
   const struct attention *attention;
-  int row_blocks;      // of the longest span
+  int row_blocks;             // of the longest span
   size_t items, items_each;
 };
 
@@ -34,6 +34,7 @@ struct rows {
   float scores[ATTENTION_ROWS * ATTENTION_KEYS];
   float largest[ATTENTION_ROWS];
   float sums[ATTENTION_ROWS * LANES];
+  float inverse[ATTENTION_ROWS], log_sum[ATTENTION_ROWS];
 };
 
 static const float *page_keys(const struct forward *job, const struct attention_head *head, int key) {
@@ -83,6 +84,14 @@ static void zero_lanes(float *row, int from, int to) {
   for (; from < to; from += LANES) vec_store(row + from, vec_zero());
 }
 
+// What a row has so far, when a larger score turns up.
+static vec shrink_row(const struct forward *job, const struct rows *rows, int r, vec factor, vec sum) {
+  float *out = rows->out + r * job->out_stride;
+  int width = job->attention->head_width;
+  for (int d = 0; d < width; d += LANES) vec_store_first(out + d, vec_mul(vec_load_first(out + d, width - d), factor), width - d);
+  return vec_mul(sum, factor);
+}
+
 // Scores of one row become weights relative to the largest score so far; all of the block's `padded` columns are set.
 static void soften_row(const struct forward *job, struct rows *rows, int r, int block, int count, int padded) {
   const struct attention *attention = job->attention;
@@ -107,12 +116,8 @@ static void soften_row(const struct forward *job, struct rows *rows, int r, int 
   float before = rows->largest[r], largest = vec_largest(vec_max(vec_set(before), top));
   vec sum = vec_load(rows->sums + r * LANES);
   if (largest != before) {
-    vec shrink = vec_exp(vec_set(before - largest));
-    sum = vec_mul(sum, shrink);
-    float *out = rows->out + r * job->out_stride;
-    for (int d = 0; block > 0 && d < attention->head_width; d += LANES)
-      vec_store_first(out + d, vec_mul(vec_load_first(out + d, attention->head_width - d), shrink), attention->head_width - d);
     rows->largest[r] = largest;
+    if (before > -INFINITY) sum = shrink_row(job, rows, r, vec_exp(vec_set(before - largest)), sum);
   }
   vec shift = vec_set(largest), factor[DROPOUT_VECS];
   const struct dropout *dropout = &attention->dropout;
@@ -132,8 +137,8 @@ static void soften_row(const struct forward *job, struct rows *rows, int r, int 
   vec_store(rows->sums + r * LANES, sum);
 }
 
-// out += weights * values, in order of keys
-static void add_values(const struct forward *job, struct rows *rows, int block, int count) {
+// out = or += weights * values, in order of keys
+static void add_values(const struct forward *job, struct rows *rows, int block, int count, bool fresh) {
   int width = job->attention->head_width;
   for (int r = 0, step; r < rows->count; r += step) {
     step = tile_rows_next(rows->count - r);
@@ -142,9 +147,12 @@ static void add_values(const struct forward *job, struct rows *rows, int block, 
     keys_seen(job->attention, rows->head.span, rows->first + r + step - 1, &unused, &end);
     first = first > block ? (first - block) & ~(LANES - 1) : 0;
     end = end < block + count ? end - block : count;
-    if (first >= end) continue;
     struct tile tile = {.c = rows->out + r * job->out_stride, .c_row = job->out_stride, .a = rows->scores + r * ATTENTION_KEYS + first,
-                        .a_row = ATTENTION_KEYS, .a_step = 1, .depth = end - first, .from_c = true};
+                        .a_row = ATTENTION_KEYS, .a_step = 1, .depth = end - first, .from_c = !fresh};
+    if (first >= end) {
+      if (fresh) clear_rows(tile.c, job->out_stride, step, width);
+      continue;
+    }
     if (!rows->head.span->pages) {
       tile.b_step = (size_t)job->keys->value_stride;
       tile.b = job->keys->values + (size_t)(rows->head.span->k0 + block + first) * tile.b_step + (size_t)rows->head.kv_head * width;
@@ -152,7 +160,7 @@ static void add_values(const struct forward *job, struct rows *rows, int block, 
       continue;
     }
     tile.b_step = (size_t)job->keys->store->value_width;
-    for (int j = first; j < end; j += KEY_PAGE, tile.a += KEY_PAGE) {
+    for (int j = first; j < end; j += KEY_PAGE, tile.a += KEY_PAGE, tile.from_c = true) {
       tile.b = page_values(job, &rows->head, block + j);
       tile.depth = end - j < KEY_PAGE ? end - j : KEY_PAGE;
       tile_product(KERNEL_NAME(forward_tiles), tile, step, width);
@@ -172,31 +180,40 @@ static void finish_probabilities(const struct rows *rows, int r, float largest, 
   }
 }
 
+static void finish_sums(struct rows *rows) {
+  float total[ATTENTION_ROWS] = {0};
+  for (int r = 0; r < rows->count; r++) total[r] = vec_sum(vec_load(rows->sums + r * LANES));
+  for (int r = 0; r < rows->count; r += LANES) {  // a row that sees nothing comes to 0
+    vec sum = vec_load(total + r);
+    lane_mask nothing = vec_equal(sum, vec_zero());
+    vec_store(rows->inverse + r, vec_select(nothing, vec_zero(), vec_div(vec_set(1), sum)));
+    vec_store(rows->log_sum + r, vec_select(nothing, vec_set(-INFINITY), vec_add(vec_load(rows->largest + r), vec_log(sum))));
+  }
+}
+
 static void finish_row(const struct forward *job, struct rows *rows, int r) {
   int width = job->attention->head_width, head = rows->head.head;
-  float sum = vec_sum(vec_load(rows->sums + r * LANES)), inverse = sum > 0 ? 1 / sum : sum == 0 ? 0 : NAN;
-  vec factor = vec_set(job->attention->gain ? inverse * job->attention->gain[head] : inverse);
+  vec factor = vec_set(job->attention->gain ? rows->inverse[r] * job->attention->gain[head] : rows->inverse[r]);
   float *out = rows->out + r * job->out_stride;
   for (int d = 0; d < width; d += LANES)  // + 0 makes -0 to 0: whether masked keys were passed over can't be seen
     vec_store_first(out + d, vec_fma(vec_load_first(out + d, width - d), factor, vec_zero()), width - d);
-  if (job->log_sum) {
-    size_t row = (size_t)(rows->head.span->q0 + rows->first + r);
-    job->log_sum[row * job->attention->heads + head] = sum == 0 ? -INFINITY : rows->largest[r] + log_one(sum);
-  }
-  if (rows->probabilities) finish_probabilities(rows, r, rows->largest[r], inverse);
+  if (job->log_sum)
+    job->log_sum[(size_t)(rows->head.span->q0 + rows->first + r) * job->attention->heads + head] = rows->log_sum[r];
+  if (rows->probabilities) finish_probabilities(rows, r, rows->largest[r], rows->inverse[r]);
 }
 
 static void attend(const struct forward *job, struct rows *rows) {
   const struct attention_head *head = &rows->head;
   int width = job->attention->head_width, first, end, unused;
   for (int r = 0; r < rows->count; r++) {
-    for (int d = 0; d < width; d += LANES) vec_store_first(rows->out + r * job->out_stride + d, vec_zero(), width - d);
     rows->largest[r] = -INFINITY;
     vec_store(rows->sums + r * LANES, vec_zero());
   }
   keys_seen(job->attention, head->span, rows->first, &first, &unused);
   keys_seen(job->attention, head->span, rows->first + rows->count - 1, &unused, &end);
-  for (int block = first / ATTENTION_KEYS * ATTENTION_KEYS; block < end; block += ATTENTION_KEYS) {
+  if (first >= end) clear_rows(rows->out, job->out_stride, rows->count, width);
+  first = first / ATTENTION_KEYS * ATTENTION_KEYS;
+  for (int block = first; block < end; block += ATTENTION_KEYS) {
     int count = end - block < ATTENTION_KEYS ? end - block : ATTENTION_KEYS;
     if (head->span->pages) page_products(job, rows, block, count);
     else {
@@ -205,8 +222,9 @@ static void attend(const struct forward *job, struct rows *rows) {
       block_products(head, rows->scores, rows->query, job->query_stride, rows->first, rows->count, keys, stride, block, count);
     }
     for (int r = 0; r < rows->count; r++) soften_row(job, rows, r, block, count, round_up_lanes(count));
-    add_values(job, rows, block, count);
+    add_values(job, rows, block, count, block == first);
   }
+  finish_sums(rows);
   for (int r = 0; r < rows->count; r++) finish_row(job, rows, r);
 }
 

@@ -4,6 +4,8 @@
 // block to block. So a row's bits depend on its own keys only, not on the rows beside it: a step over cached keys gives what
 // the full pass gives.
 #pragma once
+#include <string.h>
+
 #include "cpu/simd.h"
 #include "cpu/simd_dropout.h"
 #include "cpu/tile.h"
@@ -33,6 +35,10 @@ static inline void keys_seen(const struct attention *attention, const struct spa
 static inline int first_seeing(const struct attention *attention, const struct span *span, int key, int queries) {
   int i = attention->causal ? key - span->pos : 0;
   return i < 0 ? 0 : i < queries ? i : queries;
+}
+
+static inline void clear_rows(float *rows, size_t stride, int count, int width) {
+  for (int i = 0; i < count; i++) memset(rows + i * stride, 0, (size_t)width * sizeof *rows);
 }
 
 static inline int round_up_lanes(int n) { return (n + LANES - 1) & ~(LANES - 1); }

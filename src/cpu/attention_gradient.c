@@ -6,7 +6,6 @@
 //   dscores = weights * (dropout(dweights) * gain - D)
 //   dvalues += dropout(weights)^T * dout * gain, dkeys += dscores^T * query * scale, dquery += dscores * keys * scale
 #include <math.h>
-#include <string.h>
 
 #include "cpu/attention_block.h"
 #include "cpu/fast.h"
@@ -131,15 +130,11 @@ static void block_gradient(const struct backward *job, struct block *block) {
   add_to_queries(job, block, job->dquery + row * job->dquery_stride + column);
 }
 
-static void clear(float *rows, size_t stride, int count, int width) {
-  for (int i = 0; i < count; i++) memset(rows + i * stride, 0, (size_t)width * sizeof *rows);
-}
-
 static void head_gradient(const struct backward *job, struct block *block) {
   const struct attention *attention = job->attention;
   const struct span *span = block->head.span;
   int width = attention->head_width;
-  clear(job->dquery + span->q0 * job->dquery_stride + (size_t)block->head.head * width, job->dquery_stride, span->qn, width);
+  clear_rows(job->dquery + span->q0 * job->dquery_stride + (size_t)block->head.head * width, job->dquery_stride, span->qn, width);
   for (block->key = 0; block->key < span->kn; block->key += ATTENTION_KEYS) {
     size_t key = (size_t)(span->k0 + block->key), column = (size_t)block->head.kv_head * width;
     block->keys = span->kn - block->key < ATTENTION_KEYS ? span->kn - block->key : ATTENTION_KEYS;
@@ -159,8 +154,8 @@ static void span_gradient(const struct backward *job, const struct span *span, i
   int group = job->attention->heads / job->attention->kv_heads, width = job->attention->head_width;
   struct block block;
   block.head = (struct attention_head){job->attention, span, 0, kv_head};
-  clear(job->dkeys + span->k0 * job->dkey_stride + (size_t)kv_head * width, job->dkey_stride, span->kn, width);
-  clear(job->dvalues + span->k0 * job->dvalue_stride + (size_t)kv_head * width, job->dvalue_stride, span->kn, width);
+  clear_rows(job->dkeys + span->k0 * job->dkey_stride + (size_t)kv_head * width, job->dkey_stride, span->kn, width);
+  clear_rows(job->dvalues + span->k0 * job->dvalue_stride + (size_t)kv_head * width, job->dvalue_stride, span->kn, width);
   for (int h = 0; h < group; h++) {
     block.head.head = kv_head * group + h;
     head_gradient(job, &block);

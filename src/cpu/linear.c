@@ -14,10 +14,10 @@ enum {
   PANEL = TILE_COLUMNS,
   ROW_BLOCK = 16 * TILE_ROWS,
   DEPTH_BLOCK = 768,
-  // The weight's gradient: rows per chunk, outputs and inputs per task.
-  GRADIENT_ROWS = 256,
+  // The weight's gradient: rows per chunk; outputs and inputs per task, at most.
+  GRADIENT_ROWS = 128,
   GRADIENT_COLUMNS = 96,
-  GRADIENT_DEPTH = 128,
+  GRADIENT_DEPTH = 512,
 };
 
 size_t KERNEL_NAME(packed_size)(int rows, int cols) { return ceil_div((size_t)rows, PANEL) * PANEL * (size_t)cols; }
@@ -79,7 +79,7 @@ struct linear {
   int row_block, row_blocks, panels_each;
 };
 
-// Bias, the copy before the activation, and the activation, on a tile that is still in the level-1 cache.
+// The copy before the activation, and the activation, on a tile that is still in the level-1 cache.
 INLINE void finish_rows(const struct linear *linear, int row, int rows, int column, int width, enum activation activation) {
   for (int r = row; r < row + rows; r++) {
     float *y = linear->y + r * linear->y_stride + column;
@@ -87,7 +87,6 @@ INLINE void finish_rows(const struct linear *linear, int row, int rows, int colu
     for (int j = 0; j < width; j += LANES) {
       lane_mask mask = mask_first(width - j);
       vec value = vec_load_mask(y + j, mask);
-      if (linear->bias) value = vec_add(value, vec_load_mask(linear->bias + column + j, mask));
       if (pre) vec_store_mask(pre + j, value, mask);
       vec_store_mask(y + j, vec_activation(value, activation), mask);
     }
@@ -112,7 +111,8 @@ static void linear_panel(const struct linear *linear, int row, int row_end, int 
   tile.width = linear->columns - column < PANEL ? linear->columns - column : PANEL;
   tile.from_c = linear->accumulate || from > 0;
   int vecs = (tile.width + LANES - 1) / LANES;
-  bool finish = to == linear->depth && (linear->bias || linear->pre || linear->activation != ACTIVATION_NONE);
+  if (to == linear->depth && linear->bias) tile.bias = linear->bias + column;
+  bool finish = to == linear->depth && (linear->pre || linear->activation != ACTIVATION_NONE);
   for (int count; row < row_end; row += count) {
     count = tile_rows_next(row_end - row);
     tile.c = linear->y + row * linear->y_stride + column;
@@ -156,13 +156,14 @@ struct gradient {
   const float *dy, *x;
   size_t dy_stride, x_stride;
   int rows, columns, depth;
-  int column_block, column_blocks;
+  int column_block, column_blocks, depth_block;
 };
 
 // dy is read six columns at a time: side by side the rows don't share few sets of the caches, nor is each another page.
 static void copy_columns(float *to, int to_stride, const float *from, size_t from_stride, int rows, int columns) {
   for (int r = 0; r < rows; r++, to += to_stride, from += from_stride) {
     int c = 0;
+    for (int line = 0; line < columns; line += LANES) prefetch_read(from + 16 * from_stride + line);
     for (; c + LANES <= columns; c += LANES) vec_store(to + c, vec_load(from + c));
     if (c < columns) vec_store(to + c, vec_load_first(from + c, columns - c));
   }
@@ -177,14 +178,14 @@ static void bias_gradient(float *db, const float *dy, int dy_stride, int rows, i
   }
 }
 
-// One block of dw; the rows come in chunks, each continuing the sums that the one before left in dw.
+// One block of dw; the rows come in chunks of a constant size, whose sums are added to dw one after the other.
 static void gradient_task(void *data, size_t index, int worker) {
   const struct gradient *gradient = data;
   float dy[GRADIENT_ROWS * GRADIENT_COLUMNS];
   int column = (int)(index % gradient->column_blocks) * gradient->column_block;
   int columns = gradient->columns - column < gradient->column_block ? gradient->columns - column : gradient->column_block;
-  int k = (int)(index / gradient->column_blocks) * GRADIENT_DEPTH;
-  int width = gradient->depth - k < GRADIENT_DEPTH ? gradient->depth - k : GRADIENT_DEPTH;
+  int k = (int)(index / gradient->column_blocks) * gradient->depth_block;
+  int width = gradient->depth - k < gradient->depth_block ? gradient->depth - k : gradient->depth_block;
   struct tile tile = {.c_row = gradient->depth, .a_row = 1, .a_step = GRADIENT_COLUMNS, .b_step = gradient->x_stride, .from_c = true};
   for (int row = 0; row < gradient->rows; row += GRADIENT_ROWS) {
     int rows = gradient->rows - row < GRADIENT_ROWS ? gradient->rows - row : GRADIENT_ROWS;
@@ -200,10 +201,16 @@ static void gradient_task(void *data, size_t index, int worker) {
 
 void KERNEL_NAME(linear_gradient)(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
                                   int columns, int depth) {
-  struct gradient gradient = {dw, db, dy, x, dy_stride, x_stride, rows, columns, depth, GRADIENT_COLUMNS};
-  size_t depth_blocks = ceil_div((size_t)depth, GRADIENT_DEPTH), wanted = 3 * (size_t)parallel_threads();
-  while (gradient.column_block > 2 * TILE_ROWS && depth_blocks * ceil_div((size_t)columns, gradient.column_block) < wanted)
-    gradient.column_block /= 2;
-  gradient.column_blocks = (int)ceil_div((size_t)columns, (size_t)gradient.column_block);
-  work_for(depth_blocks * gradient.column_blocks, (double)rows * columns * depth / 40, gradient_task, &gradient);
+  struct gradient gradient = {dw, db, dy, x, dy_stride, x_stride, rows, columns, depth, GRADIENT_COLUMNS, 0, GRADIENT_DEPTH};
+  size_t wanted = 3 * (size_t)parallel_threads(), depth_blocks, column_blocks;
+  for (;;) {  // smaller tasks where they are too few; no sum depends on it
+    depth_blocks = ceil_div((size_t)depth, (size_t)gradient.depth_block);
+    column_blocks = ceil_div((size_t)columns, (size_t)gradient.column_block);
+    if (depth_blocks * column_blocks >= wanted) break;
+    if (gradient.depth_block > 128) gradient.depth_block /= 2;
+    else if (gradient.column_block > 2 * TILE_ROWS) gradient.column_block /= 2;
+    else break;
+  }
+  gradient.column_blocks = (int)column_blocks;
+  work_for(depth_blocks * column_blocks, (double)rows * columns * depth / 40, gradient_task, &gradient);
 }

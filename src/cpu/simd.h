@@ -239,6 +239,9 @@ INLINE void transpose_block(float *dst, size_t dst_stride, const float *src, siz
 #error "define SIMD_AVX2 or SIMD_AVX512"
 #endif
 
+INLINE void prefetch_read(const void *p) { __builtin_prefetch(p, 0, 3); }
+INLINE void prefetch_write(const void *p) { __builtin_prefetch(p, 1, 3); }
+
 // Partial vectors: the first n lanes (n may exceed 16), the others are 0 when loaded and left alone when stored.
 INLINE vec vec_load_first(const float *p, int n) { return n >= LANES ? vec_load(p) : vec_load_mask(p, mask_first(n)); }
 INLINE void vec_store_first(float *p, vec a, int n) {

@@ -1,19 +1,22 @@
 #include "cpu/tile.h"
 
-// rows, vecs and the steps given as constants are constants after inlining. ragged: b has only `width` columns too.
+enum { AHEAD = 12 };  // rows of b that are fetched early where they lie far apart
+
+// rows, vecs and the steps given as constants are constants after inlining. ragged: b has only `width` columns too. turned: c is
+// added at the end, when it has arrived.
 INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, const size_t a_row, const size_t a_step,
-                     const size_t b_step, const bool ragged) {
+                     const size_t b_step, const bool ragged, const bool turned) {
   vec sum[TILE_ROWS][TILE_VECS];
-  const int tail = tile->width - (vecs - 1) * LANES;
-  const lane_mask tail_mask = mask_first(tail);
+  const lane_mask tail = mask_first(tile->width - (vecs - 1) * LANES);
   float *restrict c = tile->c;
 #pragma GCC unroll 6
   for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
     for (int v = 0; v < vecs; v++) {
-      if (!tile->from_c) sum[r][v] = vec_zero();
+      prefetch_write(c + r * tile->c_row + v * LANES);
+      if (turned || !tile->from_c) sum[r][v] = vec_zero();
       else if (v < vecs - 1) sum[r][v] = vec_load(c + r * tile->c_row + v * LANES);
-      else sum[r][v] = vec_load_mask(c + r * tile->c_row + v * LANES, tail_mask);
+      else sum[r][v] = vec_load_mask(c + r * tile->c_row + v * LANES, tail);
     }
   }
   const float *restrict a = tile->a, *restrict b = tile->b;
@@ -21,7 +24,8 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
     vec line[TILE_VECS];
 #pragma GCC unroll 4
     for (int v = 0; v < vecs; v++) {
-      line[v] = ragged && v == vecs - 1 ? vec_load_mask(b + v * LANES, tail_mask) : vec_load(b + v * LANES);
+      line[v] = ragged && v == vecs - 1 ? vec_load_mask(b + v * LANES, tail) : vec_load(b + v * LANES);
+      if (turned) prefetch_read(b + AHEAD * b_step + v * LANES);
     }
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++) {
@@ -32,20 +36,27 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
     a += a_step;
     b += b_step;
   }
-#pragma GCC unroll 6
-  for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
-    for (int v = 0; v < vecs; v++) {
-      if (v < vecs - 1) vec_store(c + r * tile->c_row + v * LANES, sum[r][v]);
-      else vec_store_mask(c + r * tile->c_row + v * LANES, sum[r][v], tail_mask);
+  for (int v = 0; v < vecs; v++) {
+    const lane_mask mask = v < vecs - 1 ? mask_first(LANES) : tail;
+    vec bias = vec_zero();
+    if (!turned && tile->bias) bias = vec_load_mask(tile->bias + v * LANES, mask);
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++) {
+      float *to = c + r * tile->c_row + v * LANES;
+      vec value = sum[r][v];
+      if (turned && tile->from_c) value = vec_add(vec_load_mask(to, mask), value);
+      if (!turned && tile->bias) value = vec_add(value, bias);
+      if (v < vecs - 1) vec_store(to, value);
+      else vec_store_mask(to, value, mask);
     }
   }
 }
 
 // One function per number of rows and vectors, in a table [rows - 1][vecs - 1].
-#define TILE_VARIANT(name, rows, vecs, a_row, a_step, b_step, ragged)                              \
+#define TILE_VARIANT(name, rows, vecs, a_row, a_step, b_step, ragged, turned)                      \
   static void name##_##rows##_##vecs(const struct tile *tile) {                                    \
-    if (vecs <= TILE_VECS) tile_run(tile, rows, vecs, a_row, a_step, b_step, ragged);              \
+    if (vecs <= TILE_VECS) tile_run(tile, rows, vecs, a_row, a_step, b_step, ragged, turned);      \
   }
 #define TILE_VARIANTS_OF_ROWS(name, rows, ...)                                                     \
   TILE_VARIANT(name, rows, 1, __VA_ARGS__) TILE_WIDE(TILE_VARIANT(name, rows, 2, __VA_ARGS__)      \
@@ -64,8 +75,8 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
                                                             TILE_TABLE_OF_ROWS(name, 3), TILE_TABLE_OF_ROWS(name, 4), \
                                                             TILE_TABLE_OF_ROWS(name, 5), TILE_TABLE_OF_ROWS(name, 6)};
 
-TILE_FUNCTIONS(panel_tiles, tile->a_row, 1, TILE_COLUMNS, false)
-TILE_FUNCTIONS(forward_tiles, tile->a_row, 1, tile->b_step, false)
-TILE_FUNCTIONS(forward_ragged_tiles, tile->a_row, 1, tile->b_step, true)
-TILE_FUNCTIONS(turned_tiles, 1, tile->a_step, tile->b_step, false)
-TILE_FUNCTIONS(turned_ragged_tiles, 1, tile->a_step, tile->b_step, true)
+TILE_FUNCTIONS(panel_tiles, tile->a_row, 1, TILE_COLUMNS, false, false)
+TILE_FUNCTIONS(forward_tiles, tile->a_row, 1, tile->b_step, false, false)
+TILE_FUNCTIONS(forward_ragged_tiles, tile->a_row, 1, tile->b_step, true, false)
+TILE_FUNCTIONS(turned_tiles, 1, tile->a_step, tile->b_step, false, true)
+TILE_FUNCTIONS(turned_ragged_tiles, 1, tile->a_step, tile->b_step, true, true)

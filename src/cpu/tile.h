@@ -1,9 +1,10 @@
 // The inner loop of every product: up to 6 rows by up to TILE_VECS vectors of columns held in registers while the depth runs.
 //
-//   c[r, j] = (from_c ? c[r, j] : 0) + sum over k in order of a[r * a_row + k * a_step] * b[k * b_step + j]
+//   c[r, j] = (from_c ? c[r, j] : 0) + sum over k in order of a[r * a_row + k * a_step] * b[k * b_step + j], + bias[j] unless NULL
 //
 // One fused multiply-add per element and k, in order of k: the bits of an element don't depend on the rows and columns that
-// stand beside it, nor on where the depth is cut (continue with from_c). AVX-512 has registers for 6 x 64, AVX2 for 6 x 16.
+// stand beside it, nor on where the depth is cut (continue with from_c). Only the turned tiles, which serve gradients, add the
+// finished sum to c instead of starting from c. AVX-512 has registers for 6 x 64, AVX2 for 6 x 16.
 #pragma once
 #include "cpu/simd.h"
 
@@ -24,6 +25,7 @@ struct tile {
   size_t a_row, a_step;
   const float *b;
   size_t b_step;
+  const float *bias;
   int depth;
   int width;   // columns of c to write
   bool from_c;
