@@ -123,9 +123,9 @@ struct qkv_tokenizer_train_options {
 
 QKV_API struct qkv_tokenizer_train_options qkv_tokenizer_train_options_default(void);
 
-// Learns a vocabulary from files with one text per line and writes tokenizer.json and tokenizer_config.json into the directory
-// `out`, which is made. What is learnt depends on text and options alone. options may be NULL. *size, if not NULL, becomes
-// the number of tokens.
+// Learns a vocabulary from files with one text per line ("-" is standard input) and writes tokenizer.json and
+// tokenizer_config.json into the directory `out`, which is made and must not have a tokenizer.json yet. What is learnt depends
+// on text and options alone. options may be NULL. *size, if not NULL, becomes the number of tokens.
 QKV_API bool qkv_tokenizer_train(struct qkv_context *context, const char *out, const struct qkv_strings *files,
                                  const struct qkv_tokenizer_train_options *options, size_t *size);
 
@@ -350,7 +350,12 @@ struct qkv_train_options {
   const char *family;                // "marian": norm after each sublayer (Vaswani et al., 2017); "pegasus": before
   const char *size;                  // "tiny", "small", "base", "large": a preset for the next five
   int64_t encoder_layers, decoder_layers, hidden, heads, ffn;
+  int64_t kv_heads;                  // keys and values shared by groups of heads (Ainslie et al., 2023)
   const char *activation;            // "relu", "gelu", "gelu-tanh", "silu", "tanh"
+  const char *norm;                  // "layer", "rms" (Zhang and Sennrich, 2019), "none"
+  const char *norm_place;            // "post", "pre"; NULL: that of the family
+  const char *positions;             // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "none"
+  const char *residual;              // "on", "off"
   const char *tokenizer;             // a directory whose tokenizer is taken; NULL: byte-pair encoding is learnt
   int64_t vocab_size;                // of the tokenizer that is learnt
   int64_t lowercase;                 // 1: the tokenizer puts text in lower case

@@ -171,17 +171,30 @@ static bool make_options(struct tokenizer_options *out, const struct qkv_tokeniz
 // Lines of several files, one after the other. Line ends (LF or CRLF) and a byte order mark are not part of them.
 struct line_source {
   const struct qkv_strings *files;
-  size_t file;  // the one that is open, from 1; 0: none yet
-  struct file_map map;
+  size_t file;             // the one that is open, from 1; 0: none yet
+  struct file_map map;     // a file, or what was read from standard input
+  struct buffer standard;  // holds that
   size_t at;
 };
 
-static bool open_next(struct line_source *source, struct error *error) {
-  if (source->file) file_map_close(&source->map);
+static void close_source(struct line_source *source) {
+  if (source->map.size && source->map.data != source->standard.data) file_map_close(&source->map);
+  buffer_free(&source->standard);
   source->map = (struct file_map){0};
+}
+
+static bool open_source(struct line_source *source, const char *path, struct error *error) {
+  if (strcmp(path, "-") != 0) return file_map_open(&source->map, path, error);
+  if (!file_read(&source->standard, path, error)) return false;
+  source->map = (struct file_map){source->standard.data, source->standard.size};
+  return true;
+}
+
+static bool open_next(struct line_source *source, struct error *error) {
+  close_source(source);
   source->at = 0;
   if (source->file == source->files->count) return false;
-  if (!file_map_open(&source->map, source->files->items[source->file++], error)) return false;
+  if (!open_source(source, source->files->items[source->file++], error)) return false;
   if (source->map.size >= 3 && memcmp(source->map.data, "\xEF\xBB\xBF", 3) == 0) source->at = 3;
   return true;
 }
@@ -205,9 +218,12 @@ bool qkv_tokenizer_train(struct qkv_context *context, const char *out, const str
   struct tokenizer_options chosen;
   if (!make_options(&chosen, options ? options : &defaults, error)) return false;
   if (files->count == 0) return error_set(error, ERROR_USAGE, "no file to learn from was given");
+  char path[4096];
+  if (file_exists(file_join(path, out, "tokenizer.json")))
+    return error_set(error, ERROR_USAGE, "%s is there already; name another directory, or remove it", path);
   struct line_source source = {.files = files};
   struct tokenizer *tokenizer = tokenizer_learn(&chosen, next_line, &source, error);
-  if (source.map.size) file_map_close(&source.map);
+  close_source(&source);
   bool ok = tokenizer && tokenizer_save(tokenizer, out, NULL, error);
   if (ok && size) *size = tokenizer_size(tokenizer);
   tokenizer_free(tokenizer);

@@ -8,7 +8,8 @@
 #include "base/utf8.h"
 #include "text/hash.h"
 
-enum { BATCH_BYTES = 8 << 20, BATCH_LINES = 1 << 16, CHUNKS = 16 };
+// A word of more bytes is counted in parts: every merge inside a word looks at the whole of it.
+enum { BATCH_BYTES = 8 << 20, BATCH_LINES = 1 << 16, CHUNKS = 16, WORD_MAX = 1024 };
 
 // One table -------------------------------------------------------------------------------------------------------------
 
@@ -119,6 +120,18 @@ static void replace_invalid(struct chunk *chunk, const char *line, size_t size) 
   }
 }
 
+static bool count_word(struct word_table *table, const char *word, size_t size, struct error *error) {
+  while (size > 0) {
+    size_t part = size;
+    if (part > WORD_MAX)
+      for (part = WORD_MAX; (word[part] & 0xC0) == 0x80; part--) continue;
+    if (!word_table_add(table, word, part, hash_bytes(word, part), 1, error)) return false;
+    word += part;
+    size -= part;
+  }
+  return true;
+}
+
 static bool count_line(struct batch *batch, struct chunk *chunk, const char *line, size_t size) {
   struct error *error = &chunk->error;
   if (utf8_invalid(line, size) != size) {
@@ -134,9 +147,7 @@ static bool count_line(struct batch *batch, struct chunk *chunk, const char *lin
   const struct aligned_text *text = working_current(&chunk->working);
   for (size_t i = 0; i < chunk->working.pieces.count; i++) {
     struct piece piece = chunk->working.pieces.items[i];
-    const char *word = text->data + piece.start;
-    size_t length = piece.end - piece.start;
-    if (!word_table_add(&chunk->table, word, length, hash_bytes(word, length), 1, error)) return false;
+    if (!count_word(&chunk->table, text->data + piece.start, piece.end - piece.start, error)) return false;
   }
   return true;
 }

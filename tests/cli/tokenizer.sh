@@ -9,6 +9,11 @@ check 'tokenizer_config.json is there' test -s vocab/tokenizer_config.json
 run 0 "$QKV" tokenizer train vocab1 text --vocab-size 290 --threads 1
 check 'one thread learns the same' cmp vocab/tokenizer.json vocab1/tokenizer.json
 
+input=text run 0 "$QKV" tokenizer train vocab2 - --vocab-size 290
+check 'standard input gives the same' cmp vocab/tokenizer.json vocab2/tokenizer.json
+run 2 "$QKV" tokenizer train vocab text
+err_has 'is there already'
+
 run 0 "$QKV" tokenize vocab --text 'the ho'
 out_is 'the Ġho </s>'
 run 0 "$QKV" tokenize vocab --text 'the ho' --no-special-tokens
@@ -61,7 +66,7 @@ err_has 'missing'
 run 2 "$QKV" tokenizer train small text --vocab-size 20
 err_has '259'
 run 2 "$QKV" tokenizer train vocab
-run 2 "$QKV" tokenizer train vocab text --type bytes
+run 2 "$QKV" tokenizer train other text --type bytes
 run 1 "$QKV" tokenize missing text
 err_has 'missing'
 run 1 "$QKV" tokenize vocab missing

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -180,6 +181,24 @@ static void gives_what_the_text_allows(void **state) {
   tokenizer_free(tokenizer);
 }
 
+// A line of 1 MB without a blank costs no more than the same text in words.
+static void takes_endless_words(void **state) {
+  struct error error;
+  struct buffer text = {0};
+  make_text(&text, 20000);
+  for (size_t i = 0; i < text.size; i++)
+    if (strchr(" ,\n", text.data[i])) text.data[i] = 'q';
+  struct tokenizer_options options = tokenizer_options_marian();
+  options.kind = TOKENIZER_BPE_END;
+  options.vocab_size = 2000;
+  clock_t start = clock();
+  struct tokenizer *tokenizer = must_learn(&options, text.data, &error);
+  assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 60);
+  assert_int_equal(tokenizer_size(tokenizer), 2000);
+  tokenizer_free(tokenizer);
+  buffer_free(&text);
+}
+
 static void replaces_invalid_bytes(void **state) {
   struct error error;
   struct tokenizer_options options = tokenizer_options_marian();
@@ -235,7 +254,8 @@ static void refuses_wrong_options(void **state) {
 static bool read_training_text(struct buffer *out) {
   static const char *const names[] = {"multi30k/val.de.txt", "multi30k/val.en.txt", "tatoeba-en-es/valid.es.txt"};
   static const char *const more[] = {
-      "Ünïcödé façade señor ½ ² ﬁ Å Ω 漢字 仮名 한국어 العربية हिन्दी ไทย 😀👍🏽 e\u0301 "
+      "Ünïcödé façade señor ½ ² ﬁ Å Ω 漢字 仮名 한국어 العربية हिन्दी ไทย 😀👍🏽 "
+      "e\u0301 "
       "a\u0308\u0323",
       "tab\tand  spaces   here", "1234567 12.5 €"};
   for (int i = 0; i < 3; i++) {
@@ -306,9 +326,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(is_the_same_for_any_threads), cmocka_unit_test(puts_special_tokens_in_place),
       cmocka_unit_test(comes_back_to_the_text),      cmocka_unit_test(gives_what_the_text_allows),
-      cmocka_unit_test(replaces_invalid_bytes),      cmocka_unit_test(changes_case_and_form),
-      cmocka_unit_test(refuses_wrong_options),       cmocka_unit_test(equals_hugging_face),
-      cmocka_unit_test(survives_memory_shortage),
+      cmocka_unit_test(replaces_invalid_bytes),      cmocka_unit_test(takes_endless_words),
+      cmocka_unit_test(changes_case_and_form),       cmocka_unit_test(refuses_wrong_options),
+      cmocka_unit_test(equals_hugging_face),         cmocka_unit_test(survives_memory_shortage),
   };
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
   return cmocka_run_group_tests(tests, NULL, NULL);
