@@ -51,11 +51,16 @@ static void decide_text(const char **field, const char *value) {
 }
 
 static void decide_model(struct qkv_train_options *options, const struct size_preset *size, const struct recipe *recipe) {
-  decide_text(&options->family, "marian");
+  decide_text(&options->family, options->norm_place && strcmp(options->norm_place, "pre") == 0 ? "pegasus" : "marian");
   decide_text(&options->activation, "relu");
+  decide_text(&options->norm, "layer");
+  decide_text(&options->norm_place, strcmp(options->family, "pegasus") == 0 ? "pre" : "post");
+  decide_text(&options->positions, "sinusoid");
+  decide_text(&options->residual, "on");
   decide_integer(&options->hidden, size->hidden);
   decide_integer(&options->ffn, size->ffn);
   decide_integer(&options->heads, size->heads);
+  decide_integer(&options->kv_heads, options->heads);
   decide_integer(&options->encoder_layers, size->encoder_layers);
   decide_integer(&options->decoder_layers, size->decoder_layers);
   if (options->tokenizer) return;

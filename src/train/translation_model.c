@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "hf/layout.h"
 #include "text/learn.h"
 #include "train/translation_job.h"
 
@@ -70,15 +71,21 @@ bool translation_job_get_tokenizer(struct translation_job *job) {
 
 // --- Model
 
-static enum activation activation_named(const char *name) {
-  static const char *const names[] = {[ACTIVATION_RELU] = "relu",
-                                      [ACTIVATION_GELU] = "gelu",
-                                      [ACTIVATION_GELU_TANH] = "gelu-tanh",
-                                      [ACTIVATION_SILU] = "silu",
-                                      [ACTIVATION_TANH] = "tanh"};
-  for (int i = ACTIVATION_RELU; i <= ACTIVATION_TANH; i++)
-    if (strcmp(names[i], name) == 0) return (enum activation)i;
-  return ACTIVATION_RELU;
+struct choice {
+  const char *name;
+  int value;
+};
+
+static const struct choice activations[] = {{"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu-tanh", ACTIVATION_GELU_TANH},
+                                            {"silu", ACTIVATION_SILU}, {"tanh", ACTIVATION_TANH}, {0}};
+static const struct choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE}, {0}};
+static const struct choice position_kinds[] = {{"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
+                                               {"learned", POSITIONS_LEARNED}, {"none", POSITIONS_NONE}, {0}};
+
+// The names were checked when the options were read.
+static int chosen(const struct choice *choices, const char *name) {
+  while (choices->name && strcmp(choices->name, name) != 0) choices++;
+  return choices->value;
 }
 
 static int wanted_id(const struct translation_job *job, const char *what, int32_t id, const char *token, struct error *error) {
@@ -101,30 +108,34 @@ static bool set_ids(const struct translation_job *job, struct arch *arch) {
 
 static bool describe_model(const struct translation_job *job, struct arch *arch) {
   const struct qkv_train_options *options = &job->options;
-  bool pegasus = strcmp(options->family, "pegasus") == 0;
+  bool pre = strcmp(options->norm_place, "pre") == 0;
+  if (pre != (strcmp(options->family, "pegasus") == 0))
+    return error_set(job->error, ERROR_USAGE, "--family %s has the norm %s each sublayer, which --norm-place %s contradicts; give one of the two",
+                     options->family, pre ? "behind" : "before", options->norm_place);
   int vocabulary = (int)tokenizer_size(job->tokenizer);
   *arch = (struct arch){.family = FAMILY_ENCODER_DECODER,
                         .hidden = (int)options->hidden,
                         .source_vocab = vocabulary,
                         .target_vocab = vocabulary,
-                        .norm = NORM_LAYER,
-                        .norm_place = pegasus ? NORM_PRE : NORM_POST,
+                        .norm = (enum norm_kind)chosen(norms, options->norm),
+                        .norm_place = pre ? NORM_PRE : NORM_POST,
                         .norm_epsilon = 1e-5f,
-                        .final_norm = pegasus,
-                        .residual = true,
-                        .positions = POSITIONS_SINUSOID,
+                        .residual = strcmp(options->residual, "on") == 0,
+                        .positions = (enum position_kind)chosen(position_kinds, options->positions),
                         .max_positions = options->max_length > 512 ? (int)options->max_length : 512,
                         .embedding_scale = (float)sqrt((double)options->hidden),
-                        .activation = activation_named(options->activation),
+                        .activation = (enum activation)chosen(activations, options->activation),
                         .attention_bias = true,
                         .ffn_bias = true,
                         .head_bias = true,
                         .shared_embeddings = true,
                         .tied_head = true};
-  snprintf(arch->layout, sizeof arch->layout, "%s", options->family);
-  arch->encoder = (struct stack_arch){(int)options->encoder_layers, (int)options->heads, (int)options->heads, (int)options->ffn};
-  arch->decoder = (struct stack_arch){(int)options->decoder_layers, (int)options->heads, (int)options->heads, (int)options->ffn};
-  return set_ids(job, arch) && arch_check(arch, job->error);
+  arch->final_norm = arch->norm_place == NORM_PRE && arch->norm != NORM_NONE;
+  arch->encoder = (struct stack_arch){(int)options->encoder_layers, (int)options->heads, (int)options->kv_heads, (int)options->ffn};
+  arch->decoder = (struct stack_arch){(int)options->decoder_layers, (int)options->heads, (int)options->kv_heads, (int)options->ffn};
+  if (!set_ids(job, arch) || !arch_check(arch, job->error)) return false;
+  snprintf(arch->layout, sizeof arch->layout, "%s", layout_for(arch)->model_type);
+  return true;
 }
 
 static bool make_model(struct translation_job *job) {

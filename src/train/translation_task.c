@@ -77,6 +77,8 @@ static void say_model(const struct translation_job *job) {
                "a %s model: %d + %d layers, %d wide, %d heads, feed-forward %d, vocabulary %d: %.1f million parameters",
                arch->layout, arch->encoder.layers, arch->decoder.layers, arch->hidden, arch->encoder.heads, arch->encoder.ffn,
                arch->target_vocab, (double)model_parameters(job->model) / 1e6);
+  if (strcmp(arch->layout, "qkv") == 0)
+    training_say(&job->training, QKV_TRAIN_NOTE, "no class of transformers has this mix of knobs: it is saved as model_type qkv, which qkv alone opens");
 }
 
 static int64_t updates_per_epoch(struct translation_job *job) {

@@ -41,6 +41,10 @@ check "another seed gives another model" test "$(cmp -s one/model.safetensors ot
 run 0 train accumulated --max-steps 6 --valid-every 3 --accumulate 2 --batch-tokens 60 --metric chrf --schedule cosine --dropout 0.1
 run 0 train pre --max-steps 4 --valid-every 4 --family pegasus --metric loss --lowercase
 check "--family pegasus is saved as such" grep -q '"model_type": "pegasus"' pre/config.json
+run 0 train mixed --max-steps 4 --valid-every 4 --norm rms --norm-place pre --positions learned --kv-heads 1 --metric loss
+check "a mix of knobs that transformers lacks is saved as qkv's own" grep -q '"model_type": "qkv"' mixed/config.json
+check "and opens again" "$QKV" translate mixed valid.s -o mixed.hyp
+run 2 train contradicting --family marian --norm-place pre
 
 # Ctrl-C at some moment, and on with another number of threads.
 long="--hidden 64 --heads 4 --ffn 128 --layers 2 --batch-tokens 600 --max-steps 80 --valid-every 20 --average 2 --dropout 0.1"
