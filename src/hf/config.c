@@ -253,10 +253,10 @@ static bool find_layout(const struct layout **layout, const cJSON *config, const
 static bool check_ids(const struct arch *arch, const struct layout *layout, const char *path, struct error *error) {
   int vocabulary = arch->source_vocab > arch->target_vocab ? arch->source_vocab : arch->target_vocab;
   for (const struct config_key *key = layout->keys; key->key; key++) {
-    if (key->type != CONFIG_ID || key->from_tokenizer || key->field == offsetof(struct arch, bos_id)) continue;
+    if (key->type != CONFIG_ID || key->incidental || key->field == offsetof(struct arch, bos_id)) continue;
     if (get(arch, key) >= vocabulary)
-      return error_set(error, ERROR_FORMAT, "%s: \"%s\" is %g; the vocabulary has the ids 0 to %d", path, key->key, get(arch, key),
-                       vocabulary - 1);
+      return error_set(error, ERROR_FORMAT, "%s: \"%s\" is %g; the vocabulary has the ids 0 to %d", path, key->key,
+                       get(arch, key), vocabulary - 1);
   }
   return true;
 }
@@ -296,7 +296,9 @@ static bool says(const cJSON *item, const struct arch *arch, const struct config
 static bool put_keys(cJSON *config, const struct layout *layout, const struct arch *arch, struct error *error) {
   for (const struct config_key *key = layout->keys; key->key; key++) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(config, key->key);
-    bool absent = !item && key->type == CONFIG_ID && key->otherwise < 0 && get(arch, key) < 0;
+    // No id where there is none by default; and no init_std of 0, which is our Xavier but nobody else's.
+    bool no_id = key->type == CONFIG_ID && key->otherwise < 0 && get(arch, key) < 0;
+    bool absent = !item && (no_id || (key->type == CONFIG_NUMBER && key->incidental && get(arch, key) == 0));
     if (absent || says(item, arch, key)) continue;
     if (!json_put(config, key->key, new_value(arch, key), error)) return false;
   }
@@ -336,7 +338,7 @@ bool config_can_say(const struct layout *layout, const struct arch *arch, struct
   cJSON_Delete(config);
   // layout_qkv has a word for every knob.
   for (const struct config_key *key = layout_qkv.keys; ok && key->key; key++) {
-    if (get(&back, key) == get(arch, key) || key->from_tokenizer) continue;
+    if (get(&back, key) == get(arch, key) || key->incidental) continue;
     ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have \"%s\" %g, only %g; save it as \"qkv\"", layout->model_type,
                    key->key, get(arch, key), get(&back, key));
   }

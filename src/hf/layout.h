@@ -28,7 +28,7 @@ struct config_key {
   double low, high;
   const struct config_choice *choices;  // ends with a NULL name
   const char *same_as;  // the key whose value counts when this one is missing
-  bool from_tokenizer;  // no part of what a model computes: layouts may leave it out
+  bool incidental;  // no part of what a model computes: layouts may leave it out
 };
 
 // A key with another name for the same value, or a key and the only value (as JSON) that it may have.

@@ -48,7 +48,7 @@ static const struct config_key keys[] = {
   CONFIG_SWITCH("shared_embeddings", shared_embeddings, true),
   CONFIG_SWITCH("tied_head", tied_head, true),
   CONFIG_REAL("attention_scale", attention_scale, 0, -1e6, 1e6),
-  CONFIG_REAL("initial_deviation", initial_deviation, 0, 0, 1000),
+  {.key = "initial_deviation", .type = CONFIG_NUMBER, .field = FIELD(initial_deviation), .high = 1000, .incidental = true},
   CONFIG_RATE("dropout", dropout, 0),
   CONFIG_RATE("attention_dropout", attention_dropout, 0),
   CONFIG_RATE("activation_dropout", activation_dropout, 0),
@@ -56,7 +56,7 @@ static const struct config_key keys[] = {
   CONFIG_TOKEN("eos_token_id", eos_id, -1),
   CONFIG_TOKEN("pad_token_id", pad_id, -1),
   {.key = "unk_token_id", .type = CONFIG_ID, .field = FIELD(unk_id), .otherwise = -1, .high = VOCABULARY_LIMIT,
-   .from_tokenizer = true},
+   .incidental = true},
   CONFIG_TOKEN("decoder_start_token_id", decoder_start_id, -1),
   CONFIG_TOKEN("forced_eos_token_id", forced_eos_id, -1),
   {0}};

@@ -43,7 +43,8 @@ extern const struct config_choice activation_choices[];
   CONFIG_NAMED("activation_function", activation, ACTIVATION_GELU, activation_choices),              \
   {.key = "scale_embedding", .type = CONFIG_SCALED_BY_WIDTH, .field = FIELD(embedding_scale)},       \
   CONFIG_SWITCH("tie_word_embeddings", tied_head, true),                                             \
-  CONFIG_REAL("init_std", initial_deviation, 0.02, 0, 1000),                                         \
+  {.key = "init_std", .type = CONFIG_NUMBER, .field = FIELD(initial_deviation), .otherwise = 0.02,   \
+   .high = 1000, .incidental = true},                                                                \
   CONFIG_RATE("dropout", dropout, 0.1),                                                              \
   CONFIG_RATE("attention_dropout", attention_dropout, 0),                                            \
   CONFIG_RATE("activation_dropout", activation_dropout, 0),                                          \

@@ -115,6 +115,7 @@ static void save_and_open(struct trial *trial) {
   require(checkpoint_open(trial->folder, &checkpoint, error), error->message);
   struct arch read = checkpoint.arch;
   read.unk_id = trial->model->arch.unk_id;  // marian and pegasus leave it to the tokenizer
+  read.initial_deviation = trial->model->arch.initial_deviation;
   require(memcmp(&read, &trial->model->arch, sizeof read) == 0, "another arch came back");
   require(model_prepare(checkpoint.model, trial->context.kernels, false, error), error->message);
   size_t size, size_again;
