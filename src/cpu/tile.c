@@ -1,5 +1,12 @@
 #include "cpu/tile.h"
 
+// Loops over registers must be gone before either compiler decides what lives in registers.
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 6")
+#endif
+
 enum { AHEAD = 12 };  // rows of b that are fetched early where they lie far apart
 
 // rows, vecs and the steps given as constants are constants after inlining. ragged: b has only `width` columns too. turned: c is
@@ -9,9 +16,9 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
   vec sum[TILE_ROWS][TILE_VECS];
   const lane_mask tail = mask_first(tile->width - (vecs - 1) * LANES);
   float *restrict c = tile->c;
-#pragma GCC unroll 6
+  UNROLL
   for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 4
+    UNROLL
     for (int v = 0; v < vecs; v++) {
       prefetch_write(c + r * tile->c_row + v * LANES);
       if (turned || !tile->from_c) sum[r][v] = vec_zero();
@@ -22,26 +29,26 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
   const float *restrict a = tile->a, *restrict b = tile->b;
   for (int k = 0; k < tile->depth; k++) {
     vec line[TILE_VECS];
-#pragma GCC unroll 4
+    UNROLL
     for (int v = 0; v < vecs; v++) {
       line[v] = ragged && v == vecs - 1 ? vec_load_mask(b + v * LANES, tail) : vec_load(b + v * LANES);
       if (turned) prefetch_read(b + AHEAD * b_step + v * LANES);
     }
-#pragma GCC unroll 6
+    UNROLL
     for (int r = 0; r < rows; r++) {
       vec x = vec_set(a[r * a_row]);
-#pragma GCC unroll 4
+      UNROLL
       for (int v = 0; v < vecs; v++) sum[r][v] = vec_fma(x, line[v], sum[r][v]);
     }
     a += a_step;
     b += b_step;
   }
-#pragma GCC unroll 4
+  UNROLL
   for (int v = 0; v < vecs; v++) {
     const lane_mask mask = v < vecs - 1 ? mask_first(LANES) : tail;
     vec bias = vec_zero();
     if (!turned && tile->bias) bias = vec_load_mask(tile->bias + v * LANES, mask);
-#pragma GCC unroll 6
+    UNROLL
     for (int r = 0; r < rows; r++) {
       float *to = c + r * tile->c_row + v * LANES;
       vec value = sum[r][v];
