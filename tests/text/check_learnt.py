@@ -4,7 +4,8 @@ import sys
 
 if sys.argv[1:] == ["--text"]:
     numbers = random.Random(1)
-    words = ["the", "house", "Horse", "größe", "naïve", "ﬁre", "don't", "x2", "12.5", "(yes)", "...", "한국어", "e\u0301", "</s>", "A", "İ", "😀", "a-b"]
+    words = ["the", "house", "Horse", "größe", "naïve", "ﬁre", "don't", "x2", "12.5", "(yes)", "...", "한국어", "e\u0301", "</s>",
+             "A", "İ", "😀", "a-b"]
     words += ["".join(numbers.choice("abcdeörst") for _ in range(numbers.randint(1, 7))) for _ in range(60)]
     for _ in range(400):
         print(" ".join(numbers.choice(words) for _ in range(numbers.randint(0, 12))) + numbers.choice(["", ".", "  ", " !"]))

@@ -20,7 +20,8 @@ for layout in marian pegasus; do
     for more in "" "--lowercase --normalize nfkc"; do
       number=$((number + 1))
       # shellcheck disable=SC2086
-      "$qkv" tokenizer train "$number" text --type $type --layout $layout --vocab-size 600 --max-length 99 $more 2> messages || cat messages
+      "$qkv" tokenizer train "$number" text --type $type --layout $layout --vocab-size 600 --max-length 99 $more 2> messages ||
+        cat messages
       "$qkv" tokenize "$number" text --ids > "$number/ids"
       "$qkv" detokenize "$number" "$number/ids" > "$number/back"
       echo "$number $layout $type $more" >> list
