@@ -104,7 +104,7 @@ static void check_directory(const char *directory) {
     struct golden_case golden = {0};
     read_case(&golden, item, &checkpoint.arch);
     struct session *session = session_open(&model, 1, &golden.options, &error);
-    struct generation *found;
+    struct generation *found = NULL;
     if (!session || !session_run(session, &golden.request, 1, &found, &error)) fail_msg("%s", error.message);
     const cJSON *margin = cJSON_GetObjectItemCaseSensitive(item, "margin");
     if (matches(&golden, found)) {
