@@ -40,7 +40,7 @@ if args.cpu == "avx2":
 
 
 def run(command, **options):
-    """Seconds, peak memory in MB and standard output of a command."""
+    """Seconds, standard output and standard error of a command."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options)
     out, err = process.communicate()
@@ -63,29 +63,29 @@ def learnt_tokenizer(folder):
     return out
 
 
-def qkv_training(folder, size, steps, tokenizer):
+def qkv_training(folder, size, dtype, steps, tokenizer):
     """Source and target tokens per second: the median over updates, the first three left out."""
     out = os.path.join(folder, "out")
     shutil.rmtree(out, ignore_errors=True)
     command = [args.qkv, "train", out, "--task", "translation", "--train", data("train.en.txt"), data("train.de.txt"), "--valid",
                data("val.en.txt"), data("val.de.txt"), "--size", size, "--tokenizer", tokenizer, "--batch-tokens", "4096", "--dropout", "0.1",
-               "--max-steps", str(steps), "--valid-every", "100000", "--metric", "loss", "--average", "0"]
-    run(["/usr/bin/env", "time", "-f", "%M", "-o", os.path.join(folder, "rss"), *command] if shutil.which("time") else command)
+               "--max-steps", str(steps), "--valid-every", "100000", "--metric", "loss", "--average", "0", "--dtype", dtype]
+    run(command)
     with open(os.path.join(out, "log.jsonl")) as file:
         updates = [u for u in map(json.loads, file) if "tokens" in u and "step" in u]
     pairs = list(zip(updates, updates[1:]))[3:]
     return statistics.median(b["tokens"] / (b["seconds"] - a["seconds"]) for a, b in pairs)
 
 
-def training(size, bar, aim, steps):
+def training(size, dtype, bar, aim, steps):
     def measure(folder):
         tokenizer = learnt_tokenizer(folder)
         for _ in range(args.pairs):
-            mine = qkv_training(folder, size, steps + 4, tokenizer)
+            mine = qkv_training(folder, size, dtype, steps + 4, tokenizer)
             theirs = peer("train_translation.py", "--source", data("train.en.txt"), "--target", data("train.de.txt"), "--tokenizer", tokenizer,
                           "--size", size, "--batch-tokens", 4096, "--dropout", 0.1, "--steps", steps, "--dtype", "f32")
             yield mine, theirs["tokens_per_s"]
-    return dict(name=f"training, {size}, f32, 4,096 tokens", unit="source+target tokens/s", peer="PyTorch f32", bar=bar, aim=aim, measure=measure)
+    return dict(name=f"training, {size}, {dtype}, 4,096 tokens", unit="source+target tokens/s", peer="PyTorch f32", bar=bar, aim=aim, measure=measure)
 
 
 def translating(beam, bar, aim, kind):
@@ -132,8 +132,10 @@ def starting():
 
 
 FIGURES = {
-    "train-tiny": lambda: training("tiny", 1.5, "", args.steps or 12),
-    "train-base": lambda: training("base", 1.2, "", args.steps or 3),
+    "train-tiny": lambda: training("tiny", "f32", 1.5, "", args.steps or 12),
+    "train-base": lambda: training("base", "f32", 1.2, "", args.steps or 3),
+    "train-tiny-bf16": lambda: training("tiny", "bf16", 3, 5, args.steps or 12),
+    "train-base-bf16": lambda: training("base", "bf16", 3, 5, args.steps or 3),
     "translate-greedy": lambda: translating(1, 1.0, 1.25, "float32"),
     "translate-beam": lambda: translating(5, 1.0, 1.25, "float32"),
     "tokenize": tokenizing,
