@@ -1,9 +1,10 @@
 // Our f32 products beside oneDNN's, shape after shape in the same run: y = x W^T + b with W packed beforehand by either side,
-// and dW = dy^T x. One thread each, timed by the processor time that the thread got, best of many.
+// and dW = dy^T x. One thread each, timed by the processor time that the thread got.
 //
 // Needs libdnnl-dev (2.x or 3.x). BUILD is a Meson build folder of qkv:
 //   ninja -C BUILD src/libqkv-internal.a
-//   cc -O2 -fopenmp -I src bench/compare_onednn.c BUILD/src/libqkv-internal.a -ldnnl -lm -lpthread -o /tmp/compare_onednn && /tmp/compare_onednn
+//   cc -O2 -fopenmp -I src bench/compare_onednn.c BUILD/src/libqkv-internal.a -ldnnl -lm -lpthread -o /tmp/compare_onednn &&
+//   /tmp/compare_onednn
 #include <dnnl.h>
 #include <omp.h>
 #include <stdio.h>
@@ -61,7 +62,9 @@ static dnnl_primitive_desc_t make_reorder(layout from, layout to) {
   CHECK(dnnl_reorder_primitive_desc_create(&made, from, engine, to, engine, NULL));
   return made;
 }
-static layout chosen(dnnl_primitive_desc_t description) { return (layout)dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0); }
+static layout chosen(dnnl_primitive_desc_t description) {
+  return (layout)dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
+}
 #else
 typedef const dnnl_memory_desc_t *layout;
 static layout make_layout(int rows, int columns, dnnl_format_tag_t tag) {
@@ -83,7 +86,9 @@ static dnnl_primitive_desc_t make_reorder(layout from, layout to) {
   CHECK(dnnl_reorder_primitive_desc_create(&made, from, engine, to, engine, NULL));
   return made;
 }
-static layout chosen(dnnl_primitive_desc_t description) { return dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0); }
+static layout chosen(dnnl_primitive_desc_t description) {
+  return dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
+}
 #endif
 
 static dnnl_memory_t memory_of(layout of, void *data) {
@@ -92,8 +97,8 @@ static dnnl_memory_t memory_of(layout of, void *data) {
   return made;
 }
 
-static struct product product_open(float *c, float *a, dnnl_format_tag_t a_tag, float *b, dnnl_format_tag_t b_tag, bool pack_b, float *bias,
-                                   int m, int n, int k) {
+static struct product product_open(float *c, float *a, dnnl_format_tag_t a_tag, float *b, dnnl_format_tag_t b_tag, bool pack_b,
+                                   float *bias, int m, int n, int k) {
   struct product product = {0};
   layout a_layout = make_layout(m, k, a_tag), b_layout = make_layout(k, n, b_tag);
   layout any = make_layout(k, n, dnnl_format_tag_any), c_layout = make_layout(m, n, dnnl_ab);
@@ -117,36 +122,59 @@ static struct product product_open(float *c, float *a, dnnl_format_tag_t a_tag, 
 }
 
 static void product_run(const struct product *product) {
-  dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, product->a}, {DNNL_ARG_WEIGHTS, product->b}, {DNNL_ARG_DST, product->c}, {DNNL_ARG_BIAS, product->bias}};
+  dnnl_exec_arg_t arguments[] = {
+      {DNNL_ARG_SRC, product->a}, {DNNL_ARG_WEIGHTS, product->b}, {DNNL_ARG_DST, product->c}, {DNNL_ARG_BIAS, product->bias}};
   CHECK(dnnl_primitive_execute(product->primitive, stream, product->bias ? 4 : 3, arguments));
   CHECK(dnnl_stream_wait(stream));
 }
 
+enum { SAMPLES = 4096 };
+
+static int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+// The lower quartile: a busy virtual machine's clock is sometimes off in either direction.
+static double typical(double *times, int n) {
+  qsort(times, (size_t)n, sizeof *times, by_size);
+  return times[n / 4];
+}
+
 // The two take turns, so that whatever else the machine does meets both.
-#define TURNS(ours, theirs, our_call, their_call)                                        \
-  double ours = 1e9, theirs = 1e9;                                                       \
-  for (double begin = seconds(), at = begin, end; at < begin + 0.4; at = seconds()) {    \
-    our_call;                                                                            \
-    end = seconds();                                                                     \
-    if (end - at < ours) ours = end - at;                                                \
-    at = seconds();                                                                      \
-    their_call;                                                                          \
-    end = seconds();                                                                     \
-    if (end - at < theirs) theirs = end - at;                                            \
+#define TURNS(ours, theirs, our_call, their_call)                                                       \
+  double ours, theirs;                                                                                  \
+  {                                                                                                     \
+    static double our_times[SAMPLES], their_times[SAMPLES];                                             \
+    int n = 0;                                                                                          \
+    for (double begin = seconds(), at, between; n < SAMPLES && seconds() < begin + 0.4; n++) {          \
+      at = seconds();                                                                                   \
+      our_call;                                                                                         \
+      between = seconds();                                                                              \
+      their_call;                                                                                       \
+      our_times[n] = between - at;                                                                      \
+      their_times[n] = seconds() - between;                                                             \
+    }                                                                                                   \
+    ours = typical(our_times, n);                                                                       \
+    theirs = typical(their_times, n);                                                                   \
   }
 
 static void compare(const struct kernels *kernels, int rows, int columns, int depth) {
   size_t size = (size_t)columns * (size_t)depth;
-  float *x = numbers((size_t)rows * (size_t)depth), *w = numbers(size), *dw = numbers(size), *y = numbers((size_t)rows * (size_t)columns);
-  float *dy = numbers((size_t)rows * (size_t)columns), *bias = numbers((size_t)columns), *packed = numbers(kernels->packed_size(columns, depth));
+  float *x = numbers((size_t)rows * (size_t)depth), *w = numbers(size), *dw = numbers(size),
+        *y = numbers((size_t)rows * (size_t)columns);
+  float *dy = numbers((size_t)rows * (size_t)columns), *bias = numbers((size_t)columns),
+        *packed = numbers(kernels->packed_size(columns, depth));
   double operations = 2e-9 * rows * (double)size;
   kernels->pack(packed, w, columns, depth, false);
   struct product forward = product_open(y, x, dnnl_ab, w, dnnl_ba, true, bias, rows, columns, depth);
-  TURNS(ours, theirs, kernels->linear(y, columns, NULL, x, depth, rows, columns, depth, packed, bias, ACTIVATION_NONE, false), product_run(&forward))
+  TURNS(ours, theirs, kernels->linear(y, columns, NULL, x, depth, rows, columns, depth, packed, bias, ACTIVATION_NONE, false),
+        product_run(&forward))
   printf("%5d %5d %5d  %8.1f %8.1f %6.2f", rows, columns, depth, operations / ours, operations / theirs, theirs / ours);
   if (rows >= 64) {
     struct product backward = product_open(dw, dy, dnnl_ba, x, dnnl_ab, false, NULL, columns, depth, rows);
-    TURNS(our_dw, their_dw, kernels->linear_gradient(dw, NULL, dy, columns, x, depth, rows, columns, depth), product_run(&backward))
+    TURNS(our_dw, their_dw, kernels->linear_gradient(dw, NULL, dy, columns, x, depth, rows, columns, depth),
+          product_run(&backward))
     printf("  %8.1f %8.1f %6.2f", operations / our_dw, operations / their_dw, their_dw / our_dw);
   }
   printf("\n");
@@ -155,7 +183,8 @@ static void compare(const struct kernels *kernels, int rows, int columns, int de
 }
 
 int main(void) {
-  static const int shapes[][2] = {{128, 128}, {384, 128}, {256, 128}, {512, 512}, {1536, 512}, {2048, 512}, {512, 2048}, {10000, 512}, {10000, 128}};
+  static const int shapes[][2] = {{128, 128},  {384, 128},  {256, 128},   {512, 512},  {1536, 512},
+                                  {2048, 512}, {512, 2048}, {10000, 512}, {10000, 128}};
   static const int rows[] = {4096, 1024, 64, 5, 1};
   struct error error = {0};
   const struct kernels *kernels = cpu_kernels(PRECISION_F32, &error);
@@ -164,10 +193,11 @@ int main(void) {
   parallel_set_threads(1);
   CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
   CHECK(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
-  printf("%s, %s, oneDNN %d.%d.%d, one thread, GFLOP/s\n", cpu_name(), kernels->name, dnnl_version()->major, dnnl_version()->minor,
-         dnnl_version()->patch);
+  printf("%s, %s, oneDNN %d.%d.%d, one thread, GFLOP/s\n", cpu_name(), kernels->name, dnnl_version()->major,
+         dnnl_version()->minor, dnnl_version()->patch);
   printf(" rows  cols depth    linear   oneDNN  ratio  gradient   oneDNN  ratio\n");
   for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
-    for (size_t r = shapes[s][0] == 10000; r < sizeof rows / sizeof *rows; r++) compare(kernels, rows[r], shapes[s][0], shapes[s][1]);
+    for (size_t r = shapes[s][0] == 10000; r < sizeof rows / sizeof *rows; r++)
+      compare(kernels, rows[r], shapes[s][0], shapes[s][1]);
   return 0;
 }

@@ -84,7 +84,8 @@ static void add_task(void *data, size_t index, int worker) {
   float *y = job->y + start;
   const float *x = job->x + start;
   for (; i + LANES <= n; i += LANES) vec_store(y + i, vec_add(vec_load(y + i), vec_load(x + i)));
-  if (i < n) vec_store_first(y + i, vec_add(vec_load_first(y + i, (int)(n - i)), vec_load_first(x + i, (int)(n - i))), (int)(n - i));
+  if (i < n)
+    vec_store_first(y + i, vec_add(vec_load_first(y + i, (int)(n - i)), vec_load_first(x + i, (int)(n - i))), (int)(n - i));
 }
 
 void KERNEL_NAME(add)(float *y, const float *x, size_t n) {

@@ -39,12 +39,14 @@ struct rows {
 
 static const float *page_keys(const struct forward *job, const struct attention_head *head, int key) {
   const struct key_store *store = job->keys->store;
-  return store->keys + ((size_t)head->span->pages[key / KEY_PAGE] * store->kv_heads + head->kv_head) * store->head_width * KEY_PAGE;
+  return store->keys +
+         ((size_t)head->span->pages[key / KEY_PAGE] * store->kv_heads + head->kv_head) * store->head_width * KEY_PAGE;
 }
 
 static const float *page_values(const struct forward *job, const struct attention_head *head, int key) {
   const struct key_store *store = job->keys->store;
-  return store->values + ((size_t)head->span->pages[key / KEY_PAGE] * store->kv_heads + head->kv_head) * KEY_PAGE * store->value_width;
+  return store->values +
+         ((size_t)head->span->pages[key / KEY_PAGE] * store->kv_heads + head->kv_head) * KEY_PAGE * store->value_width;
 }
 
 // One row against four pages at once: one alone would wait for its own chain of additions.
@@ -69,7 +71,8 @@ static void page_products(const struct forward *job, struct rows *rows, int bloc
     if (rows->count <= 2 && count - j > 3 * KEY_PAGE) {
       const float *pages[4];
       for (int p = 0; p < 4; p++) pages[p] = page_keys(job, &rows->head, block + j + p * KEY_PAGE);
-      for (int r = 0; r < rows->count; r++) four_pages(rows->scores + r * ATTENTION_KEYS + j, rows->query + r * job->query_stride, pages, width);
+      for (int r = 0; r < rows->count; r++)
+        four_pages(rows->scores + r * ATTENTION_KEYS + j, rows->query + r * job->query_stride, pages, width);
       j += 4 * KEY_PAGE;
       continue;
     }
@@ -147,15 +150,21 @@ static void add_values(const struct forward *job, struct rows *rows, int block, 
     keys_seen(job->attention, rows->head.span, rows->first + r + step - 1, &unused, &end);
     first = first > block ? (first - block) & ~(LANES - 1) : 0;
     end = end < block + count ? end - block : count;
-    struct tile tile = {.c = rows->out + r * job->out_stride, .c_row = job->out_stride, .a = rows->scores + r * ATTENTION_KEYS + first,
-                        .a_row = ATTENTION_KEYS, .a_step = 1, .depth = end - first, .from_c = !fresh};
+    struct tile tile = {.c = rows->out + r * job->out_stride,
+                        .c_row = job->out_stride,
+                        .a = rows->scores + r * ATTENTION_KEYS + first,
+                        .a_row = ATTENTION_KEYS,
+                        .a_step = 1,
+                        .depth = end - first,
+                        .from_c = !fresh};
     if (first >= end) {
       if (fresh) clear_rows(tile.c, job->out_stride, step, width);
       continue;
     }
     if (!rows->head.span->pages) {
       tile.b_step = (size_t)job->keys->value_stride;
-      tile.b = job->keys->values + (size_t)(rows->head.span->k0 + block + first) * tile.b_step + (size_t)rows->head.kv_head * width;
+      tile.b =
+          job->keys->values + (size_t)(rows->head.span->k0 + block + first) * tile.b_step + (size_t)rows->head.kv_head * width;
       tile_product(width % LANES ? KERNEL_NAME(forward_ragged_tiles) : KERNEL_NAME(forward_tiles), tile, step, width);
       continue;
     }
@@ -230,7 +239,8 @@ static void attend(const struct forward *job, struct rows *rows) {
 
 static float *probabilities_of(const struct forward *job, const struct rows *rows) {
   float *place = job->probabilities;
-  for (const struct span *span = job->spans; span < rows->head.span; span++) place += (size_t)job->attention->heads * span->qn * span->kn;
+  for (const struct span *span = job->spans; span < rows->head.span; span++)
+    place += (size_t)job->attention->heads * span->qn * span->kn;
   return place + ((size_t)rows->head.head * rows->head.span->qn + rows->first) * rows->head.span->kn;
 }
 
@@ -258,8 +268,8 @@ static void attention_task(void *data, size_t index, int worker) {
   for (size_t item = index * job->items_each; item < end; item++) attention_item(job, item);
 }
 
-void KERNEL_NAME(attention)(float *out, int out_stride, float *log_sum, float *probabilities, const float *query, int query_stride,
-                            const struct attention_keys *keys, const struct span *spans, int span_count,
+void KERNEL_NAME(attention)(float *out, int out_stride, float *log_sum, float *probabilities, const float *query,
+                            int query_stride, const struct attention_keys *keys, const struct span *spans, int span_count,
                             const struct attention *attention) {
   int longest = 0;
   double work = 0;
@@ -288,16 +298,18 @@ static void store_task(void *data, size_t index, int worker) {
   const struct storing *job = data;
   int width = job->store->head_width, value_width = job->store->value_width;
   for (int row = 0; row < job->rows; row++) {
-    size_t page = (size_t)(job->slots[row] / KEY_PAGE) * job->store->kv_heads + index, slot = (size_t)(job->slots[row] % KEY_PAGE);
-    const float *key = job->keys + row * job->key_stride + index * width, *value = job->values + row * job->value_stride + index * width;
+    size_t page = (size_t)(job->slots[row] / KEY_PAGE) * job->store->kv_heads + index,
+           slot = (size_t)(job->slots[row] % KEY_PAGE);
+    const float *key = job->keys + row * job->key_stride + index * width,
+                *value = job->values + row * job->value_stride + index * width;
     float *to = job->store->keys + page * width * KEY_PAGE + slot;
     for (int d = 0; d < width; d++) to[d * KEY_PAGE] = key[d];
     memcpy(job->store->values + (page * KEY_PAGE + slot) * value_width, value, (size_t)width * sizeof *value);
   }
 }
 
-void KERNEL_NAME(store_keys)(struct key_store *store, const int32_t *slots, const float *keys, int key_stride, const float *values,
-                             int value_stride, int rows) {
+void KERNEL_NAME(store_keys)(struct key_store *store, const int32_t *slots, const float *keys, int key_stride,
+                             const float *values, int value_stride, int rows) {
   struct storing job = {store, slots, keys, values, (size_t)key_stride, (size_t)value_stride, rows};
   work_for((size_t)store->kv_heads, 1.0 * rows * store->kv_heads * store->head_width, store_task, &job);
 }

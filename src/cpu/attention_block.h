@@ -68,7 +68,8 @@ static inline void turn_rows(float *panel, const float *rows, size_t stride, int
         transpose_block(panel + d * TILE_COLUMNS + j, TILE_COLUMNS, from, stride);
         continue;
       }
-      for (int i = 0; i < LANES; i++) vec_store(corner + i * LANES, i < height ? vec_load_first(from + i * stride, width) : vec_zero());
+      for (int i = 0; i < LANES; i++)
+        vec_store(corner + i * LANES, i < height ? vec_load_first(from + i * stride, width) : vec_zero());
       transpose_block(turned, LANES, corner, LANES);
       for (int i = 0; i < width; i++) vec_store(panel + (d + i) * TILE_COLUMNS + j, vec_load(turned + i * LANES));
     }
@@ -77,8 +78,8 @@ static inline void turn_rows(float *panel, const float *rows, size_t stride, int
 
 // products[r, j] = sum over d of a[r, d] * b[j, d] for `queries` rows and the keys [block, block + count) of the span;
 // rows that see none of a panel's keys are left out there. A query's row of products is ATTENTION_KEYS long.
-static inline void block_products(const struct attention_head *head, float *products, const float *a, size_t a_stride, int first_query,
-                                  int queries, const float *b, size_t b_stride, int block, int count) {
+static inline void block_products(const struct attention_head *head, float *products, const float *a, size_t a_stride,
+                                  int first_query, int queries, const float *b, size_t b_stride, int block, int count) {
   float panel[TILE_COLUMNS * ATTENTION_DEPTH];
   int width = head->attention->head_width;
   for (int j = 0; j < count; j += TILE_COLUMNS) {

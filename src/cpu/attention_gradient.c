@@ -52,7 +52,8 @@ static void gradient_row(const struct backward *job, struct block *block, int r)
   first = first > block->key ? first - block->key : 0;
   end = end < block->key + block->keys ? end - block->key : block->keys;
   vec log_sum = vec_set(job->log_sum[row * attention->heads + head]), own = vec_zero(), factor[DROPOUT_VECS];
-  vec out_dout = vec_set(row_product(job->out + row * job->out_stride + column, job->dout + row * job->dout_stride + column, attention->head_width));
+  vec out_dout = vec_set(
+      row_product(job->out + row * job->out_stride + column, job->dout + row * job->dout_stride + column, attention->head_width));
   vec gain = vec_set(attention->gain ? attention->gain[head] : 1), scale = vec_set(attention->scale);
   float *dbias = job->dbias ? job->dbias + (size_t)head * (2 * attention->bias_reach + 1) + attention->bias_reach : NULL;
   for (int j = 0; j < block->keys; j += LANES) {
@@ -87,15 +88,23 @@ static void gradient_row(const struct backward *job, struct block *block, int r)
 }
 
 // to[key] += sum over the queries of weights[query, key] * from[query]
-static void add_to_keys(const struct block *block, float *to, size_t to_stride, const float *weights, const float *from, size_t from_stride) {
+static void add_to_keys(const struct block *block, float *to, size_t to_stride, const float *weights, const float *from,
+                        size_t from_stride) {
   int width = block->head.attention->head_width;
   for (int j = 0, step; j < block->keys; j += step) {
     step = tile_rows_next(block->keys - j);
-    int row = first_seeing(block->head.attention, block->head.span, block->key + j, block->first_query + block->queries) - block->first_query;
+    int row = first_seeing(block->head.attention, block->head.span, block->key + j, block->first_query + block->queries) -
+              block->first_query;
     if (row < 0) row = 0;
     if (row >= block->queries) return;
-    struct tile tile = {.c = to + j * to_stride, .c_row = to_stride, .a = weights + row * ATTENTION_KEYS + j, .a_row = 1,
-                        .a_step = ATTENTION_KEYS, .b = from + row * from_stride, .b_step = from_stride, .depth = block->queries - row,
+    struct tile tile = {.c = to + j * to_stride,
+                        .c_row = to_stride,
+                        .a = weights + row * ATTENTION_KEYS + j,
+                        .a_row = 1,
+                        .a_step = ATTENTION_KEYS,
+                        .b = from + row * from_stride,
+                        .b_step = from_stride,
+                        .depth = block->queries - row,
                         .from_c = true};
     tile_product(width % LANES ? KERNEL_NAME(turned_ragged_tiles) : KERNEL_NAME(turned_tiles), tile, step, width);
   }
@@ -109,9 +118,15 @@ static void add_to_queries(const struct backward *job, const struct block *block
     keys_seen(job->attention, block->head.span, block->first_query + r + step - 1, &first, &end);
     end = end < block->key + block->keys ? end - block->key : block->keys;
     if (end <= 0) continue;
-    struct tile tile = {.c = dquery + r * job->dquery_stride, .c_row = job->dquery_stride, .a = block->dweights + r * ATTENTION_KEYS,
-                        .a_row = ATTENTION_KEYS, .a_step = 1, .b = block->key_rows, .b_step = (size_t)job->keys->key_stride,
-                        .depth = end, .from_c = true};
+    struct tile tile = {.c = dquery + r * job->dquery_stride,
+                        .c_row = job->dquery_stride,
+                        .a = block->dweights + r * ATTENTION_KEYS,
+                        .a_row = ATTENTION_KEYS,
+                        .a_step = 1,
+                        .b = block->key_rows,
+                        .b_step = (size_t)job->keys->key_stride,
+                        .depth = end,
+                        .from_c = true};
     tile_product(width % LANES ? KERNEL_NAME(forward_ragged_tiles) : KERNEL_NAME(forward_tiles), tile, step, width);
   }
 }
@@ -174,10 +189,11 @@ static void all_spans_task(void *data, size_t index, int worker) {
   for (int s = 0; s < job->span_count; s++) span_gradient(job, &job->spans[s], (int)index);
 }
 
-void KERNEL_NAME(attention_gradient)(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues, int dvalue_stride,
-                                     float *dbias, float *dgain, const float *dout, int dout_stride, const float *out, int out_stride,
-                                     const float *log_sum, const float *query, int query_stride, const struct attention_keys *keys,
-                                     const struct span *spans, int span_count, const struct attention *attention) {
+void KERNEL_NAME(attention_gradient)(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,
+                                     int dvalue_stride, float *dbias, float *dgain, const float *dout, int dout_stride,
+                                     const float *out, int out_stride, const float *log_sum, const float *query, int query_stride,
+                                     const struct attention_keys *keys, const struct span *spans, int span_count,
+                                     const struct attention *attention) {
   struct backward job = {dquery, dkeys, dvalues, dbias, dgain, (size_t)dquery_stride, (size_t)dkey_stride, (size_t)dvalue_stride,
                          dout, out, log_sum, query, (size_t)dout_stride, (size_t)out_stride, (size_t)query_stride, keys, spans,
                          span_count, attention, 0, 0};

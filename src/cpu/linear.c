@@ -186,7 +186,8 @@ static void gradient_task(void *data, size_t index, int worker) {
   int columns = gradient->columns - column < gradient->column_block ? gradient->columns - column : gradient->column_block;
   int k = (int)(index / gradient->column_blocks) * gradient->depth_block;
   int width = gradient->depth - k < gradient->depth_block ? gradient->depth - k : gradient->depth_block;
-  struct tile tile = {.c_row = gradient->depth, .a_row = 1, .a_step = GRADIENT_COLUMNS, .b_step = gradient->x_stride, .from_c = true};
+  struct tile tile = {
+      .c_row = gradient->depth, .a_row = 1, .a_step = GRADIENT_COLUMNS, .b_step = gradient->x_stride, .from_c = true};
   for (int row = 0; row < gradient->rows; row += GRADIENT_ROWS) {
     int rows = gradient->rows - row < GRADIENT_ROWS ? gradient->rows - row : GRADIENT_ROWS;
     copy_columns(dy, GRADIENT_COLUMNS, gradient->dy + row * gradient->dy_stride + column, gradient->dy_stride, rows, columns);

@@ -132,7 +132,8 @@ static void backward_row(const struct backward *job, int row, float *partial) {
   size_t start = (size_t)row * job->columns;
   float mean_g = 0, mean_gx = 0;
   if (job->dy) gradient_means(job, row, partial, &mean_g, &mean_gx);
-  vec centre = vec_set(job->dy && job->mean && !job->rms ? job->mean[row] : 0), factor = vec_set(job->dy ? job->deviation[row] : 0);
+  vec centre = vec_set(job->dy && job->mean && !job->rms ? job->mean[row] : 0),
+      factor = vec_set(job->dy ? job->deviation[row] : 0);
   for (int c = 0; c < job->columns; c += DROPOUT_COLUMNS) {
     vec drop[DROPOUT_VECS];
     if (job->df) row_factors(job->dropout, row, c / DROPOUT_COLUMNS, drop);

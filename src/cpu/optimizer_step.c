@@ -69,8 +69,8 @@ static void adamw_task(void *data, size_t index, int worker) {
   }
 }
 
-void KERNEL_NAME(adamw)(float *value, float *gradient, float *first, float *second, size_t n, float scale, float rate, float decay,
-                        float beta1, float beta2, float epsilon, float correction1, float correction2) {
+void KERNEL_NAME(adamw)(float *value, float *gradient, float *first, float *second, size_t n, float scale, float rate,
+                        float decay, float beta1, float beta2, float epsilon, float correction1, float correction2) {
   struct adamw job = {value, gradient, first, second, n, scale, 1 - rate * decay, rate / correction1, beta1, beta2, epsilon,
                       1 / correction2};
   work_for(ceil_div(n, TASK_ELEMENTS), 1.0 * (double)n, adamw_task, &job);

@@ -1,6 +1,7 @@
 // The inner loop of every product: up to 6 rows by up to TILE_VECS vectors of columns held in registers while the depth runs.
 //
-//   c[r, j] = (from_c ? c[r, j] : 0) + sum over k in order of a[r * a_row + k * a_step] * b[k * b_step + j], + bias[j] unless NULL
+//   c[r, j] = (from_c ? c[r, j] : 0) + sum over k in order of a[r * a_row + k * a_step] * b[k * b_step + j],
+//             + bias[j] unless NULL
 //
 // One fused multiply-add per element and k, in order of k: the bits of an element don't depend on the rows and columns that
 // stand beside it, nor on where the depth is cut (continue with from_c). Only the turned tiles, which serve gradients, add the
@@ -35,9 +36,10 @@ typedef void tile_function(const struct tile *tile);
 typedef tile_function *const tile_table[TILE_ROWS][TILE_VECS];  // [rows - 1][vectors - 1]
 
 // panel: b is packed, TILE_COLUMNS apart; a's rows are continuous. forward: any b, a's rows are continuous. turned: any b, a's
-// columns are continuous (sums over the rows of a matrix). ragged: b has only `width` columns; otherwise whole vectors of it are read.
-extern tile_table KERNEL_NAME(panel_tiles), KERNEL_NAME(forward_tiles), KERNEL_NAME(forward_ragged_tiles), KERNEL_NAME(turned_tiles),
-  KERNEL_NAME(turned_ragged_tiles);
+// columns are continuous (sums over the rows of a matrix). ragged: b has only `width` columns; otherwise whole vectors of it are
+// read.
+extern tile_table KERNEL_NAME(panel_tiles), KERNEL_NAME(forward_tiles), KERNEL_NAME(forward_ragged_tiles),
+    KERNEL_NAME(turned_tiles), KERNEL_NAME(turned_ragged_tiles);
 
 // How many of `left` rows the next tile takes: 6, or halves of what is left rather than 6 and a thin rest.
 static inline int tile_rows_next(int left) {

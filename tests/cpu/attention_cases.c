@@ -8,10 +8,24 @@ enum { CAUSAL = 1, WINDOW = 2, BIAS = 4, GAIN = 8, DROPOUT = 16, GROUPED = 32, W
 
 // rows: how many spans; columns: keys of the longest; depth: head width; variant: the knobs
 const struct shape attention_shapes[ATTENTION_SHAPES] = {
-  {1, 1, 1, 0},        {1, 5, 8, CAUSAL},     {2, 16, 24, 0},   {3, 17, 64, CAUSAL},   {4, 63, 16, WINDOW},   {2, 70, 128, CAUSAL | WINDOW},
-  {3, 33, 24, CAUSAL | BIAS}, {3, 40, 32, BIAS | GAIN | WIDE}, {4, 30, 64, CAUSAL | DROPOUT}, {2, 150, 8, DROPOUT | GAIN | GROUPED},
-  {3, 65, 20, CAUSAL | GROUPED | WIDE}, {1, 300, 16, 0}, {1, 290, 40, CAUSAL}, {1, 530, 8, CAUSAL | WINDOW | DROPOUT},
-  {1, 600, 16, CAUSAL | BIAS | GAIN | GROUPED}, {1, 40, 300, CAUSAL}, {20, 9, 16, CAUSAL | GROUPED}, {1, 257, 5, 0},
+    {1, 1, 1, 0},
+    {1, 5, 8, CAUSAL},
+    {2, 16, 24, 0},
+    {3, 17, 64, CAUSAL},
+    {4, 63, 16, WINDOW},
+    {2, 70, 128, CAUSAL | WINDOW},
+    {3, 33, 24, CAUSAL | BIAS},
+    {3, 40, 32, BIAS | GAIN | WIDE},
+    {4, 30, 64, CAUSAL | DROPOUT},
+    {2, 150, 8, DROPOUT | GAIN | GROUPED},
+    {3, 65, 20, CAUSAL | GROUPED | WIDE},
+    {1, 300, 16, 0},
+    {1, 290, 40, CAUSAL},
+    {1, 530, 8, CAUSAL | WINDOW | DROPOUT},
+    {1, 600, 16, CAUSAL | BIAS | GAIN | GROUPED},
+    {1, 40, 300, CAUSAL},
+    {20, 9, 16, CAUSAL | GROUPED},
+    {1, 257, 5, 0},
 };
 
 // Spans of falling length, queries and keys of their own rows; with causal attention the last queries of the keys.
@@ -25,7 +39,8 @@ static void make(struct setting *setting, const struct shape *s) {
   setting->cells = 0;
   for (int i = 0; i < s->rows; i++) {
     int kn = s->columns - i * 3 > 1 ? s->columns - i * 3 : 1, qn = attention->causal ? kn - kn / 4 * (i % 2) : kn / 2 + 1;
-    setting->spans[i] = (struct span){setting->rows, qn, setting->key_rows, kn, attention->causal || attention->window ? kn - qn : 0, NULL};
+    setting->spans[i] =
+        (struct span){setting->rows, qn, setting->key_rows, kn, attention->causal || attention->window ? kn - qn : 0, NULL};
     setting->rows += qn;
     setting->key_rows += kn;
     setting->cells += (size_t)attention->heads * (size_t)qn * (size_t)kn;
@@ -55,7 +70,8 @@ void attention_case(const struct kernels *kernels, const struct shape *shape, st
   float *out = case_output(outputs, (size_t)(s.rows * s.query_stride), 1e-5f);
   float *log_sum = case_output(outputs, (size_t)(s.rows * s.attention.heads), 1e-5f);
   float *probabilities = case_output(outputs, s.cells, 1e-5f);
-  kernels->attention(out, s.query_stride, log_sum, probabilities, s.query, s.query_stride, &s.keys, s.spans, s.span_count, &s.attention);
+  kernels->attention(out, s.query_stride, log_sum, probabilities, s.query, s.query_stride, &s.keys, s.spans, s.span_count,
+                     &s.attention);
 }
 
 void attention_gradient_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs) {
@@ -69,12 +85,13 @@ void attention_gradient_case(const struct kernels *kernels, const struct shape *
   float *dbias = case_output(outputs, 4 * 13, 1e-4f), *dgain = case_output(outputs, 4, 1e-4f);
   kernels->attention(out, s.query_stride, log_sum, NULL, s.query, s.query_stride, &s.keys, s.spans, s.span_count, a);
   kernels->attention_gradient(dquery, s.query_stride, dkeys, s.key_stride, dvalues, s.value_stride, a->bias ? dbias : NULL,
-                              a->gain ? dgain : NULL, dout, s.query_stride, out, s.query_stride, log_sum, s.query, s.query_stride, &s.keys,
-                              s.spans, s.span_count, a);
+                              a->gain ? dgain : NULL, dout, s.query_stride, out, s.query_stride, log_sum, s.query, s.query_stride,
+                              &s.keys, s.spans, s.span_count, a);
 }
 
 // The same keys in pages: page numbers fall so that their order is not the keys'. pages [page_count] belongs to the caller.
-struct key_store attention_store(const struct kernels *kernels, const struct setting *s, struct span *spans, int32_t *pages, int32_t *slots) {
+struct key_store attention_store(const struct kernels *kernels, const struct setting *s, struct span *spans, int32_t *pages,
+                                 int32_t *slots) {
   struct key_store store = {.kv_heads = s->attention.kv_heads, .head_width = s->attention.head_width,
                             .value_width = span_value_width(s->attention.head_width)};
   for (int i = 0; i < s->span_count; i++) store.pages += (s->spans[i].kn + KEY_PAGE - 1) / KEY_PAGE;

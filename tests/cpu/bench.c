@@ -51,7 +51,8 @@ static bool wanted(const char *slot) { return !only || strcmp(only, slot) == 0; 
 static void bench_products(int rows, int columns, int depth) {
   size_t size = (size_t)columns * (size_t)depth;
   double operations = 2.0 * rows * columns * depth;
-  float *x = numbers((size_t)rows * (size_t)depth), *w = numbers(size), *y = numbers((size_t)rows * (size_t)columns), *bias = numbers((size_t)columns);
+  float *x = numbers((size_t)rows * (size_t)depth), *w = numbers(size), *y = numbers((size_t)rows * (size_t)columns),
+        *bias = numbers((size_t)columns);
   float *packed = numbers(kernels->packed_size(columns, depth));
   kernels->pack(packed, w, columns, depth, false);
   if (wanted("linear")) {
@@ -66,7 +67,8 @@ static void bench_products(int rows, int columns, int depth) {
 }
 
 static void bench_pack(int rows, int columns) {
-  float *w = numbers((size_t)rows * (size_t)columns), *packed = numbers(kernels->packed_size(rows, columns) + kernels->packed_size(columns, rows));
+  float *w = numbers((size_t)rows * (size_t)columns),
+        *packed = numbers(kernels->packed_size(rows, columns) + kernels->packed_size(columns, rows));
   double bytes = 8.0 * rows * columns;
   BEST(plain, kernels->pack(packed, w, rows, columns, false))
   report("pack", rows, columns, 0, plain, 0, bytes);
@@ -84,7 +86,8 @@ static struct dropout dropout_of(int rows) {
 
 static void bench_rows(int rows, int columns) {
   size_t n = (size_t)rows * (size_t)columns;
-  float *a = numbers(n), *b = numbers(n), *c = numbers(n), *d = numbers(n), *gain = numbers((size_t)columns), *bias = numbers((size_t)columns);
+  float *a = numbers(n), *b = numbers(n), *c = numbers(n), *d = numbers(n), *gain = numbers((size_t)columns),
+        *bias = numbers((size_t)columns);
   float *mean = numbers((size_t)rows), *deviation = numbers((size_t)rows);
   struct dropout none = {0}, dropout = dropout_of(rows);
   struct norm norm = {1e-5f, false};
@@ -92,9 +95,11 @@ static void bench_rows(int rows, int columns) {
   report("residual_norm", rows, columns, 0, norm_time, 0, 16.0 * (double)n);
   BEST(drop_time, kernels->residual_norm(a, b, mean, deviation, c, d, gain, bias, rows, columns, &norm, &dropout))
   report("  with dropout", rows, columns, 0, drop_time, 0, 16.0 * (double)n);
-  BEST(back_time, kernels->residual_norm_gradient(a, false, d, gain, bias, c, NULL, b, mean, deviation, gain, rows, columns, &norm, &dropout))
+  BEST(back_time, kernels->residual_norm_gradient(a, false, d, gain, bias, c, NULL, b, mean, deviation, gain, rows, columns,
+                                                  &norm, &dropout))
   report("residual_norm_gradient", rows, columns, 0, back_time, 0, 16.0 * (double)n);
-  static const char *const names[] = {"activate none", "activate relu", "activate gelu", "activate gelu tanh", "activate silu", "activate tanh"};
+  static const char *const names[] = {"activate none",      "activate relu", "activate gelu",
+                                      "activate gelu tanh", "activate silu", "activate tanh"};
   for (int activation = 1; activation < 6; activation++) {
     BEST(time, kernels->activate(a, c, rows, columns, (enum activation)activation, &none))
     report(names[activation], rows, columns, 0, time, 0, 8.0 * (double)n);
@@ -123,8 +128,8 @@ static void bench_logits(int rows, int columns) {
 static void bench_attention(int spans_count, int length, int heads, int width, bool causal) {
   int rows = spans_count * length, columns = heads * width;
   size_t n = (size_t)rows * (size_t)columns;
-  float *query = numbers(n), *key = numbers(n), *value = numbers(n), *out = numbers(n), *dout = numbers(n), *a = numbers(n), *b = numbers(n),
-        *c = numbers(n), *log_sum = numbers((size_t)(rows * heads));
+  float *query = numbers(n), *key = numbers(n), *value = numbers(n), *out = numbers(n), *dout = numbers(n), *a = numbers(n),
+        *b = numbers(n), *c = numbers(n), *log_sum = numbers((size_t)(rows * heads));
   struct span *spans = calloc((size_t)spans_count, sizeof *spans);
   if (!spans) abort();
   for (int s = 0; s < spans_count; s++) spans[s] = (struct span){s * length, length, s * length, length, 0, NULL};
@@ -136,8 +141,8 @@ static void bench_attention(int spans_count, int length, int heads, int width, b
     report(causal ? "attention causal" : "attention", spans_count, length, columns, time, operations, 0);
   }
   if (wanted("attention_gradient")) {
-    BEST(time, kernels->attention_gradient(a, columns, b, columns, c, columns, NULL, NULL, dout, columns, out, columns, log_sum, query, columns,
-                                           &keys, spans, spans_count, &attention))
+    BEST(time, kernels->attention_gradient(a, columns, b, columns, c, columns, NULL, NULL, dout, columns, out, columns, log_sum,
+                                           query, columns, &keys, spans, spans_count, &attention))
     report(causal ? "attention_gradient causal" : "attention_gradient", spans_count, length, columns, time, 2.5 * operations, 0);
   }
   free(query), free(key), free(value), free(out), free(dout), free(a), free(b), free(c), free(log_sum), free(spans);
@@ -146,7 +151,8 @@ static void bench_attention(int spans_count, int length, int heads, int width, b
 // One query per span over cached keys.
 static void bench_step(int spans_count, int length, int heads, int width) {
   int columns = heads * width, pages = (length + KEY_PAGE - 1) / KEY_PAGE;
-  struct key_store store = {.kv_heads = heads, .head_width = width, .value_width = span_value_width(width), .pages = pages * spans_count};
+  struct key_store store = {
+      .kv_heads = heads, .head_width = width, .value_width = span_value_width(width), .pages = pages * spans_count};
   store.keys = numbers((size_t)(store.pages * heads * width * KEY_PAGE));
   store.values = numbers((size_t)(store.pages * heads * store.value_width * KEY_PAGE));
   float *query = numbers((size_t)(spans_count * columns)), *out = numbers((size_t)(spans_count * columns));
@@ -158,7 +164,8 @@ static void bench_step(int spans_count, int length, int heads, int width) {
   struct attention_keys keys = {.store = &store};
   struct attention attention = {.heads = heads, .kv_heads = heads, .head_width = width, .scale = 0.1f};
   BEST(time, kernels->attention(out, columns, NULL, NULL, query, columns, &keys, spans, spans_count, &attention))
-  report("attention step", spans_count, length, columns, time, 4.0 * spans_count * length * columns, 8.0 * spans_count * length * columns);
+  report("attention step", spans_count, length, columns, time, 4.0 * spans_count * length * columns,
+         8.0 * spans_count * length * columns);
   free(store.keys), free(store.values), free(query), free(out), free(spans), free(page);
 }
 
@@ -191,7 +198,8 @@ static void bench_embedding(int rows, int columns) {
 }
 
 int bench_kernels(const char *slot) {
-  static const int products[][2] = {{128, 128}, {384, 128}, {256, 128}, {512, 512}, {1536, 512}, {2048, 512}, {512, 2048}, {10000, 512}, {10000, 128}};
+  static const int products[][2] = {{128, 128},  {384, 128},  {256, 128},   {512, 512},  {1536, 512},
+                                    {2048, 512}, {512, 2048}, {10000, 512}, {10000, 128}};
   static const int rows[] = {4096, 1024, 64, 5, 1};
   struct error error = {0};
   only = slot;
@@ -203,7 +211,8 @@ int bench_kernels(const char *slot) {
   printf("%s, %s, %d threads\n", cpu_name(), kernels->name, parallel_threads());
   if (wanted("linear") || wanted("linear_gradient"))
     for (size_t p = 0; p < sizeof products / sizeof *products; p++)
-      for (size_t r = products[p][0] == 10000; r < sizeof rows / sizeof *rows; r++) bench_products(rows[r], products[p][0], products[p][1]);
+      for (size_t r = products[p][0] == 10000; r < sizeof rows / sizeof *rows; r++)
+        bench_products(rows[r], products[p][0], products[p][1]);
   if (wanted("pack")) bench_pack(512, 512), bench_pack(10000, 512);
   if (wanted("rows")) bench_rows(4096, 512), bench_rows(4096, 128), bench_rows(64, 512);
   if (wanted("logits")) bench_logits(1024, 10000), bench_logits(5, 10000), bench_logits(64, 256);

@@ -5,9 +5,10 @@
 #include "attention_cases.h"
 
 static const struct shape product_shapes[] = {
-  {1, 1, 1, 0},      {1, 64, 64, 1},    {2, 5, 16, 2},     {3, 16, 5, 3},     {4, 63, 63, 4},   {5, 65, 64, 5},    {6, 100, 65, 6},
-  {7, 64, 257, 7},   {8, 257, 100, 8},  {9, 17, 31, 9},    {10, 128, 48, 10}, {11, 33, 800, 1}, {12, 70, 769, 0},  {13, 130, 1600, 12},
-  {97, 200, 70, 2},  {200, 96, 33, 3},  {257, 49, 129, 4}, {600, 10, 17, 16}, {1, 300, 900, 1}, {33, 600, 40, 13},
+    {1, 1, 1, 0},      {1, 64, 64, 1},    {2, 5, 16, 2},     {3, 16, 5, 3},       {4, 63, 63, 4},
+    {5, 65, 64, 5},    {6, 100, 65, 6},   {7, 64, 257, 7},   {8, 257, 100, 8},    {9, 17, 31, 9},
+    {10, 128, 48, 10}, {11, 33, 800, 1},  {12, 70, 769, 0},  {13, 130, 1600, 12}, {97, 200, 70, 2},
+    {200, 96, 33, 3},  {257, 49, 129, 4}, {600, 10, 17, 16}, {1, 300, 900, 1},    {33, 600, 40, 13},
 };
 
 // variant: the activation in the lower three bits (modulo 6), then wider strides, no bias
@@ -21,7 +22,8 @@ static void linear_case(const struct kernels *kernels, const struct shape *s, st
   float *pre = case_output(outputs, (size_t)(s->rows * s->columns), tolerance);
   float *packed = case_floats(kernels->packed_size(s->columns, s->depth));
   kernels->pack(packed, w, s->columns, s->depth, false);
-  kernels->linear(y, y_stride, pre, x, x_stride, s->rows, s->columns, s->depth, packed, s->variant & 16 ? NULL : bias, activation, false);
+  kernels->linear(y, y_stride, pre, x, x_stride, s->rows, s->columns, s->depth, packed, s->variant & 16 ? NULL : bias, activation,
+                  false);
 }
 
 // The input's gradient: the other orientation of the same weight, added to what is there.
@@ -38,13 +40,15 @@ static void linear_gradient_case(const struct kernels *kernels, const struct sha
   int dy_stride = s->columns + (s->variant & 8 ? 3 : 0), x_stride = s->depth + (s->variant & 8 ? 5 : 0);
   float tolerance = 1e-6f * (8 + sqrtf((float)s->rows));
   float *dy = case_floats((size_t)(s->rows * dy_stride)), *x = case_floats((size_t)(s->rows * x_stride));
-  float *dw = case_output(outputs, (size_t)(s->columns * s->depth), tolerance), *db = case_output(outputs, (size_t)s->columns, tolerance);
+  float *dw = case_output(outputs, (size_t)(s->columns * s->depth), tolerance),
+        *db = case_output(outputs, (size_t)s->columns, tolerance);
   kernels->linear_gradient(dw, s->variant & 16 ? NULL : db, dy, dy_stride, x, x_stride, s->rows, s->columns, s->depth);
 }
 
 static const struct shape row_shapes[] = {
-  {1, 1, 0, 0},   {1, 5, 0, 1},   {2, 16, 0, 2},   {3, 63, 0, 3},   {4, 64, 0, 4},     {5, 65, 0, 5},    {6, 100, 0, 6},  {7, 257, 0, 7},
-  {8, 128, 0, 8}, {9, 129, 0, 9}, {13, 17, 0, 10}, {70, 512, 0, 11}, {200, 130, 0, 12}, {331, 48, 0, 13}, {40, 1024, 0, 14}, {64, 300, 0, 15},
+    {1, 1, 0, 0},      {1, 5, 0, 1},     {2, 16, 0, 2},     {3, 63, 0, 3},    {4, 64, 0, 4},   {5, 65, 0, 5},
+    {6, 100, 0, 6},    {7, 257, 0, 7},   {8, 128, 0, 8},    {9, 129, 0, 9},   {13, 17, 0, 10}, {70, 512, 0, 11},
+    {200, 130, 0, 12}, {331, 48, 0, 13}, {40, 1024, 0, 14}, {64, 300, 0, 15},
 };
 
 // variant: the activation, then dropout
@@ -68,12 +72,13 @@ static void activate_gradient_case(const struct kernels *kernels, const struct s
 static void residual_norm_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   size_t n = (size_t)(s->rows * s->columns);
   struct norm norm = {1e-5f, s->variant & 1};
-  float *x = case_floats(n), *f = case_floats(n), *gain = case_floats((size_t)s->columns), *bias = case_floats((size_t)s->columns);
+  float *x = case_floats(n), *f = case_floats(n), *gain = case_floats((size_t)s->columns),
+        *bias = case_floats((size_t)s->columns);
   float *y = case_output(outputs, n, s->columns < 16 ? 1e-4f : 1e-5f), *sum = case_output(outputs, n, 1e-6f);
   float *mean = case_output(outputs, (size_t)s->rows, 1e-6f), *deviation = case_output(outputs, (size_t)s->rows, 1e-5f);
   struct dropout dropout = case_dropout(s->variant & 8, s->rows);
-  kernels->residual_norm(y, sum, mean, deviation, x, s->variant & 4 ? NULL : f, gain, s->variant & 2 ? NULL : bias, s->rows, s->columns,
-                         &norm, &dropout);
+  kernels->residual_norm(y, sum, mean, deviation, x, s->variant & 4 ? NULL : f, gain, s->variant & 2 ? NULL : bias, s->rows,
+                         s->columns, &norm, &dropout);
 }
 
 static void residual_only_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
@@ -95,8 +100,8 @@ static void residual_norm_gradient_case(const struct kernels *kernels, const str
   if (norm.rms) memset(mean, 0, (size_t)s->rows * sizeof *mean);
   struct dropout dropout = case_dropout(s->variant & 8, s->rows);
   bool accumulate = s->variant & 2;
-  kernels->residual_norm_gradient(dx, accumulate, df, dgain, dbias, s->variant & 4 ? NULL : dy, accumulate ? dresidual : dx, sum, mean,
-                                  deviation, gain, s->rows, s->columns, &norm, &dropout);
+  kernels->residual_norm_gradient(dx, accumulate, df, dgain, dbias, s->variant & 4 ? NULL : dy, accumulate ? dresidual : dx, sum,
+                                  mean, deviation, gain, s->rows, s->columns, &norm, &dropout);
 }
 
 static struct weight table_of(const float *values, int rows, int columns, enum number_type type) {
@@ -116,8 +121,8 @@ static void embed_case(const struct kernels *kernels, const struct shape *s, str
   int32_t *kinds = case_ints((size_t)s->rows, 0, 2);
   float *out = case_output(outputs, (size_t)s->rows * columns, 2e-6f);
   struct dropout dropout = case_dropout(s->variant & 8, s->rows);
-  kernels->embed(out, &words, ids, 11.3f, s->variant & 2 ? &positions : NULL, places, s->variant & 4 ? &types : NULL, kinds, s->rows,
-                 s->columns, &dropout);
+  kernels->embed(out, &words, ids, 11.3f, s->variant & 2 ? &positions : NULL, places, s->variant & 4 ? &types : NULL, kinds,
+                 s->rows, s->columns, &dropout);
 }
 
 static void embed_gradient_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
@@ -130,7 +135,8 @@ static void embed_gradient_case(const struct kernels *kernels, const struct shap
 }
 
 static const struct shape logit_shapes[] = {
-  {1, 1, 0, 0}, {2, 5, 0, 1}, {3, 16, 0, 2}, {4, 63, 0, 3}, {5, 64, 0, 4}, {6, 65, 0, 5}, {7, 1000, 0, 6}, {3, 10007, 0, 7}, {70, 257, 0, 3},
+    {1, 1, 0, 0},  {2, 5, 0, 1},    {3, 16, 0, 2},    {4, 63, 0, 3},   {5, 64, 0, 4},
+    {6, 65, 0, 5}, {7, 1000, 0, 6}, {3, 10007, 0, 7}, {70, 257, 0, 3},
 };
 
 // variant: smoothing; no gradient; wider stride and no means

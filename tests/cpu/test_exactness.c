@@ -20,11 +20,12 @@ static void for_each_set(void (*check)(const struct kernels *kernels)) {
     if (cpu_kernels_named(sets[s])) check(cpu_kernels_named(sets[s]));
 }
 
-static void same(const char *what, const struct kernels *kernels, const float *got, const float *wanted, int n, int row, int rows) {
+static void same(const char *what, const struct kernels *kernels, const float *got, const float *wanted, int n, int row,
+                 int rows) {
   for (int i = 0; i < n; i++)
     if (memcmp(&got[i], &wanted[i], sizeof *got) != 0)
-      fail_msg("%s of %s: row %d, taken %d rows at a time, has %.9g in column %d, and %.9g among all rows", what, kernels->name, row, rows,
-               got[i], i, wanted[i]);
+      fail_msg("%s of %s: row %d, taken %d rows at a time, has %.9g in column %d, and %.9g among all rows", what, kernels->name,
+               row, rows, got[i], i, wanted[i]);
 }
 
 static void check_linear(const struct kernels *kernels) {
@@ -34,7 +35,8 @@ static void check_linear(const struct kernels *kernels) {
     int columns = sizes[s][0], depth = sizes[s][1];
     struct outputs outputs = {0};
     case_begin(5);
-    float *x = case_floats((size_t)(ROWS * depth)), *w = case_floats((size_t)(columns * depth)), *bias = case_floats((size_t)columns);
+    float *x = case_floats((size_t)(ROWS * depth)), *w = case_floats((size_t)(columns * depth)),
+          *bias = case_floats((size_t)columns);
     float *all = case_output(&outputs, (size_t)(ROWS * columns), 0), *some = case_output(&outputs, (size_t)(ROWS * columns), 0);
     float *packed = case_floats(kernels->packed_size(columns, depth));
     kernels->pack(packed, w, columns, depth, false);
@@ -64,7 +66,8 @@ static void check_rows(const struct kernels *kernels) {
   for (int row = 0; row < ROWS; row++) {
     struct dropout mine = dropout;
     mine.row_keys += row;
-    kernels->residual_norm(one_y, one_sum, NULL, NULL, x + row * COLUMNS, f + row * COLUMNS, gain, bias, 1, COLUMNS, &norm, &mine);
+    kernels->residual_norm(one_y, one_sum, NULL, NULL, x + row * COLUMNS, f + row * COLUMNS, gain, bias, 1, COLUMNS, &norm,
+                           &mine);
     same("residual_norm", kernels, one_y, y + row * COLUMNS, COLUMNS, row, 1);
     same("residual", kernels, one_sum, sum + row * COLUMNS, COLUMNS, row, 1);
     memcpy(one_soft, x + row * COLUMNS, COLUMNS * sizeof *one_soft);
@@ -80,8 +83,8 @@ static void check_rows(const struct kernels *kernels) {
 }
 
 // The span's queries `chunk` at a time, each seeing the keys that had been there at its time.
-static void check_chunks(const struct kernels *kernels, const struct shape *shape, const struct setting *s, const struct attention_keys *keys,
-                         const struct span *spans, const float *all, float *out, int chunk) {
+static void check_chunks(const struct kernels *kernels, const struct shape *shape, const struct setting *s,
+                         const struct attention_keys *keys, const struct span *spans, const float *all, float *out, int chunk) {
   int width = s->attention.heads * s->attention.head_width;
   for (int i = 0; i < s->span_count; i++) {
     for (int q = 0, count; q < spans[i].qn; q += count) {
@@ -93,8 +96,10 @@ static void check_chunks(const struct kernels *kernels, const struct shape *shap
       if (s->attention.causal) span.kn = span.pos + count;
       kernels->attention(out, s->query_stride, NULL, NULL, s->query, s->query_stride, keys, &span, 1, &s->attention);
       for (int row = span.q0; row < span.q0 + count; row++)
-        same(span.pages ? "attention over pages" : shape->variant ? "attention" : "plain attention", kernels, out + row * s->query_stride,
-             all + row * s->query_stride, width, row, chunk);
+        same(span.pages       ? "attention over pages"
+             : shape->variant ? "attention"
+                              : "plain attention",
+             kernels, out + row * s->query_stride, all + row * s->query_stride, width, row, chunk);
     }
   }
 }
@@ -125,6 +130,7 @@ static void test_rows(void **state) { for_each_set(check_rows); }
 static void test_attention(void **state) { for_each_set(check_attention); }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_linear), cmocka_unit_test(test_rows), cmocka_unit_test(test_attention)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_linear), cmocka_unit_test(test_rows),
+                                     cmocka_unit_test(test_attention)};
   return cmocka_run_group_tests_name("exactness", tests, NULL, NULL);
 }

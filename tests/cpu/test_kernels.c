@@ -50,7 +50,8 @@ static void release(struct result *result) {
 
 static bool near(float got, float wanted, float tolerance) {
   if (tolerance == 0) return got == wanted;
-  return isfinite(wanted) ? fabsf(got - wanted) <= tolerance * (1 + fabsf(wanted)) : got == wanted || (isnan(got) && isnan(wanted));
+  return isfinite(wanted) ? fabsf(got - wanted) <= tolerance * (1 + fabsf(wanted))
+                          : got == wanted || (isnan(got) && isnan(wanted));
 }
 
 static void compare(const struct slot_case *slot, const char *set, const struct shape *shape, const struct result *got,
@@ -63,8 +64,8 @@ static void compare(const struct slot_case *slot, const char *set, const struct 
                  shape->rows, shape->columns, shape->depth, shape->variant, i, o, got->data[o][i], wanted->data[o][i]);
 }
 
-static void same_bits(const struct slot_case *slot, const char *set, const struct shape *shape, int threads, const struct result *got,
-                      const struct result *wanted) {
+static void same_bits(const struct slot_case *slot, const char *set, const struct shape *shape, int threads,
+                      const struct result *got, const struct result *wanted) {
   for (int o = 0; o < got->count; o++)
     if (memcmp(got->data[o], wanted->data[o], got->n[o] * sizeof(float)) != 0)
       fail_msg("%s of %s, shape %d %d %d variant %d: output %d differs between 1 and %d threads", slot->name, set, shape->rows,
