@@ -50,8 +50,8 @@ echo "$right (what it should become)"
 echo "The pictures show where the model looks in the English sentence while it writes the right Spanish one."
 for step in $early $((2 * early)) $((4 * early)) $steps; do
   printf '\n%safter %s updates:%s ' "$bold" "$step" "$plain"
-  echo "$sentence" | $qkv translate "$model/step-$step" --max-length 16 --quiet || true
-  $qkv inspect "$model/step-$step" "$sentence" "$right" --layer $((layers - 1)) --quiet | sed 1,3d
+  echo "$sentence" | $qkv translate "$model/steps/$step" --max-length 16 --quiet || true
+  $qkv inspect "$model/steps/$step" "$sentence" "$right" --layer $((layers - 1)) --quiet | sed 1,3d
 done
 
 title "Translating the $(wc -l < $folder/test.en) sentences with unseen combinations"

@@ -100,7 +100,7 @@ static const struct option options[] = {
                    .unset = "5"),
     OPTION_CHOICE(train.average_of, "average-of", "best|last", "which N models", .unset = "best"),
     OPTION_INTEGER(train.keep_every, "keep-every", "N", 0, NO_LIMIT,
-                   "keep a copy of the model in OUT/step-N after every N updates", .unset = "never"),
+                   "keep a copy of the model in OUT/steps/N after every N updates", .unset = "never"),
 };
 
 static volatile sig_atomic_t interrupts;

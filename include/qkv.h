@@ -380,7 +380,7 @@ struct qkv_train_options {
   const char *metric;                // "bleu", "chrf" (of greedy translations), "loss": which checkpoint is best
   int64_t average;                   // how many checkpoints are averaged at the end, if that is better; 0: none
   const char *average_of;            // "best" or "last"
-  int64_t keep_every;                // updates after which a copy of the model stays in OUT/step-N; 0: never
+  int64_t keep_every;                // updates after which a copy of the model stays in OUT/steps/N; 0: never
 };
 
 QKV_API struct qkv_train_options qkv_train_options_default(void);

@@ -289,7 +289,7 @@ static bool keep_copy(struct training *training) {
   const struct qkv_train_options *options = training->options;
   if (options->keep_every <= 0 || training->position.step % options->keep_every != 0) return true;
   char name[40], directory[4096];
-  snprintf(name, sizeof name, "step-%" PRId64, training->position.step);
+  snprintf(name, sizeof name, "steps/%" PRId64, training->position.step);
   return training->save_model(training->user, training->model, file_join(directory, training->directory, name), training->error);
 }
 

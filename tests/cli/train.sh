@@ -74,7 +74,7 @@ check "and the same log of updates" cmp <(updates whole) <(updates broken)
 
 run 0 train tuned0 --max-steps 2 --valid-every 2 --metric loss
 run 0 "$QKV" train tuned --task translation --from one --train train.s train.t --valid valid.s valid.t --max-steps 4 --valid-every 2 --metric loss --keep-every 2
-check "--keep-every keeps copies" test -s tuned/step-2/model.safetensors -a -s tuned/step-4/tokenizer.json
+check "--keep-every keeps copies" test -s tuned/steps/2/model.safetensors -a -s tuned/steps/4/tokenizer.json
 check "a fine-tuned model keeps its tokenizer" cmp one/tokenizer.json tuned/tokenizer.json
 run 2 "$QKV" train x --task translation --from one --hidden 32 --train train.s train.t
 err_has '--from and --hidden contradict each other'
