@@ -105,6 +105,63 @@ static void averages_probabilities(void **state) {
   assert_true(fabs(ensemble_mean(far, 2) - log(0.5)) < 1e-6);
 }
 
+// Two models that differ: what their search finds has the log-probabilities that both together give it.
+static void ensembles_find_what_they_score(void **state) {
+  struct checkpoint first, second;
+  struct error error = {0};
+  open_golden(&first, "marian-generate");
+  open_golden(&second, "marian-generate");
+  struct weight *weight = model_weight(second.model, "decoder.0.feed_forward.up.weight");
+  assert_true(weight && weight_own_values(weight, &error));
+  for (size_t i = 0; i < weight_size(weight); i++) weight->values[i] *= i % 3 ? 1.5f : 0.2f;
+  assert_true(model_repack(second.model, &error));
+  const struct model *models[] = {first.model, second.model};
+  struct generation_options options;
+  generation_options_default(&options, &first.arch);
+  options.beams = options.nbest = 4;
+  options.max_new_tokens = 20;
+  const int32_t sources[][6] = {{27, 21, 14, 41, 8, 0}, {12, 34, 44, 7, 9, 0}, {15, 3, 13, 23, 30, 0}};
+  int differing = 0;
+  for (int i = 0; i < 3; i++) {
+    struct generation_request request = {.source = sources[i], .source_count = 6};
+    struct session *session = session_open(models, 2, &options, &error);
+    struct generation *found;
+    if (!session || !session_run(session, &request, 1, &found, &error)) fail_msg("%s", error.message);
+    for (int k = 0; k < found->count; k++) {
+      const struct hypothesis *hypothesis = &found->hypotheses[k];
+      float together[LONGEST], alone[LONGEST], sum = 0;
+      struct forced_pair pair = {.source = sources[i], .source_count = 6, .target = hypothesis->ids, .target_count = hypothesis->count, .log_probs = together};
+      assert_true(forced_decode(models, 2, options.start_id, &pair, 1, &error));
+      pair.log_probs = alone;
+      assert_true(forced_decode(models, 1, options.start_id, &pair, 1, &error));
+      for (int t = 0; t < hypothesis->count; t++) {
+        assert_true(fabs(together[t] - hypothesis->log_probs[t]) < 1e-4);
+        differing += fabs(together[t] - alone[t]) > 1e-2;
+        sum += together[t];
+      }
+      assert_true(fabs(sum / hypothesis->count - hypothesis->score) < 1e-4);
+    }
+    free(found);
+    session_close(session);
+  }
+  assert_true(differing > 5);
+  checkpoint_close(&first);
+  checkpoint_close(&second);
+}
+
+static void refuses_models_that_differ(void **state) {
+  struct checkpoint first, second;
+  struct error error = {0};
+  open_golden(&first, "marian-generate");
+  open_golden(&second, "pegasus-generate");
+  const struct model *models[] = {first.model, second.model};
+  const char *const names[] = {"one", "other"};
+  assert_false(ensemble_check(models, names, 2, &error));
+  assert_non_null(strstr(error.message, "other: the end token's id is 1, that of one is 0"));
+  checkpoint_close(&first);
+  checkpoint_close(&second);
+}
+
 static void refuses_bad_ids(void **state) {
   struct checkpoint checkpoint;
   struct error error = {0};
@@ -127,6 +184,7 @@ static void refuses_bad_ids(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(marian_scores), cmocka_unit_test(pegasus_scores), cmocka_unit_test(aligns_as_attention_says),
-                                     cmocka_unit_test(averages_probabilities), cmocka_unit_test(refuses_bad_ids)};
+                                     cmocka_unit_test(averages_probabilities), cmocka_unit_test(ensembles_find_what_they_score),
+                                     cmocka_unit_test(refuses_models_that_differ), cmocka_unit_test(refuses_bad_ids)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
