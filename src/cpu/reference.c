@@ -49,7 +49,7 @@ static float activation_value(float x, enum activation activation) {
   const double z = x;
   switch (activation) {
     case ACTIVATION_NONE: return x;
-    case ACTIVATION_RELU: return x > 0 ? x : 0;
+    case ACTIVATION_RELU: return x < 0 ? 0 : x;  // NaN stays NaN
     case ACTIVATION_GELU: return (float)(0.5 * z * (1 + erf(z * 0.70710678118654752)));
     case ACTIVATION_GELU_TANH: return (float)(0.5 * z * (1 + tanh(0.79788456080286536 * (z + 0.044715 * z * z * z))));
     case ACTIVATION_SILU: return (float)(z / (1 + exp(-z)));
