@@ -41,7 +41,7 @@ if ! grep -qw avx512f /proc/cpuinfo; then
 fi
 early=$((steps / 10))
 $qkv train $model --task translation --train $folder/train.en $folder/train.es --valid $folder/valid.en $folder/valid.es \
-  --size tiny --layers $layers --vocab-size 2500 --batch-tokens 2048 --dropout 0 --learning-rate 0.005 --warmup-steps 200 \
+  --size tiny --layers $layers --vocab-size 2500 --batch-tokens 2048 --dropout 0.05 --learning-rate 0.005 --warmup-steps 200 \
   --schedule linear --max-steps $steps --valid-every $((steps / 2)) --keep-every $early --average 0
 
 title "One sentence at four moments of the training"
