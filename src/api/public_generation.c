@@ -8,7 +8,8 @@ static void take(int *field, int said) {
 
 static bool take_ends(struct generation_options *options, const struct generation_defaults *said, struct error *error) {
   if (said->eos_count > EOS_IDS)
-    return error_set(error, ERROR_UNSUPPORTED, "generation_config.json: \"eos_token_id\" has %zu ids; at most %d are supported", said->eos_count, EOS_IDS);
+    return error_set(error, ERROR_UNSUPPORTED, "generation_config.json: \"eos_token_id\" has %zu ids; at most %d are supported",
+                     said->eos_count, EOS_IDS);
   if (said->eos_count) options->eos_count = 0;
   for (size_t i = 0; i < said->eos_count; i++) options->eos_ids[options->eos_count++] = said->eos_ids[i];
   options->forced_eos_count = 0;  // the defaults are config.json's where the file is missing
@@ -25,7 +26,8 @@ static bool take_bad_words(struct generation_options *options, const struct gene
 }
 
 bool public_generation_options(struct generation_options *options, const struct checkpoint *checkpoint, struct error *error) {
-  static const enum early_stopping stopping[] = {[EARLY_FALSE] = EARLY_STOPPING_NO, [EARLY_TRUE] = EARLY_STOPPING_YES, [EARLY_NEVER] = EARLY_STOPPING_NEVER};
+  static const enum early_stopping stopping[] = {[EARLY_FALSE] = EARLY_STOPPING_NO, [EARLY_TRUE] = EARLY_STOPPING_YES,
+                                                 [EARLY_NEVER] = EARLY_STOPPING_NEVER};
   const struct generation_defaults *said = &checkpoint->generation;
   generation_options_default(options, &checkpoint->arch);
   options->beams = DEFAULT_BEAMS;

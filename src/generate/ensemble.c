@@ -6,7 +6,8 @@
 
 static bool check_number(const char *what, int value, int wanted, const char *name, const char *first, struct error *error) {
   if (value == wanted) return true;
-  return error_set(error, ERROR_FORMAT, "%s: %s is %d, that of %s is %d; models of an ensemble have to agree in this", name, what, value, first, wanted);
+  return error_set(error, ERROR_FORMAT, "%s: %s is %d, that of %s is %d; models of an ensemble have to agree in this", name,
+                   what, value, first, wanted);
 }
 
 bool ensemble_check(const struct model *const *models, const char *const *names, int count, struct error *error) {
@@ -20,7 +21,8 @@ bool ensemble_check(const struct model *const *models, const char *const *names,
         !check_number("the target vocabulary's size", arch->target_vocab, first->target_vocab, names[m], names[0], error) ||
         !check_number("the number of positions", arch->max_positions, first->max_positions, names[m], names[0], error) ||
         !check_number("the end token's id", arch->eos_id, first->eos_id, names[m], names[0], error) ||
-        !check_number("the id that the decoder starts with", arch->decoder_start_id, first->decoder_start_id, names[m], names[0], error))
+        !check_number("the id that the decoder starts with", arch->decoder_start_id, first->decoder_start_id, names[m], names[0],
+                      error))
       return false;
   }
   return true;

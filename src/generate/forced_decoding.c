@@ -60,7 +60,8 @@ static void align(const struct forced_pair *pair, const float *weights, int head
   }
 }
 
-static void see_attention(void *user, const char *name, const struct span *spans, int span_count, int heads, const float *probabilities) {
+static void see_attention(void *user, const char *name, const struct span *spans, int span_count, int heads,
+                          const float *probabilities) {
   const struct alignment_probe *probe = user;
   for (int i = 0; i < span_count; i++) {
     if (probe->group->pairs[i]->alignment) align(probe->group->pairs[i], probabilities, heads, probe->eos_id);
@@ -131,7 +132,8 @@ static bool run_model(struct context *context, const struct model *model, struct
     size_t mark = context->arena.low;
     struct tensor *logits = model_logits(context, model, hidden, rows, n);
     if (!logits) return false;
-    context->kernels->cross_entropy(losses + first, NULL, NULL, logits->data, logits->cols, sides->labels + first, n, logits->cols, 0, 0);
+    context->kernels->cross_entropy(losses + first, NULL, NULL, logits->data, logits->cols, sides->labels + first, n,
+                                    logits->cols, 0, 0);
     context->arena.low = mark;
   }
   return true;
@@ -212,11 +214,14 @@ static size_t make_groups(struct group *groups, const struct forced_pair **sorte
   return made;
 }
 
-static bool check_side(const char *what, const int32_t *ids, int count, int least, int vocabulary, int most, size_t index, struct error *error) {
-  if (count < least || count > most) return error_set(error, ERROR_USAGE, "%s %zu has %d tokens; wanted %d to %d", what, index + 1, count, least, most);
+static bool check_side(const char *what, const int32_t *ids, int count, int least, int vocabulary, int most, size_t index,
+                       struct error *error) {
+  if (count < least || count > most)
+    return error_set(error, ERROR_USAGE, "%s %zu has %d tokens; wanted %d to %d", what, index + 1, count, least, most);
   for (int i = 0; i < count; i++)
     if (ids[i] < 0 || ids[i] >= vocabulary)
-      return error_set(error, ERROR_USAGE, "%s %zu: id %d is %d; the vocabulary has the ids 0 to %d", what, index + 1, i, ids[i], vocabulary - 1);
+      return error_set(error, ERROR_USAGE, "%s %zu: id %d is %d; the vocabulary has the ids 0 to %d", what, index + 1, i, ids[i],
+                       vocabulary - 1);
   return true;
 }
 

@@ -13,6 +13,7 @@ struct forced_pair {
 // The last but one layer: the one that aligns words best (Garg et al., 2019).
 int forced_alignment_layer(const struct arch *arch);
 
-// All pairs at once, in batches. A pair without target tokens is passed over. With several models the probabilities are averaged; alignments are the first one's.
+// All pairs at once, in batches. A pair without target tokens is passed over. With several models the probabilities are
+// averaged; alignments are the first one's.
 bool forced_decode(const struct model *const *models, int count, int start_id, const struct forced_pair *pairs, size_t pair_count,
                    struct error *error);

@@ -5,7 +5,8 @@
 
 #include "base/memory.h"
 
-bool logits_rules_open(struct logits_rules *rules, const struct generation_options *options, int vocabulary, struct error *error) {
+bool logits_rules_open(struct logits_rules *rules, const struct generation_options *options, int vocabulary,
+                       struct error *error) {
   *rules = (struct logits_rules){.options = options, .vocabulary = vocabulary, .repetition = options->repetition_penalty != 1};
   bool long_words = false;
   for (int i = 0, count; i < options->bad_words.count; i++) {
@@ -40,14 +41,16 @@ static void penalise_repetition(struct logits_rules *rules, const struct rule_ro
 
 static bool ban(struct logits_rules *rules, const struct rule_row *row, int32_t id, struct error *error) {
   if (row->logits[id] == LOGIT_NEVER) return true;
-  if (!memory_grow(error, &rules->removed, &rules->removed_capacity, rules->removed_count + 1, sizeof *rules->removed)) return false;
+  if (!memory_grow(error, &rules->removed, &rules->removed_capacity, rules->removed_count + 1, sizeof *rules->removed))
+    return false;
   rules->removed[rules->removed_count++] = row->logits[id];
   row->logits[id] = LOGIT_NEVER;
   return true;
 }
 
 // Bans what followed the last n - 1 ids of the target wherever they stand in `text`.
-static bool ban_ngrams(struct logits_rules *rules, const struct rule_row *row, const int32_t *text, int count, int n, struct error *error) {
+static bool ban_ngrams(struct logits_rules *rules, const struct rule_row *row, const int32_t *text, int count, int n,
+                       struct error *error) {
   if (n > row->length + 1) return true;
   const int32_t *last = row->target + row->length - (n - 1);
   for (int i = 0; i + n <= count; i++) {
@@ -80,10 +83,12 @@ bool logits_rules_apply(struct logits_rules *rules, const struct rule_row *row, 
   const struct generation_options *options = rules->options;
   if (rules->repetition) penalise_repetition(rules, row);
   bool fine = true;
-  if (options->no_repeat_ngram_size) fine = ban_ngrams(rules, row, row->target, row->length, options->no_repeat_ngram_size, error);
+  if (options->no_repeat_ngram_size)
+    fine = ban_ngrams(rules, row, row->target, row->length, options->no_repeat_ngram_size, error);
   if (fine && options->encoder_no_repeat_ngram_size)
     fine = ban_ngrams(rules, row, row->source, row->source_count, options->encoder_no_repeat_ngram_size, error);
   fine = fine && ban_words(rules, row, error);
-  for (int i = 0; fine && row->length < row->min_length && i < options->eos_count; i++) fine = ban(rules, row, options->eos_ids[i], error);
+  for (int i = 0; fine && row->length < row->min_length && i < options->eos_count; i++)
+    fine = ban(rules, row, options->eos_ids[i], error);
   return fine;
 }

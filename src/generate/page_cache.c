@@ -80,7 +80,8 @@ static void clear_page(struct key_store *store, int32_t page) {
 
 static void copy_page(struct key_store *store, int32_t to, int32_t from) {
   memcpy(store->keys + to * key_floats(store), store->keys + from * key_floats(store), key_floats(store) * sizeof(float));
-  memcpy(store->values + to * value_floats(store), store->values + from * value_floats(store), value_floats(store) * sizeof(float));
+  memcpy(store->values + to * value_floats(store), store->values + from * value_floats(store),
+         value_floats(store) * sizeof(float));
 }
 
 // used_before: the page holds somebody's old keys.
@@ -117,7 +118,8 @@ void page_cache_own(struct page_cache *cache, int32_t *page) {
   bool used_before;
   int32_t copy = take(&cache->self, &used_before);
   for (int m = 0; m < cache->model_count; m++)
-    for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++) copy_page(&cache->layers[m][layer].self, copy, *page);
+    for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++)
+      copy_page(&cache->layers[m][layer].self, copy, *page);
   page_pool_release(&cache->self, page, 1);
   *page = copy;
 }

@@ -23,7 +23,8 @@ static bool open_cache(struct search *search, int rows, size_t memory) {
   size_t cross = memory / page;
   if (cross > wanted) cross = wanted;
   if (cross < (size_t)search->most_pages) cross = search->most_pages;
-  return page_cache_open(&search->cache, search->models, search->model_count, least(self, 1 << 26), least(cross, 1 << 26), search->error);
+  return page_cache_open(&search->cache, search->models, search->model_count, least(self, 1 << 26), least(cross, 1 << 26),
+                         search->error);
 }
 
 static bool open_places(struct search *search) {
@@ -67,7 +68,8 @@ bool search_open(struct search *search, const struct model *const *models, int c
   search->most_pages = pages_for(generation_most_length(&models[0]->arch));
   search->place_count = rows / options->beams > 1 ? rows / options->beams : 1;
   bool fine = context_open(&search->context, models[0]->kernels, WORK_MEMORY, error) && open_cache(search, rows, memory) &&
-              open_places(search) && open_rows(search) && logits_rules_open(&search->rules, options, models[0]->arch.target_vocab, error) &&
+              open_places(search) && open_rows(search) &&
+              logits_rules_open(&search->rules, options, models[0]->arch.target_vocab, error) &&
               ensure_rows(search, (size_t)search->place_count * options->beams);
   if (!fine) search_close(search);
   return fine;
@@ -80,9 +82,9 @@ void search_close(struct search *search) {
     free(search->places[i].cross_pages);
     free(search->places[i].sentence.nodes);
   }
-  void *blocks[] = {search->places, search->returned, search->ids, search->positions, search->slots, search->logit_rows, search->spans,
-                    search->cross, search->history, search->candidate_ids, search->candidate_values, search->best, search->losses,
-                    search->log_sums, search->removed_from};
+  void *blocks[] = {search->places, search->returned, search->ids, search->positions, search->slots, search->logit_rows,
+                    search->spans, search->cross, search->history, search->candidate_ids, search->candidate_values,
+                    search->best, search->losses, search->log_sums, search->removed_from};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
   logits_rules_close(&search->rules);
   if (search->cache.layers) page_cache_close(&search->cache);
@@ -114,7 +116,9 @@ static void leave(struct search *search, struct place *place) {
 }
 
 static bool give_back(struct search *search, size_t index) {
-  if (!memory_grow(search->error, &search->returned, &search->returned_capacity, search->returned_count + 1, sizeof *search->returned)) return false;
+  if (!memory_grow(search->error, &search->returned, &search->returned_capacity, search->returned_count + 1,
+                   sizeof *search->returned))
+    return false;
   search->returned[search->returned_count++] = index;
   return true;
 }
@@ -178,10 +182,12 @@ static bool encode(struct search *search, struct place **joined, int count) {
   context_begin(&search->context, false, false, 0, 0);
   struct source_batch batch = {0};
   if (!build_source(search, &batch, joined, count)) return false;
-  struct batch_side side = {.rows = batch.rows, .ids = batch.ids, .positions = batch.positions, .spans = batch.spans, .span_count = batch.count};
+  struct batch_side side = {.rows = batch.rows, .ids = batch.ids, .positions = batch.positions, .spans = batch.spans,
+                            .span_count = batch.count};
   for (int m = 0; m < search->model_count; m++) {
     struct tensor *encoded = model_encode(&search->context, search->models[m], &side);
-    if (!encoded || !model_cache_source(&search->context, search->models[m], search->cache.layers[m], encoded, batch.slots)) return false;
+    if (!encoded || !model_cache_source(&search->context, search->models[m], search->cache.layers[m], encoded, batch.slots))
+      return false;
   }
   return context_ok(&search->context);
 }
@@ -238,9 +244,11 @@ static bool add_beam(struct search *search, struct step *step, struct place *pla
   int32_t *pages = place->pages + (size_t)b * search->most_pages;
   int new_rows = sentence->length - place->fed;
   if (!ensure_rows(search, (size_t)step->rows + new_rows)) return false;
-  if (new_rows == 1) search->ids[step->rows] = sentence->beams[b].node < 0 ? search->options->start_id : sentence->nodes[sentence->beams[b].node].id;
+  int32_t last = sentence->beams[b].node;
+  if (new_rows == 1) search->ids[step->rows] = last < 0 ? search->options->start_id : sentence->nodes[last].id;
   else sentence_ids(sentence, search->options, b, search->ids + step->rows);  // the prefix: nothing is in the cache yet
-  search->spans[step->beams] = (struct span){.q0 = step->rows, .qn = new_rows, .kn = sentence->length, .pos = place->fed, .pages = pages};
+  search->spans[step->beams] = (struct span){.q0 = step->rows, .qn = new_rows, .kn = sentence->length, .pos = place->fed,
+                                             .pages = pages};
   for (int t = place->fed; t < sentence->length; t++, step->rows++) {
     if (t % KEY_PAGE == 0) pages[t / KEY_PAGE] = page_cache_take_self(&search->cache);
     search->positions[step->rows] = t;
@@ -260,15 +268,16 @@ static bool build_step(struct search *search, struct step *step) {
     for (int b = 0; b < place->sentence.beam_count; b++)
       if (!add_beam(search, step, place, b)) return false;
     place->fed = place->sentence.length;
-    search->cross[step->crosses++] = (struct span){.q0 = first, .qn = step->rows - first, .kn = place->sentence.request->source_count,
-                                                   .pages = place->cross_pages};
+    search->cross[step->crosses++] = (struct span){.q0 = first, .qn = step->rows - first,
+                                                   .kn = place->sentence.request->source_count, .pages = place->cross_pages};
   }
   return true;
 }
 
 // Logits of the last row of every hypothesis; log-probabilities for an ensemble.
 static struct tensor *run_models(struct search *search, const struct step *step) {
-  struct batch_side side = {.rows = step->rows, .ids = search->ids, .positions = search->positions, .spans = search->spans, .span_count = step->beams};
+  struct batch_side side = {.rows = step->rows, .ids = search->ids, .positions = search->positions, .spans = search->spans,
+                            .span_count = step->beams};
   const int32_t *rows = step->rows == step->beams ? NULL : search->logit_rows;
   struct tensor *logits[ENSEMBLE_MODELS];
   for (int m = 0; m < search->model_count; m++) {
@@ -289,8 +298,9 @@ static bool apply_rules(struct search *search, struct tensor *logits) {
     for (int b = 0; place->age && b < place->sentence.beam_count; b++) {
       int r = place->first_row + b;
       if (search->rules.history) sentence_ids(&place->sentence, search->options, b, search->history);
-      struct rule_row row = {.logits = logits->data + (size_t)r * logits->cols, .target = search->history, .length = place->sentence.length,
-                             .source = place->sentence.request->source, .source_count = place->sentence.request->source_count,
+      struct rule_row row = {.logits = logits->data + (size_t)r * logits->cols, .target = search->history,
+                             .length = place->sentence.length, .source = place->sentence.request->source,
+                             .source_count = place->sentence.request->source_count,
                              .min_length = place->sentence.min_length};
       search->removed_from[r] = search->rules.removed_count;
       if (!logits_rules_apply(&search->rules, &row, search->error)) return false;
@@ -329,7 +339,8 @@ static void sum_rows(struct search *search, struct tensor *logits, int per_row) 
 static bool check_numbers(struct search *search, const float *numbers, int rows, int stride) {
   for (int r = 0; r < rows; r++)
     if (!isfinite(numbers[(size_t)r * stride]))
-      return error_set(search->error, ERROR_NUMERIC, "the model's logits hold NaN or infinity: its weights are damaged or its training diverged");
+      return error_set(search->error, ERROR_NUMERIC,
+                       "the model's logits hold NaN or infinity: its weights are damaged or its training diverged");
   return true;
 }
 
@@ -338,7 +349,8 @@ static bool choose(struct search *search, struct tensor *logits, int per_row) {
   bool beams = search->options->beams > 1;
   if (search->rules.repetition && beams) kernels->log_softmax(logits->data, logits->cols, logits->rows, logits->cols);
   if (!apply_rules(search, logits)) return false;
-  kernels->largest(search->candidate_values, search->candidate_ids, logits->data, logits->cols, logits->rows, logits->cols, per_row);
+  kernels->largest(search->candidate_values, search->candidate_ids, logits->data, logits->cols, logits->rows, logits->cols,
+                   per_row);
   if (!check_numbers(search, search->candidate_values, logits->rows, per_row)) return false;
   if (!beams && !search->options->token_scores) return true;
   sum_rows(search, logits, per_row);
@@ -377,7 +389,8 @@ static void fork_pages(struct search *search, struct place *place) {
   place->other = old;
   place->holders = sentence->beam_count;
   if (place->fed % KEY_PAGE == 0) return;
-  for (int b = 0; b < place->holders; b++) page_cache_own(&search->cache, place->pages + (size_t)b * search->most_pages + count - 1);
+  for (int b = 0; b < place->holders; b++)
+    page_cache_own(&search->cache, place->pages + (size_t)b * search->most_pages + count - 1);
 }
 
 static bool advance(struct search *search, struct place *place, int per_row) {

@@ -35,7 +35,8 @@ void sentence_ids(const struct sentence *sentence, const struct generation_optio
   ids[0] = options->start_id;
   for (int i = 1; i < sentence->prefix; i++) ids[i] = sentence->request->prefix[i - 1];
   int32_t node = sentence->beams[beam].node;
-  for (int i = sentence->length - 1; i >= sentence->prefix; i--, node = sentence->nodes[node].parent) ids[i] = sentence->nodes[node].id;
+  for (int i = sentence->length - 1; i >= sentence->prefix; i--, node = sentence->nodes[node].parent)
+    ids[i] = sentence->nodes[node].id;
 }
 
 static bool is_end(const struct generation_options *options, int32_t id) {
@@ -51,7 +52,8 @@ static int32_t add_node(struct sentence *sentence, int32_t id, int32_t parent, f
   return (int32_t)sentence->node_count++;
 }
 
-static void advance_greedy(struct sentence *sentence, const struct generation_options *options, const struct candidates *candidates) {
+static void advance_greedy(struct sentence *sentence, const struct generation_options *options,
+                           const struct candidates *candidates) {
   struct beam *beam = &sentence->beams[0];
   int32_t id = candidates->ids[0];
   float log_prob = candidates->log_sums ? candidates->values[0] - candidates->log_sums[0] : 0;
@@ -61,7 +63,8 @@ static void advance_greedy(struct sentence *sentence, const struct generation_op
   bool ended = is_end(options, id);
   if (!ended && sentence->length < sentence->max_length) return;
   int count = sentence->length - sentence->prefix;
-  sentence->pool[sentence->pool_count++] = (struct finished){.node = beam->node, .count = count, .score = beam->score, .ended = ended};
+  sentence->pool[sentence->pool_count++] = (struct finished){.node = beam->node, .count = count, .score = beam->score,
+                                                             .ended = ended};
   sentence->done = true;
 }
 
@@ -76,16 +79,19 @@ static int merge(struct choice *choices, const struct sentence *sentence, const 
   int next[MAX_BEAMS] = {0}, count = 0;
   float heads[MAX_BEAMS];
   const int n = candidates->per_row;
-  for (int b = 0; b < sentence->beam_count; b++) heads[b] = sentence->beams[b].score + (candidates->values[b * n] - candidates->log_sums[b]);
+  for (int b = 0; b < sentence->beam_count; b++)
+    heads[b] = sentence->beams[b].score + (candidates->values[b * n] - candidates->log_sums[b]);
   while (count < n) {
     int best = 0;
     for (int b = 1; b < sentence->beam_count; b++)
       if (heads[b] > heads[best]) best = b;
     if (!(heads[best] > LOGIT_NEVER / 2)) break;
     int at = best * n + next[best];
-    choices[count++] = (struct choice){best, candidates->ids[at], candidates->values[at] - candidates->log_sums[best], heads[best]};
+    choices[count++] = (struct choice){best, candidates->ids[at], candidates->values[at] - candidates->log_sums[best],
+                                       heads[best]};
     next[best]++;
-    heads[best] = next[best] < n ? sentence->beams[best].score + (candidates->values[at + 1] - candidates->log_sums[best]) : -INFINITY;
+    heads[best] = -INFINITY;
+    if (next[best] < n) heads[best] = sentence->beams[best].score + (candidates->values[at + 1] - candidates->log_sums[best]);
   }
   return count;
 }
@@ -117,7 +123,8 @@ static void give_up(struct sentence *sentence, const struct generation_options *
   sentence->done = true;
 }
 
-static void advance_beams(struct sentence *sentence, const struct generation_options *options, const struct candidates *candidates) {
+static void advance_beams(struct sentence *sentence, const struct generation_options *options,
+                          const struct candidates *candidates) {
   struct choice choices[CANDIDATES];
   struct beam beams[MAX_BEAMS];
   int count = merge(choices, sentence, candidates), beam_count = 0;
@@ -145,14 +152,17 @@ static void advance_beams(struct sentence *sentence, const struct generation_opt
 
 bool sentence_advance(struct sentence *sentence, const struct generation_options *options, const struct candidates *candidates,
                       struct error *error) {
-  if (!memory_grow(error, &sentence->nodes, &sentence->node_capacity, sentence->node_count + CANDIDATES, sizeof *sentence->nodes)) return false;
+  if (!memory_grow(error, &sentence->nodes, &sentence->node_capacity, sentence->node_count + CANDIDATES,
+                   sizeof *sentence->nodes))
+    return false;
   if (options->beams > 1) advance_beams(sentence, options, candidates);
   else if (candidates->values[0] > LOGIT_NEVER / 2) advance_greedy(sentence, options, candidates);
   else give_up(sentence, options);
   return true;
 }
 
-struct generation *sentence_result(const struct sentence *sentence, const struct generation_options *options, struct error *error) {
+struct generation *sentence_result(const struct sentence *sentence, const struct generation_options *options,
+                                   struct error *error) {
   static const struct finished nothing = {.node = -1};
   const struct finished *found = sentence->pool_count ? sentence->pool : &nothing;
   int count = sentence->pool_count < options->nbest ? sentence->pool_count : options->nbest, tokens = 0;

@@ -67,4 +67,5 @@ void sentence_ids(const struct sentence *sentence, const struct generation_optio
 bool sentence_advance(struct sentence *sentence, const struct generation_options *options, const struct candidates *candidates,
                       struct error *error);
 // What was found, once it is done.
-struct generation *sentence_result(const struct sentence *sentence, const struct generation_options *options, struct error *error);
+struct generation *sentence_result(const struct sentence *sentence, const struct generation_options *options,
+                                   struct error *error);

@@ -43,7 +43,8 @@ struct session {
   atomic_bool failed;
 };
 
-struct session *session_open(const struct model *const *models, int count, const struct generation_options *options, struct error *error) {
+struct session *session_open(const struct model *const *models, int count, const struct generation_options *options,
+                             struct error *error) {
   if (!generation_options_check(options, &models[0]->arch, error)) return NULL;
   struct session *session = memory_new(error, 1, sizeof *session);
   if (!session) return NULL;
@@ -75,18 +76,21 @@ void session_close(struct session *session) {
 static bool check_ids(const char *what, const int32_t *ids, int count, int vocabulary, size_t index, struct error *error) {
   for (int i = 0; i < count; i++)
     if (ids[i] < 0 || ids[i] >= vocabulary)
-      return error_set(error, ERROR_USAGE, "sentence %zu: id %d of its %s is %d; the vocabulary has the ids 0 to %d", index + 1, i, what, ids[i], vocabulary - 1);
+      return error_set(error, ERROR_USAGE, "sentence %zu: id %d of its %s is %d; the vocabulary has the ids 0 to %d", index + 1,
+                       i, what, ids[i], vocabulary - 1);
   return true;
 }
 
-static bool check_requests(const struct session *session, const struct generation_request *requests, size_t count, struct error *error) {
+static bool check_requests(const struct session *session, const struct generation_request *requests, size_t count,
+                           struct error *error) {
   const struct arch *arch = &session->models[0]->arch;
   int most = generation_most_length(arch);
   for (size_t i = 0; i < count; i++) {
     if (requests[i].source_count < 1 || requests[i].source_count > most)
       return error_set(error, ERROR_USAGE, "sentence %zu has %d tokens; wanted 1 to %d", i + 1, requests[i].source_count, most);
     if (requests[i].prefix_count < 0 || requests[i].prefix_count >= most)
-      return error_set(error, ERROR_USAGE, "the prefix of sentence %zu has %d tokens; wanted 0 to %d", i + 1, requests[i].prefix_count, most - 1);
+      return error_set(error, ERROR_USAGE, "the prefix of sentence %zu has %d tokens; wanted 0 to %d", i + 1,
+                       requests[i].prefix_count, most - 1);
     if (!check_ids("source", requests[i].source, requests[i].source_count, arch->source_vocab, i, error) ||
         !check_ids("prefix", requests[i].prefix, requests[i].prefix_count, arch->target_vocab, i, error))
       return false;

@@ -76,13 +76,15 @@ static void aligns_as_attention_says(void **state) {
   if (!safetensors_open(&golden, golden_path(path, "marian", "golden.safetensors"), &error)) fail_msg("%s", error.message);
   snprintf(name, sizeof name, "cross_attention.%d", layer);
   const struct stored_tensor *attention = safetensors_find(&golden, name);
-  const int32_t *sources = safetensors_find(&golden, "source.offsets")->data, *targets = safetensors_find(&golden, "target.offsets")->data;
+  const int32_t *sources = safetensors_find(&golden, "source.offsets")->data;
+  const int32_t *targets = safetensors_find(&golden, "target.offsets")->data;
   const int32_t *source = (const int32_t *)safetensors_find(&golden, "source.ids")->data + sources[1];
   const int32_t *target = (const int32_t *)safetensors_find(&golden, "target.labels")->data + targets[1];
   int keys = sources[2] - sources[1], queries = targets[2] - targets[1], heads = checkpoint.arch.decoder.heads;
   assert_int_equal(attention->count, heads * queries * keys);
   int32_t alignment[LONGEST];
-  struct forced_pair pair = {.source = source, .target = target, .source_count = keys, .target_count = queries, .alignment = alignment};
+  struct forced_pair pair = {.source = source, .target = target, .source_count = keys, .target_count = queries,
+                             .alignment = alignment};
   assert_true(forced_decode(&model, 1, checkpoint.arch.decoder_start_id, &pair, 1, &error));
   for (int t = 0; t < queries; t++) {
     double best = -1;
@@ -130,7 +132,8 @@ static void ensembles_find_what_they_score(void **state) {
     for (int k = 0; k < found->count; k++) {
       const struct hypothesis *hypothesis = &found->hypotheses[k];
       float together[LONGEST], alone[LONGEST], sum = 0;
-      struct forced_pair pair = {.source = sources[i], .source_count = 6, .target = hypothesis->ids, .target_count = hypothesis->count, .log_probs = together};
+      struct forced_pair pair = {.source = sources[i], .source_count = 6, .target = hypothesis->ids,
+                                 .target_count = hypothesis->count, .log_probs = together};
       assert_true(forced_decode(models, 2, options.start_id, &pair, 1, &error));
       pair.log_probs = alone;
       assert_true(forced_decode(models, 1, options.start_id, &pair, 1, &error));
@@ -183,7 +186,8 @@ static void refuses_bad_ids(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(marian_scores), cmocka_unit_test(pegasus_scores), cmocka_unit_test(aligns_as_attention_says),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(marian_scores), cmocka_unit_test(pegasus_scores),
+                                     cmocka_unit_test(aligns_as_attention_says),
                                      cmocka_unit_test(averages_probabilities), cmocka_unit_test(ensembles_find_what_they_score),
                                      cmocka_unit_test(refuses_models_that_differ), cmocka_unit_test(refuses_bad_ids)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,8 +47,10 @@ static void read_case(struct golden_case *golden, const cJSON *json, const struc
     to->eos_count = read_ids(cJSON_GetObjectItemCaseSensitive(options, "eos_token_id"), to->eos_ids, EOS_IDS);
   to->token_scores = true;
   const cJSON *early = cJSON_GetObjectItemCaseSensitive(options, "early_stopping");
-  to->early_stopping = cJSON_IsTrue(early) ? EARLY_STOPPING_YES : cJSON_IsString(early) ? EARLY_STOPPING_NEVER : EARLY_STOPPING_NO;
-  if (cJSON_HasObjectItem(options, "forced_eos_token_id")) to->forced_eos_ids[to->forced_eos_count++] = (int)number(options, "forced_eos_token_id", 0);
+  to->early_stopping = cJSON_IsTrue(early) ? EARLY_STOPPING_YES : EARLY_STOPPING_NO;
+  if (cJSON_IsString(early)) to->early_stopping = EARLY_STOPPING_NEVER;
+  if (cJSON_HasObjectItem(options, "forced_eos_token_id"))
+    to->forced_eos_ids[to->forced_eos_count++] = (int)number(options, "forced_eos_token_id", 0);
   cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(options, "bad_words_ids")) {
     int32_t ids[LONGEST];
     int count = read_ids(word, ids, LONGEST);
@@ -118,7 +120,8 @@ static void check_file(const char *directory, const char *file, int least) {
       checked++;
     } else {
       explain(&golden, found);
-      if (!cJSON_IsNumber(margin) || margin->valuedouble >= CLOSE) fail_msg("%s/%s: case %d differs", directory, file, checked + close);
+      if (!cJSON_IsNumber(margin) || margin->valuedouble >= CLOSE)
+        fail_msg("%s/%s: case %d differs", directory, file, checked + close);
       print_message("%s: the reference decided by %g; allowed to differ\n", directory, margin->valuedouble);
       close++;
     }

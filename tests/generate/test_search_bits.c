@@ -111,7 +111,8 @@ static void order(void **state) {
 }
 
 // Greedy search without any cache: the whole target again for every token.
-static int decode_plainly(struct context *context, const struct generation_request *request, int32_t *ids, float *log_probs, int most) {
+static int decode_plainly(struct context *context, const struct generation_request *request, int32_t *ids, float *log_probs,
+                          int most) {
   int count = 0;
   while (count < most) {
     int rows = count + 1;
@@ -123,7 +124,8 @@ static int decode_plainly(struct context *context, const struct generation_reque
     for (int t = 0; t < request->source_count; t++) source_positions[t] = t;
     struct span source = {.qn = request->source_count, .kn = request->source_count}, target = {.qn = rows, .kn = rows};
     struct span cross = {.qn = rows, .kn = request->source_count};
-    struct batch batch = {.source = {.rows = request->source_count, .ids = request->source, .positions = source_positions, .spans = &source, .span_count = 1},
+    struct batch batch = {.source = {.rows = request->source_count, .ids = request->source, .positions = source_positions,
+                                     .spans = &source, .span_count = 1},
                           .target = {.rows = rows, .ids = input, .positions = positions, .spans = &target, .span_count = 1},
                           .cross = &cross, .cross_count = 1, .sequences = 1};
     context_begin(context, false, false, 0, 0);
@@ -244,7 +246,8 @@ static void refuses_nonsense(void **state) {
   struct generation_options options = options_with(4);
   int32_t wrong[] = {5, 47};
   refuses("is 47", &options, (struct generation_request){.source = wrong, .source_count = 2});
-  refuses("prefix is 47", &options, (struct generation_request){.source = wrong, .source_count = 1, .prefix = wrong, .prefix_count = 2});
+  refuses("prefix is 47", &options, (struct generation_request){.source = wrong, .source_count = 1, .prefix = wrong,
+                                                                .prefix_count = 2});
   refuses("has 0 tokens", &options, (struct generation_request){.source = wrong});
   refuses("has 65 tokens", &options, (struct generation_request){.source = wrong, .source_count = 65});
   options.beams = 33;
@@ -282,7 +285,8 @@ static void prefix_fills_everything(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(batches_and_threads), cmocka_unit_test(batches_with_rules), cmocka_unit_test(order), cmocka_unit_test(without_cache),
+    cmocka_unit_test(batches_and_threads), cmocka_unit_test(batches_with_rules), cmocka_unit_test(order),
+    cmocka_unit_test(without_cache),
     cmocka_unit_test(short_of_pages), cmocka_unit_test(failing_allocations), cmocka_unit_test(refuses_nonsense),
     cmocka_unit_test(prefix_fills_everything)};
   return cmocka_run_group_tests(tests, open_all, close_all);
