@@ -59,3 +59,13 @@ void output_abandon(struct output *output) {
   if (output->path && output->stream) fclose(output->stream);
   finish(output, false);
 }
+
+void output_json_text(FILE *out, const char *text) {
+  putc('"', out);
+  for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    if (*c == '"' || *c == '\\') fprintf(out, "\\%c", *c);
+    else if (*c < 0x20 || *c == 0x7F) fprintf(out, "\\u%04x", *c);
+    else putc(*c, out);
+  }
+  putc('"', out);
+}

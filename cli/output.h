@@ -19,3 +19,6 @@ bool output_failed(const struct output *output);
 bool output_close(struct output *output);
 // Gives the result up; an older file of that name stays.
 void output_abandon(struct output *output);
+
+// A JSON string with its quotes. Text from files and tokens of vocabularies is valid UTF-8 by then.
+void output_json_text(FILE *out, const char *text);

@@ -37,17 +37,6 @@ static void print_text(FILE *out, const struct qkv_info *info, bool tensors) {
   }
 }
 
-// Names of tensors and directories come from files.
-static void print_string(FILE *out, const char *text) {
-  putc('"', out);
-  for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-    if (*p == '"' || *p == '\\') fprintf(out, "\\%c", *p);
-    else if (*p < 0x20 || *p == 0x7F) fprintf(out, "\\u%04x", *p);
-    else putc(*p, out);
-  }
-  putc('"', out);
-}
-
 // Numbers are either whole or short decimal ones, which their text already is; counts and sizes are whole.
 static void print_json(FILE *out, const struct qkv_info *info, bool tensors) {
   putc('{', out);
@@ -55,13 +44,13 @@ static void print_json(FILE *out, const struct qkv_info *info, bool tensors) {
     const struct qkv_fact *fact = &info->facts[i];
     fprintf(out, "%s\n  \"%s\": ", i ? "," : "", fact->name);
     if (strcmp(fact->text, "yes") == 0 || strcmp(fact->text, "no") == 0) fputs(fact->number != 0 ? "true" : "false", out);
-    else if (isnan(fact->number)) print_string(out, fact->text);
+    else if (isnan(fact->number)) output_json_text(out, fact->text);
     else if (fact->number == floor(fact->number)) fprintf(out, "%.0f", fact->number);
     else fputs(fact->text, out);
   }
   for (size_t i = 0; tensors && i < info->tensor_count; i++) {
     fputs(i ? ",\n    " : ",\n  \"tensors\": {\n    ", out);
-    print_string(out, info->tensors[i].name);
+    output_json_text(out, info->tensors[i].name);
     fprintf(out, ": {\"dtype\": \"%s\", \"shape\": ", info->tensors[i].type);
     print_shape(out, &info->tensors[i]);
     putc('}', out);

@@ -40,17 +40,6 @@ struct job {
   size_t line, cut_lines, cut_tokens, invalid_lines, invalid_bytes;
 };
 
-// A JSON string. The tokens of a byte-level vocabulary and those cut from replaced text are valid UTF-8.
-static void print_string(FILE *out, const char *text) {
-  putc('"', out);
-  for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-    if (*p == '"' || *p == '\\') fprintf(out, "\\%c", *p);
-    else if (*p < 0x20 || *p == 0x7F) fprintf(out, "\\u%04x", *p);
-    else putc(*p, out);
-  }
-  putc('"', out);
-}
-
 static void print_json(const struct job *job) {
   const struct qkv_encoding *encoding = job->encoding;
   fputs("{\"ids\": [", job->out);
@@ -58,7 +47,7 @@ static void print_json(const struct job *job) {
   fputs("], \"tokens\": [", job->out);
   for (size_t i = 0; i < encoding->count; i++) {
     if (i) fputs(", ", job->out);
-    print_string(job->out, qkv_tokenizer_token(job->tokenizer, encoding->ids[i]));
+    output_json_text(job->out, qkv_tokenizer_token(job->tokenizer, encoding->ids[i]));
   }
   fputs("], \"offsets\": [", job->out);
   for (size_t i = 0; i < encoding->count; i++)
