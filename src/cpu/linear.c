@@ -146,7 +146,7 @@ void KERNEL_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int
   linear.panels_each = (int)size_max(1, size_min(panels * linear.row_blocks / wanted, 512 / TILE_COLUMNS));
   size_t groups = ceil_div(panels, (size_t)linear.panels_each);
   linear.panels_each = (int)ceil_div(panels, groups);
-  work_for(groups * linear.row_blocks, (double)rows * columns * depth / 40 + (double)columns * depth / 16, linear_task, &linear);
+  work_for(groups * linear.row_blocks, (rows / 55.0 + 1 / 32.0) * columns * depth, linear_task, &linear);
 }
 
 // ---- the weight's gradient ----
