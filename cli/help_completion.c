@@ -3,8 +3,12 @@
 
 #include "cli/help.h"
 
-static bool wants_file(const struct option *option) { return option->kind == OPTION_KIND_FILE || option->kind == OPTION_KIND_FILES; }
-static bool wants_word(const struct option *option) { return option->kind == OPTION_KIND_CHOICE || option->kind == OPTION_KIND_SWITCH; }
+static bool wants_file(const struct option *option) {
+  return option->kind == OPTION_KIND_FILE || option->kind == OPTION_KIND_FILES;
+}
+static bool wants_word(const struct option *option) {
+  return option->kind == OPTION_KIND_CHOICE || option->kind == OPTION_KIND_SWITCH;
+}
 
 static void words(FILE *out, const char *text) {
   for (; *text; text++) fputc(*text == '|' ? ' ' : *text, out);
@@ -31,7 +35,8 @@ static void bash_second_words(FILE *out) {
   for (size_t i = 0; i < verb_count; i++) {
     const char *blank = strchr(verbs[i]->name, ' ');
     bool seen = !blank;
-    for (size_t j = 0; blank && j < i; j++) seen |= strncmp(verbs[j]->name, verbs[i]->name, (size_t)(blank - verbs[i]->name) + 1) == 0;
+    for (size_t j = 0; blank && j < i; j++)
+      seen |= strncmp(verbs[j]->name, verbs[i]->name, (size_t)(blank - verbs[i]->name) + 1) == 0;
     if (seen) continue;
     char first[100];
     snprintf(first, sizeof first, "%.*s", (int)(blank - verbs[i]->name), verbs[i]->name);
@@ -43,21 +48,25 @@ static void bash_second_words(FILE *out) {
 }
 
 void help_bash(FILE *out) {
-  fputs("# bash completion for qkv, made by `qkv help --completion bash`\n"
-        "_qkv() {\n"
-        "  local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\" verb=\"${COMP_WORDS[1]}\" second=''\n"
-        "  COMPREPLY=()\n"
-        "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-        "    COMPREPLY=($(compgen -W '", out);
+  fputs(
+    "# bash completion for qkv, made by `qkv help --completion bash`\n"
+    "_qkv() {\n"
+    "  local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\" verb=\"${COMP_WORDS[1]}\" second=''\n"
+    "  COMPREPLY=()\n"
+    "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+    "    COMPREPLY=($(compgen -W '",
+    out);
   verb_words(out, NULL);
   fputs("--help --version' -- \"$current\"))\n    return\n  fi\n", out);
   bash_second_words(out);
-  fputs("  if [ -n \"$second\" ] && [ \"$COMP_CWORD\" -eq 2 ]; then\n"
-        "    COMPREPLY=($(compgen -W \"$second\" -- \"$current\"))\n"
-        "    [ ${#COMPREPLY[@]} -gt 0 ] && return\n"
-        "  fi\n"
-        "  case \" $second\" in *\" ${COMP_WORDS[2]} \"*) [ -n \"${COMP_WORDS[2]}\" ] && verb=\"$verb ${COMP_WORDS[2]}\" ;; esac\n"
-        "  case \"$verb\" in\n", out);
+  fputs(
+    "  if [ -n \"$second\" ] && [ \"$COMP_CWORD\" -eq 2 ]; then\n"
+    "    COMPREPLY=($(compgen -W \"$second\" -- \"$current\"))\n"
+    "    [ ${#COMPREPLY[@]} -gt 0 ] && return\n"
+    "  fi\n"
+    "  case \" $second\" in *\" ${COMP_WORDS[2]} \"*) [ -n \"${COMP_WORDS[2]}\" ] && verb=\"$verb ${COMP_WORDS[2]}\" ;; esac\n"
+    "  case \"$verb\" in\n",
+    out);
   for (size_t i = 0; i < verb_count; i++) {
     const struct verb *verb = verbs[i];
     const struct option *option;

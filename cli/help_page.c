@@ -5,16 +5,20 @@
 #include "cli/help.h"
 
 static const char introduction[] =
-  "qkv trains, fine-tunes, runs and looks inside Transformers. Models are directories in the layout of Hugging Face: config.json, "
+  "qkv trains, fine-tunes, runs and looks inside Transformers. Models are directories in the layout of Hugging Face: "
+  "config.json, "
   "model.safetensors, tokenizer.json.";
 
 static const struct {
   const char *heading, *text;
 } sections[] = {
   {"Arguments and options",
-   "Options may stand anywhere after the verb: --name value or --name=value. After -- everything is an argument; - is standard input. "
-   "When an option that takes one value is given twice, the last one counts. Sizes are written 512M or 4G, durations 90s, 20m or 1h30m. "
-   "Results go to standard output or to the file of -o, one per input line; notes, progress, warnings and errors go to standard error. "
+   "Options may stand anywhere after the verb: --name value or --name=value. After -- everything is an argument; - is standard "
+   "input. "
+   "When an option that takes one value is given twice, the last one counts. Sizes are written 512M or 4G, durations 90s, 20m or "
+   "1h30m. "
+   "Results go to standard output or to the file of -o, one per input line; notes, progress, warnings and errors go to standard "
+   "error. "
    "Layers and heads count from 0."},
   {"Exit status",
    "0: all done. 1: it failed. 2: the call was wrong. 3: done, but some input was cut or refused, as standard error says."},
@@ -89,7 +93,8 @@ static void man_verb(FILE *out, const struct verb *verb) {
 }
 
 void help_man(FILE *out) {
-  fprintf(out, ".TH QKV 1 \"\" \"qkv %s\" \"User Commands\"\n.SH NAME\nqkv \\- train, run and look inside Transformers\n", qkv_version());
+  fprintf(out, ".TH QKV 1 \"\" \"qkv %s\" \"User Commands\"\n.SH NAME\nqkv \\- train, run and look inside Transformers\n",
+          qkv_version());
   fputs(".SH SYNOPSIS\n.B qkv\n.I VERB ARGUMENTS\n[options]\n.br\n.B qkv help\n.RI [ VERB ]\n.br\n.B qkv \\-\\-version\n", out);
   fputs(".SH DESCRIPTION\n", out);
   roff_lines(out, introduction, ".PP\n");

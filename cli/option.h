@@ -77,7 +77,8 @@ struct option {
    __VA_ARGS__}
 
 // Options that several verbs have, with one wording.
-#define OPTION_OUTPUT(field) OPTION_FILE(field, "output", "FILE", "write the result to FILE", .letter = 'o', .unset = "standard output")
+#define OPTION_OUTPUT(field) \
+  OPTION_FILE(field, "output", "FILE", "write the result to FILE", .letter = 'o', .unset = "standard output")
 #define OPTION_SEED(field) OPTION_INTEGER(field, "seed", "N", 0, NO_LIMIT, "where the random numbers start")
 
 bool option_takes_value(const struct option *option);

@@ -16,10 +16,21 @@ static const struct {
   enum common common;
   struct option option;
 } common_options[] = {
-  {COMMON_THREADS, {.kind = OPTION_KIND_INTEGER, .name = "threads", .offset = offsetof(struct call, threads), .value = "N", .low = 1,
-      .high = 1024, .help = "how many threads work; the result never depends on it", .unset = "one per processor"}},
-  {COMMON_QUIET, {.kind = OPTION_KIND_FLAG, .name = "quiet", .letter = 'q', .offset = offsetof(struct call, quiet),
-      .help = "no progress and no notes on standard error; warnings and errors stay"}},
+  {COMMON_THREADS,
+   {.kind = OPTION_KIND_INTEGER,
+    .name = "threads",
+    .offset = offsetof(struct call, threads),
+    .value = "N",
+    .low = 1,
+    .high = 1024,
+    .help = "how many threads work; the result never depends on it",
+    .unset = "one per processor"}},
+  {COMMON_QUIET,
+   {.kind = OPTION_KIND_FLAG,
+    .name = "quiet",
+    .letter = 'q',
+    .offset = offsetof(struct call, quiet),
+    .help = "no progress and no notes on standard error; warnings and errors stay"}},
   {0, {.kind = OPTION_KIND_FLAG, .name = "help", .letter = 'h', .offset = offsetof(struct call, help), .help = "show this text"}},
 };
 
@@ -139,7 +150,8 @@ static bool is_option(const struct verb *verb, const char *word) {
 static int set(struct call *call, size_t index, const char *text) {
   const struct option *option = verb_option(call->verb, index);
   char problem[500];
-  if (option_set(option, verb_option_field(call, index), text, problem, sizeof problem)) return call->given[index] = true, EXIT_DONE;
+  if (option_set(option, verb_option_field(call, index), text, problem, sizeof problem))
+    return call->given[index] = true, EXIT_DONE;
   return call_misused(call, "--%s %s", option->name, problem);
 }
 
@@ -160,8 +172,8 @@ static int parse_option(struct call *call, int count, char **words, int *at) {
   if (value) return set(call, index, value);
   if (*at == count) return call_misused(call, "--%s wants a value: --%s %s", option->name, option->name, option->value);
   if (is_option(call->verb, words[*at]))
-    return call_misused(call, "--%s wants a value, and %s is an option; if the value is meant, write --%s=%s", option->name, words[*at],
-                        option->name, words[*at]);
+    return call_misused(call, "--%s wants a value, and %s is an option; if the value is meant, write --%s=%s", option->name,
+                        words[*at], option->name, words[*at]);
   do {
     int status = set(call, index, words[(*at)++]);
     if (status != EXIT_DONE) return status;
@@ -207,7 +219,8 @@ int call_parse(struct call *call, int count, char **words) {
   if (call->positional.count < call->verb->least) {
     char name[100];
     positional_name(call->verb, call->positional.count, name, sizeof name);
-    return call_misused(call, "%s is missing: qkv %s %.*s", name, call->verb->name, (int)strcspn(call->verb->usage, "\n"), call->verb->usage);
+    return call_misused(call, "%s is missing: qkv %s %.*s", name, call->verb->name, (int)strcspn(call->verb->usage, "\n"),
+                        call->verb->usage);
   }
   if (call->positional.count > call->verb->most)
     return call_misused(call, "one argument too many: \"%s\"; the call is qkv %s %.*s", call->positional.items[call->verb->most],

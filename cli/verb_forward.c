@@ -20,14 +20,18 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
   OPTION_TEXT(ids, "ids", "\"N N ...\"", "the tokens of the source, or of the text of a model with one stack"),
-  OPTION_TEXT(decoder_ids, "decoder-ids", "\"N N ...\"", "the tokens of the target, the start token first; without them only the encoder runs"),
-  OPTION_TEXT(attention_mask, "attention-mask", "\"1 1 0\"", "1 for each token that is seen, with 0 for hidden ones at either end", .unset = "all are seen"),
+  OPTION_TEXT(decoder_ids, "decoder-ids", "\"N N ...\"",
+              "the tokens of the target, the start token first; without them only the encoder runs"),
+  OPTION_TEXT(attention_mask, "attention-mask", "\"1 1 0\"",
+              "1 for each token that is seen, with 0 for hidden ones at either end", .unset = "all are seen"),
   OPTION_CHOICE(want, "want", "logits|hidden|attention|cross-attention",
                 "which numbers: logits [tokens, vocabulary], hidden [tokens, hidden], attention [heads, tokens, tokens]"),
   OPTION_INTEGER(layer, "layer", "L", 0, 1000, "of which layer; hidden 0 is the embeddings' output", .unset = "the last"),
   OPTION_CHOICE(stack, "stack", "encoder|decoder", "of which stack", .unset = "the decoder if it runs"),
-  OPTION_FLAG(cached, "cached", "let the decoder take one token after the other, over stored keys, as in generation; the bits are the same"),
-  OPTION_CHOICE(format, "format", "text|npy", "a row a line, or NumPy's file format", .unset = "npy if FILE ends in .npy, else text"),
+  OPTION_FLAG(cached, "cached",
+              "let the decoder take one token after the other, over stored keys, as in generation; the bits are the same"),
+  OPTION_CHOICE(format, "format", "text|npy", "a row a line, or NumPy's file format",
+                .unset = "npy if FILE ends in .npy, else text"),
   OPTION_OUTPUT(output),
 };
 
@@ -72,14 +76,21 @@ static int run(struct call *call) {
   int32_t *ids = NULL, *decoder_ids = NULL, *mask = NULL;
   size_t count = 0, decoder_count = 0, mask_count = 0;
   int status = EXIT_MISUSED;
-  if (parse(call, "ids", arguments->ids, &ids, &count) && parse(call, "decoder-ids", arguments->decoder_ids, &decoder_ids, &decoder_count) &&
+  if (parse(call, "ids", arguments->ids, &ids, &count) &&
+      parse(call, "decoder-ids", arguments->decoder_ids, &decoder_ids, &decoder_count) &&
       parse(call, "attention-mask", arguments->attention_mask, &mask, &mask_count)) {
     if (mask && mask_count != count)
       call_misused(call, "--attention-mask has %zu numbers and --ids has %zu; there must be one for each", mask_count, count);
     else
-      status = pass(call, &(struct qkv_forward_options){.ids = ids, .id_count = count, .decoder_ids = decoder_ids, .decoder_id_count = decoder_count,
-                                                        .attention_mask = mask, .want = arguments->want, .stack = arguments->stack,
-                                                        .layer = arguments->layer, .cached = arguments->cached});
+      status = pass(call, &(struct qkv_forward_options){.ids = ids,
+                                                        .id_count = count,
+                                                        .decoder_ids = decoder_ids,
+                                                        .decoder_id_count = decoder_count,
+                                                        .attention_mask = mask,
+                                                        .want = arguments->want,
+                                                        .stack = arguments->stack,
+                                                        .layer = arguments->layer,
+                                                        .cached = arguments->cached});
   }
   free(ids);
   free(decoder_ids);
@@ -88,9 +99,19 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_forward = {
-  .name = "forward", .usage = "MODEL", .summary = "one pass over ids: logits, hidden states, attention as numbers",
-  .description = "Runs MODEL once over token ids and writes the numbers of one place. Only config.json and model.safetensors are needed.",
-  .example = "qkv forward out --ids \"5 6 7 0\" --decoder-ids \"9 4 3\" --want logits -o logits.npy\n"
-             "qkv forward out --ids \"5 6 7 0\" --want attention --layer 0",
-  .least = 1, .most = 1, .common = COMMON_THREADS, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,
+  .name = "forward",
+  .usage = "MODEL",
+  .summary = "one pass over ids: logits, hidden states, attention as numbers",
+  .description =
+    "Runs MODEL once over token ids and writes the numbers of one place. Only config.json and model.safetensors are needed.",
+  .example =
+    "qkv forward out --ids \"5 6 7 0\" --decoder-ids \"9 4 3\" --want logits -o logits.npy\n"
+    "qkv forward out --ids \"5 6 7 0\" --want attention --layer 0",
+  .least = 1,
+  .most = 1,
+  .common = COMMON_THREADS,
+  .size = sizeof(struct arguments),
+  .defaults = defaults,
+  VERB_OPTIONS(options),
+  .run = run,
 };

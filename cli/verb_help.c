@@ -28,7 +28,8 @@ static int run(struct call *call) {
     verb = verb_find((char *const *)call->positional.items, call->positional.count, &used);
     if (!verb || used < call->positional.count) {
       const char *wrong = call->positional.items[verb ? used : 0], *near = verb ? NULL : verb_nearest(wrong);
-      return call_misused(call, "no verb is called \"%s\"%s%s%s", wrong, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+      return call_misused(call, "no verb is called \"%s\"%s%s%s", wrong, near ? "; did you mean " : "", near ? near : "",
+                          near ? "?" : "");
     }
   }
 

@@ -22,8 +22,10 @@ static void defaults(void *memory) {
 }
 
 static const struct option options[] = {
-  OPTION_CHOICE(attention, "attention", "cross|encoder|decoder", "which attention: of the target over the source, or of a side over itself"),
-  OPTION_INTEGER(layer, "layer", "L", 0, 1000, "which layer, counted from 0", .unset = "of cross-attention the last but one, else the last"),
+  OPTION_CHOICE(attention, "attention", "cross|encoder|decoder",
+                "which attention: of the target over the source, or of a side over itself"),
+  OPTION_INTEGER(layer, "layer", "L", 0, 1000, "which layer, counted from 0",
+                 .unset = "of cross-attention the last but one, else the last"),
   OPTION_INTEGER(head, "head", "H", 0, 1000, "which head, counted from 0", .unset = "the mean of all heads"),
   OPTION_CHOICE(shades, "shades", "auto|ascii|blocks|256|true", "how cells are shaded; auto looks at the terminal"),
   OPTION_INTEGER(width, "width", "N", 20, 1000, "columns to draw in", .unset = "those of the terminal, or 100"),
@@ -51,7 +53,8 @@ static const char *shades_here(const struct arguments *arguments) {
 }
 
 // The caller frees it. NULL when the context says why.
-static char *translate(struct qkv_context *context, struct qkv_model *model, const struct arguments *arguments, const char *source) {
+static char *translate(struct qkv_context *context, struct qkv_model *model, const struct arguments *arguments,
+                       const char *source) {
   struct qkv_translate_options translating = qkv_translate_options_default();
   translating.beam = arguments->beam;
   struct qkv_translator *translator = qkv_translator_new(context, &model, 1, &translating);
@@ -66,8 +69,11 @@ static char *translate(struct qkv_context *context, struct qkv_model *model, con
 static int show(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
   const struct arguments *arguments = call->arguments;
   struct qkv_attention_record *record = qkv_attention_record(context, model, source, target);
-  const struct qkv_attention_view view = {.kind = arguments->attention, .layer = arguments->layer, .head = arguments->head,
-                                          .shades = shades_here(arguments), .width = arguments->width ? arguments->width : terminal_width()};
+  const struct qkv_attention_view view = {.kind = arguments->attention,
+                                          .layer = arguments->layer,
+                                          .head = arguments->head,
+                                          .shades = shades_here(arguments),
+                                          .width = arguments->width ? arguments->width : terminal_width()};
   const char *picture = record ? qkv_attention_print(context, record, &view) : NULL;
   int status = picture ? EXIT_DONE : call_failed(call, context);
   struct output output;
@@ -89,7 +95,8 @@ static int run(struct call *call) {
   struct qkv_context *context = call_context(call);
   struct qkv_model *model = qkv_model_open(context, call->positional.items[0]);
   char *target = model && !given ? translate(context, model, arguments, source) : NULL;
-  int status = model && (given || target) ? show(call, context, model, source, given ? given : target) : call_failed(call, context);
+  int status =
+    model && (given || target) ? show(call, context, model, source, given ? given : target) : call_failed(call, context);
   free(target);
   qkv_model_free(model);
   qkv_context_free(context);
@@ -97,9 +104,20 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_inspect = {
-  .name = "inspect", .usage = "MODEL TEXT [TARGET]", .summary = "draws a sentence's attention in the terminal",
-  .description = "Translates TEXT (or takes TARGET as its translation), and draws how much each target token looked at each source token, "
-                 "or a side at itself. Layers and heads count from 0.",
-  .example = "qkv inspect out \"A man rides a red bike.\"\nqkv inspect out \"A red bike.\" \"Ein rotes Fahrrad.\" --attention encoder --layer 0 --head 2",
-  .least = 2, .most = 3, .common = COMMON_THREADS | COMMON_QUIET, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,
+  .name = "inspect",
+  .usage = "MODEL TEXT [TARGET]",
+  .summary = "draws a sentence's attention in the terminal",
+  .description =
+    "Translates TEXT (or takes TARGET as its translation), and draws how much each target token looked at each source token, "
+    "or a side at itself. Layers and heads count from 0.",
+  .example =
+    "qkv inspect out \"A man rides a red bike.\"\nqkv inspect out \"A red bike.\" \"Ein rotes Fahrrad.\" --attention encoder "
+    "--layer 0 --head 2",
+  .least = 2,
+  .most = 3,
+  .common = COMMON_THREADS | COMMON_QUIET,
+  .size = sizeof(struct arguments),
+  .defaults = defaults,
+  VERB_OPTIONS(options),
+  .run = run,
 };

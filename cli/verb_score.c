@@ -36,7 +36,8 @@ static void print(struct work *work, const struct qkv_probability *line) {
   FILE *out = work->output.stream;
   if (!work->arguments->per_token) fprintf(out, "%.6f\n", line->log_probability);
   for (size_t i = 0; work->arguments->per_token && i < line->count; i++)
-    fprintf(out, "%zu\t%s\t%.6f\t%.6f\n", work->done, line->tokens[i].token, line->tokens[i].log_probability, line->tokens[i].sum);
+    fprintf(out, "%zu\t%s\t%.6f\t%.6f\n", work->done, line->tokens[i].token, line->tokens[i].log_probability,
+            line->tokens[i].sum);
   work->done++;
   work->tokens += line->count;
   work->sum += line->log_probability;
@@ -52,8 +53,11 @@ static long read_pairs(struct work *work, char **sources, char **targets) {
     targets[count] = lines_next(&work->targets);
     if (!sources[count] && !targets[count]) break;
     if (!sources[count] || !targets[count]) {
-      const struct lines *shorter = sources[count] ? &work->targets : &work->sources, *longer = sources[count] ? &work->sources : &work->targets;
-      if (!shorter->failed) message_error("score: %s has %zu lines and %s has more; line i of both must belong together", shorter->name, shorter->number, longer->name);
+      const struct lines *shorter = sources[count] ? &work->targets : &work->sources,
+                         *longer = sources[count] ? &work->sources : &work->targets;
+      if (!shorter->failed)
+        message_error("score: %s has %zu lines and %s has more; line i of both must belong together", shorter->name,
+                      shorter->number, longer->name);
       free(sources[count]);
       free(targets[count]);
       for (long i = 0; i < count; i++) free(sources[i]), free(targets[i]);
@@ -68,9 +72,9 @@ static int score_all(struct call *call, struct work *work) {
   char *sources[TOGETHER], *targets[TOGETHER];
   long count;
   while ((count = read_pairs(work, sources, targets)) > 0) {
-    struct qkv_probabilities *probabilities =
-      qkv_probability_of(work->context, work->model, &(struct qkv_strings){.items = (const char **)sources, .count = (size_t)count},
-                         &(struct qkv_strings){.items = (const char **)targets, .count = (size_t)count});
+    struct qkv_probabilities *probabilities = qkv_probability_of(
+      work->context, work->model, &(struct qkv_strings){.items = (const char **)sources, .count = (size_t)count},
+      &(struct qkv_strings){.items = (const char **)targets, .count = (size_t)count});
     for (long i = 0; i < count; i++) free(sources[i]), free(targets[i]);
     if (!probabilities) return call_failed(call, work->context);
     for (size_t i = 0; i < probabilities->count; i++) print(work, &probabilities->items[i]);
@@ -85,14 +89,16 @@ static void report(const struct work *work) {
   tally_report(&work->cut, names, "longer than the model takes, cut on this or the other side");
   tally_report(&work->invalid, names, "held bytes that are no UTF-8 on this or the other side, read as U+FFFD");
   if (work->done)
-    message_note("%zu lines, %zu tokens, log-probability %.4f, per token %.4f", work->done, work->tokens, work->sum, work->sum / (double)work->tokens);
+    message_note("%zu lines, %zu tokens, log-probability %.4f, per token %.4f", work->done, work->tokens, work->sum,
+                 work->sum / (double)work->tokens);
 }
 
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
   const char **files = call->positional.items;
   struct work work = {.arguments = arguments};
-  if (strcmp(files[1], "-") == 0 && strcmp(files[2], "-") == 0) return call_misused(call, "only one of both sides can be standard input");
+  if (strcmp(files[1], "-") == 0 && strcmp(files[2], "-") == 0)
+    return call_misused(call, "only one of both sides can be standard input");
   if (!lines_open(&work.sources, files[1])) return EXIT_FAILED;
   int status = EXIT_FAILED;
   if (lines_open(&work.targets, files[2])) {
@@ -116,9 +122,18 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_score = {
-  .name = "score", .usage = "MODEL SOURCES TARGETS", .summary = "how probable the model finds given translations",
-  .description = "Prints for each line the natural logarithm of p(target | source), the sum over the target's tokens and its end of log p(token | source, tokens "
-                 "before). Line i of TARGETS belongs to line i of SOURCES.",
+  .name = "score",
+  .usage = "MODEL SOURCES TARGETS",
+  .summary = "how probable the model finds given translations",
+  .description =
+    "Prints for each line the natural logarithm of p(target | source), the sum over the target's tokens and its end of log "
+    "p(token | source, tokens "
+    "before). Line i of TARGETS belongs to line i of SOURCES.",
   .example = "qkv score out test.en test.de\nqkv score out test.en test.de --per-token | head",
-  .least = 3, .most = 3, .common = COMMON_THREADS | COMMON_QUIET, .size = sizeof(struct arguments), VERB_OPTIONS(options), .run = run,
+  .least = 3,
+  .most = 3,
+  .common = COMMON_THREADS | COMMON_QUIET,
+  .size = sizeof(struct arguments),
+  VERB_OPTIONS(options),
+  .run = run,
 };

@@ -35,15 +35,20 @@ static const struct option options[] = {
                 "the sum of log-probabilities is divided by length ^ A; larger favours longer translations", BY_MODEL),
   OPTION_INTEGER(translate.max_length, "max-length", "N", 1, 1000000, "most tokens of a translation", BY_MODEL),
   OPTION_INTEGER(translate.min_length, "min-length", "N", 0, 1000000, "fewest tokens of a translation", BY_MODEL),
-  OPTION_NUMBER(translate.repetition_penalty, "repetition-penalty", "X", 0.1, 10, "above 1 makes tokens that stand there already less probable", BY_MODEL),
-  OPTION_INTEGER(translate.no_repeat_ngram, "no-repeat-ngram", "N", 0, 1000, "n-grams of N tokens occur once; 0 is off", BY_MODEL),
+  OPTION_NUMBER(translate.repetition_penalty, "repetition-penalty", "X", 0.1, 10,
+                "above 1 makes tokens that stand there already less probable", BY_MODEL),
+  OPTION_INTEGER(translate.no_repeat_ngram, "no-repeat-ngram", "N", 0, 1000, "n-grams of N tokens occur once; 0 is off",
+                 BY_MODEL),
   OPTION_TEXT(translate.prefix, "prefix", "TEXT", "every translation begins with TEXT"),
   OPTION_FILES(ensemble, "ensemble", "DIR", "further models of the same vocabulary that decide together with MODEL"),
   OPTION_GROUP("Lines and output"),
-  OPTION_INTEGER(translate.nbest, "nbest", "N", 1, 32, "print the N best as: line ||| text ||| score, lines counted from 0", .unset = "the best alone"),
-  OPTION_FLAG(translate.scores, "scores", "print text ||| score; the score is the sum of log-probabilities, in a beam search with the length penalty"),
+  OPTION_INTEGER(translate.nbest, "nbest", "N", 1, 32, "print the N best as: line ||| text ||| score, lines counted from 0",
+                 .unset = "the best alone"),
+  OPTION_FLAG(translate.scores, "scores",
+              "print text ||| score; the score is the sum of log-probabilities, in a beam search with the length penalty"),
   OPTION_FLAG(translate.alignments, "alignments", "add ||| 0-0 1-2: which source word each word looked at, by cross-attention"),
-  OPTION_CHOICE(translate.on_long, "on-long", "split|cut", "a line with more tokens than the model takes is translated in pieces, or cut and reported"),
+  OPTION_CHOICE(translate.on_long, "on-long", "split|cut",
+                "a line with more tokens than the model takes is translated in pieces, or cut and reported"),
   OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when lines were cut"),
   OPTION_OUTPUT(output),
 };
@@ -114,7 +119,8 @@ static int translate_all(struct call *call, struct work *work) {
     qkv_translations_free(translations);
     if (!work->lines.finished) fflush(work->output.stream);
     if (output_failed(&work->output)) break;  // output_close says why
-    if (message_is_terminal()) message_progress("%zu lines, %.0f a second", work->done, (double)work->done / (now() - work->start + 1e-9));
+    if (message_is_terminal())
+      message_progress("%zu lines, %.0f a second", work->done, (double)work->done / (now() - work->start + 1e-9));
   }
   return work->lines.failed ? EXIT_FAILED : EXIT_DONE;
 }
@@ -136,10 +142,11 @@ static void report(const struct work *work) {
   tally_report(&work->invalid, work->lines.name, "held bytes that are no UTF-8, read as U+FFFD");
   tally_report(&work->unfinished, work->lines.name, "got a translation that stopped at the length limit (--max-length)");
   if (work->split.count)
-    message_note("%s: %zu line%s had more tokens than the model takes and %s translated in pieces", work->lines.name, work->split.count,
-                 work->split.count == 1 ? "" : "s", work->split.count == 1 ? "was" : "were");
+    message_note("%s: %zu line%s had more tokens than the model takes and %s translated in pieces", work->lines.name,
+                 work->split.count, work->split.count == 1 ? "" : "s", work->split.count == 1 ? "was" : "were");
   double seconds = now() - work->start;
-  if (work->done >= 100) message_note("%zu lines in %.1f s, %.0f a second", work->done, seconds, (double)work->done / (seconds + 1e-9));
+  if (work->done >= 100)
+    message_note("%zu lines in %.1f s, %.0f a second", work->done, seconds, (double)work->done / (seconds + 1e-9));
 }
 
 static int run(struct call *call) {
@@ -147,10 +154,11 @@ static int run(struct call *call) {
   struct work work = {.arguments = arguments, .start = now()};
   if (arguments->ensemble.count >= MOST_MODELS) return call_misused(call, "--ensemble takes at most %d models", MOST_MODELS - 1);
   if (arguments->translate.nbest > 0) {
-    if (arguments->translate.beam < 0 && arguments->translate.nbest > 1) arguments->translate.beam = arguments->translate.nbest > 5 ? arguments->translate.nbest : 5;
+    if (arguments->translate.beam < 0 && arguments->translate.nbest > 1)
+      arguments->translate.beam = arguments->translate.nbest > 5 ? arguments->translate.nbest : 5;
     if (arguments->translate.beam >= 0 && arguments->translate.nbest > arguments->translate.beam)
-      return call_misused(call, "--nbest %lld wants more hypotheses than --beam %lld keeps", (long long)arguments->translate.nbest,
-                          (long long)arguments->translate.beam);
+      return call_misused(call, "--nbest %lld wants more hypotheses than --beam %lld keeps",
+                          (long long)arguments->translate.nbest, (long long)arguments->translate.beam);
     arguments->translate.scores = true;
   }
   if (!lines_open(&work.lines, call->positional.count > 1 ? call->positional.items[1] : NULL)) return EXIT_FAILED;
@@ -173,9 +181,21 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_translate = {
-  .name = "translate", .usage = "MODEL [FILE]", .summary = "translates lines of text",
-  .description = "Translates each line of FILE, or of standard input. One line in, one line out, in the same order; an empty line gives an empty line. The "
-                 "result is the same whatever is translated together and with however many threads.",
-  .example = "qkv translate out test.en > test.hyp\necho \"A dog runs.\" | qkv translate out --beam 5 --nbest 3\nqkv translate out test.en --ensemble out2 out3 --alignments -o test.hyp",
-  .least = 1, .most = 2, .common = COMMON_THREADS | COMMON_QUIET, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,
+  .name = "translate",
+  .usage = "MODEL [FILE]",
+  .summary = "translates lines of text",
+  .description =
+    "Translates each line of FILE, or of standard input. One line in, one line out, in the same order; an empty line gives an "
+    "empty line. The "
+    "result is the same whatever is translated together and with however many threads.",
+  .example =
+    "qkv translate out test.en > test.hyp\necho \"A dog runs.\" | qkv translate out --beam 5 --nbest 3\nqkv translate out "
+    "test.en --ensemble out2 out3 --alignments -o test.hyp",
+  .least = 1,
+  .most = 2,
+  .common = COMMON_THREADS | COMMON_QUIET,
+  .size = sizeof(struct arguments),
+  .defaults = defaults,
+  VERB_OPTIONS(options),
+  .run = run,
 };

@@ -110,7 +110,8 @@ QKV_API char *qkv_decode(struct qkv_context *context, const struct qkv_tokenizer
 
 // Negative numbers and NULL: chosen by qkv. Start from qkv_tokenizer_train_options_default.
 struct qkv_tokenizer_train_options {
-  const char *type;        // "bpe" (byte-level), "bpe-words" (pieces end in </w>), "bpe-blanks" (words begin with U+2581), "word", "char"
+  const char *type;        // "bpe" (byte-level), "bpe-words" (pieces end in </w>), "bpe-blanks" (words begin with U+2581),
+                           // "word", "char"
   int64_t vocab_size;      // with special tokens
   int64_t min_frequency;   // pairs, words or characters that are rarer are not learnt
   bool lowercase;          // text is put in lower case first
@@ -248,8 +249,8 @@ QKV_API struct qkv_translations *qkv_translate(struct qkv_context *context, stru
                                                const struct qkv_strings *lines);
 QKV_API void qkv_translations_free(struct qkv_translations *translations);
 
-// How probable a model finds a given translation: by the chain rule, log p(target | source) is the sum over the target's tokens of
-// log p(token | source, tokens before it), natural logarithms, the end token among them.
+// How probable a model finds a given translation: by the chain rule, log p(target | source) is the sum over the target's tokens
+// of log p(token | source, tokens before it), natural logarithms, the end token among them.
 struct qkv_token_probability {
   int32_t id;
   const char *token;
@@ -271,8 +272,8 @@ struct qkv_probabilities {
 };
 
 // sources and targets hold as many strings. Free with qkv_probabilities_free.
-QKV_API struct qkv_probabilities *qkv_probability_of(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *sources,
-                                                     const struct qkv_strings *targets);
+QKV_API struct qkv_probabilities *qkv_probability_of(struct qkv_context *context, struct qkv_model *model,
+                                                     const struct qkv_strings *sources, const struct qkv_strings *targets);
 QKV_API void qkv_probabilities_free(struct qkv_probabilities *probabilities);
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -64,7 +64,8 @@ static bool add(struct labelled *side, const struct tokenizer *tokenizer, int32_
   return true;
 }
 
-static bool add_all(struct labelled *side, const struct tokenizer *tokenizer, const struct encoding *encoding, struct error *error) {
+static bool add_all(struct labelled *side, const struct tokenizer *tokenizer, const struct encoding *encoding,
+                    struct error *error) {
   for (size_t i = 0; i < encoding->count; i++)
     if (!add(side, tokenizer, encoding->ids[i], error)) return false;
   return true;
@@ -78,23 +79,28 @@ static void labelled_free(struct labelled *side) {
 
 // ---- the pass ----
 
-static bool fill_sides(struct qkv_attention_record *out, const struct tokenizer *tokenizer, const char *source, const char *target, struct error *error) {
+static bool fill_sides(struct qkv_attention_record *out, const struct tokenizer *tokenizer, const char *source,
+                       const char *target, struct error *error) {
   const struct arch *arch = &out->model->arch;
   struct encoding encoding = {.keep_all = true};
-  bool fine = tokenizer_encode(tokenizer, source, strlen(source), true, &encoding, error) && add_all(&out->source, tokenizer, &encoding, error) &&
-              tokenizer_encode(tokenizer, target, strlen(target), true, &encoding, error) && add_all(&out->outputs, tokenizer, &encoding, error) &&
-              add(&out->inputs, tokenizer, arch->decoder_start_id, error);
+  bool fine = tokenizer_encode(tokenizer, source, strlen(source), true, &encoding, error) &&
+              add_all(&out->source, tokenizer, &encoding, error) &&
+              tokenizer_encode(tokenizer, target, strlen(target), true, &encoding, error) &&
+              add_all(&out->outputs, tokenizer, &encoding, error) && add(&out->inputs, tokenizer, arch->decoder_start_id, error);
   for (int i = 0; fine && i + 1 < out->outputs.count; i++) fine = add(&out->inputs, tokenizer, out->outputs.ids[i], error);
   encoding_free(&encoding);
   if (fine && (!out->source.count || !out->outputs.count))
-    return error_set(error, ERROR_USAGE, "the %s has no tokens; there is nothing to look at", out->source.count ? "target" : "source");
+    return error_set(error, ERROR_USAGE, "the %s has no tokens; there is nothing to look at",
+                     out->source.count ? "target" : "source");
   int longest = out->source.count > out->inputs.count ? out->source.count : out->inputs.count;
   if (fine && arch->positions != POSITIONS_NONE && longest > arch->max_positions)
-    return error_set(error, ERROR_USAGE, "the text has %d tokens and the model takes %d; give a shorter one", longest, arch->max_positions);
+    return error_set(error, ERROR_USAGE, "the text has %d tokens and the model takes %d; give a shorter one", longest,
+                     arch->max_positions);
   return fine;
 }
 
-struct qkv_attention_record *qkv_attention_record(struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
+struct qkv_attention_record *qkv_attention_record(struct qkv_context *context, struct qkv_model *model, const char *source,
+                                                  const char *target) {
   struct error *error = public_begin(context);
   const struct model *ready = public_model_ready(model, error);
   const struct tokenizer *tokenizer = ready ? public_model_tokenizer(model, error) : NULL;
@@ -132,7 +138,8 @@ struct place {
   int layer;
 };
 
-static bool find_place(struct place *place, const struct qkv_attention_record *record, const struct qkv_attention_view *view, struct error *error) {
+static bool find_place(struct place *place, const struct qkv_attention_record *record, const struct qkv_attention_view *view,
+                       struct error *error) {
   const struct arch *arch = &record->model->arch;
   const char *kind = view->kind ? view->kind : "cross";
   bool cross = strcmp(kind, "cross") == 0, encoder = strcmp(kind, "encoder") == 0;
@@ -141,11 +148,11 @@ static bool find_place(struct place *place, const struct qkv_attention_record *r
   const struct stack_arch *stack = encoder ? &arch->encoder : &arch->decoder;
   place->layer = view->layer >= 0 ? (int)view->layer : cross ? forced_alignment_layer(arch) : stack->layers - 1;
   if (view->layer >= stack->layers)
-    return error_set(error, ERROR_USAGE, "there is no layer %lld; the %s has the layers 0 to %d", (long long)view->layer, encoder ? "encoder" : "decoder",
-                     stack->layers - 1);
+    return error_set(error, ERROR_USAGE, "there is no layer %lld; the %s has the layers 0 to %d", (long long)view->layer,
+                     encoder ? "encoder" : "decoder", stack->layers - 1);
   if (view->head >= stack->heads)
-    return error_set(error, ERROR_USAGE, "there is no head %lld; each layer of the %s has the heads 0 to %d", (long long)view->head,
-                     encoder ? "encoder" : "decoder", stack->heads - 1);
+    return error_set(error, ERROR_USAGE, "there is no head %lld; each layer of the %s has the heads 0 to %d",
+                     (long long)view->head, encoder ? "encoder" : "decoder", stack->heads - 1);
   place->matrix = attention_record_find(&record->record, encoder ? "encoder" : "decoder", place->layer, cross);
   place->rows = encoder ? &record->source : cross ? &record->outputs : &record->inputs;
   place->columns = encoder || cross ? &record->source : &record->inputs;
@@ -161,7 +168,8 @@ static enum terminal_shades shades_of(const char *name) {
   return TERMINAL_BLOCKS;
 }
 
-const char *qkv_attention_print(struct qkv_context *context, struct qkv_attention_record *record, const struct qkv_attention_view *view) {
+const char *qkv_attention_print(struct qkv_context *context, struct qkv_attention_record *record,
+                                const struct qkv_attention_view *view) {
   struct error *error = public_begin(context);
   struct place place = {0};
   if (!find_place(&place, record, view, error)) return NULL;
@@ -171,9 +179,15 @@ const char *qkv_attention_print(struct qkv_context *context, struct qkv_attentio
   if (view->head < 0) snprintf(heads, sizeof heads, "mean of %d heads", place.matrix->heads);
   else snprintf(heads, sizeof heads, "head %d", (int)view->head);
   snprintf(title, sizeof title, "%s attention, layer %d, %s", view->kind ? view->kind : "cross", place.layer, heads);
-  struct heat_map map = {.values = values, .rows = (size_t)place.matrix->rows, .columns = (size_t)place.matrix->columns,
-                         .row_labels = (const char *const *)place.rows->labels, .column_labels = (const char *const *)place.columns->labels,
-                         .title = title, .rows_name = place.rows_name, .columns_name = place.columns_name, .full = 1};
+  struct heat_map map = {.values = values,
+                         .rows = (size_t)place.matrix->rows,
+                         .columns = (size_t)place.matrix->columns,
+                         .row_labels = (const char *const *)place.rows->labels,
+                         .column_labels = (const char *const *)place.columns->labels,
+                         .title = title,
+                         .rows_name = place.rows_name,
+                         .columns_name = place.columns_name,
+                         .full = 1};
   buffer_clear(&record->picture);
   bool fine = heat_map_print(&record->picture, &map, shades_of(view->shades), view->width ? (size_t)view->width : 80, error);
   free(values);

@@ -33,12 +33,15 @@ struct plan {
 };
 
 static bool make_plan(struct plan *plan, const struct qkv_evaluation_options *options, struct error *error) {
-  static const char *const tokenizers[] = {[BLEU_TOKENIZER_13A] = "13a", [BLEU_TOKENIZER_NONE] = "none", [BLEU_TOKENIZER_CHARACTERS] = "char"};
+  static const char *const tokenizers[] = {
+    [BLEU_TOKENIZER_13A] = "13a", [BLEU_TOKENIZER_NONE] = "none", [BLEU_TOKENIZER_CHARACTERS] = "char"};
   const char *metric = options && options->metric ? options->metric : "all";
   const char *tokenizer = options && options->tokenizer ? options->tokenizer : tokenizers[0];
   bool lowercase = options && options->lowercase, all = strcmp(metric, "all") == 0;
-  *plan = (struct plan){.bleu = all || strcmp(metric, "bleu") == 0, .chrf = {all || strcmp(metric, "chrf") == 0, all || strcmp(metric, "chrf++") == 0},
-                        .bleu_options = {.lowercase = lowercase}, .chrf_options = {{.lowercase = lowercase}, {.word_order = 2, .lowercase = lowercase}}};
+  *plan = (struct plan){.bleu = all || strcmp(metric, "bleu") == 0,
+                        .chrf = {all || strcmp(metric, "chrf") == 0, all || strcmp(metric, "chrf++") == 0},
+                        .bleu_options = {.lowercase = lowercase},
+                        .chrf_options = {{.lowercase = lowercase}, {.word_order = 2, .lowercase = lowercase}}};
   if (!plan->bleu && !plan->chrf[0] && !plan->chrf[1])
     return error_set(error, ERROR_USAGE, "metric is \"%s\"; wanted all, bleu, chrf or chrf++", metric);
   for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++) {
@@ -103,8 +106,8 @@ static bool count_lines(const struct plan *plan, const struct side *sides, size_
   return fine;
 }
 
-static struct qkv_evaluation *give_scores(const struct plan *plan, const struct bleu_statistics *bleu, const struct chrf_statistics *chrf,
-                                          struct error *error) {
+static struct qkv_evaluation *give_scores(const struct plan *plan, const struct bleu_statistics *bleu,
+                                          const struct chrf_statistics *chrf, struct error *error) {
   struct evaluation *evaluation = memory_new(error, 1, sizeof *evaluation);
   if (!evaluation) return NULL;
   size_t n = 0;
@@ -133,11 +136,12 @@ static struct qkv_evaluation *give_scores(const struct plan *plan, const struct 
   return NULL;
 }
 
-static struct qkv_evaluation *evaluate(const struct plan *plan, const struct side *sides, size_t side_count, struct error *error) {
+static struct qkv_evaluation *evaluate(const struct plan *plan, const struct side *sides, size_t side_count,
+                                       struct error *error) {
   for (size_t i = 1; i < side_count; i++) {
     if (sides[i].count == sides[0].count) continue;
-    error_set(error, ERROR_FORMAT, "%s has %zu lines and %s has %zu; line i of both must belong together", sides[0].name, sides[0].count,
-              sides[i].name, sides[i].count);
+    error_set(error, ERROR_FORMAT, "%s has %zu lines and %s has %zu; line i of both must belong together", sides[0].name,
+              sides[0].count, sides[i].name, sides[i].count);
     return NULL;
   }
   struct bleu_statistics bleu = {0};
@@ -149,7 +153,8 @@ static struct qkv_evaluation *evaluate(const struct plan *plan, const struct sid
 }
 
 struct qkv_evaluation *qkv_evaluate(struct qkv_context *context, const struct qkv_strings *hypotheses,
-                                    const struct qkv_strings *references, size_t sets, const struct qkv_evaluation_options *options) {
+                                    const struct qkv_strings *references, size_t sets,
+                                    const struct qkv_evaluation_options *options) {
   struct error *error = public_begin(context);
   struct qkv_evaluation *evaluation = NULL;
   struct plan plan;
@@ -163,8 +168,8 @@ struct qkv_evaluation *qkv_evaluate(struct qkv_context *context, const struct qk
   return evaluation;
 }
 
-struct qkv_evaluation *qkv_evaluate_files(struct qkv_context *context, const char *hypotheses, const struct qkv_strings *references,
-                                          const struct qkv_evaluation_options *options) {
+struct qkv_evaluation *qkv_evaluate_files(struct qkv_context *context, const char *hypotheses,
+                                          const struct qkv_strings *references, const struct qkv_evaluation_options *options) {
   struct error *error = public_begin(context);
   struct qkv_evaluation *evaluation = NULL;
   struct plan plan;

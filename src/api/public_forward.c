@@ -38,7 +38,8 @@ static bool check_ids(const struct forward *forward, const char *name, const int
     return error_set(forward->error, ERROR_USAGE, "%s: %zu tokens; the model has %d positions", name, count, arch->max_positions);
   for (size_t i = 0; i < count; i++)
     if (ids[i] < 0 || ids[i] >= vocabulary)
-      return error_set(forward->error, ERROR_USAGE, "%s: %d at place %zu; the vocabulary has the ids 0 to %d", name, ids[i], i, vocabulary - 1);
+      return error_set(forward->error, ERROR_USAGE, "%s: %d at place %zu; the vocabulary has the ids 0 to %d", name, ids[i], i,
+                       vocabulary - 1);
   return true;
 }
 
@@ -53,11 +54,12 @@ static bool read_mask(struct forward *forward) {
     if (first == end) return error_set(forward->error, ERROR_USAGE, "the attention mask hides every token");
     for (int i = 0; i < n; i++)
       if (mask[i] != (i >= first && i < end))
-        return error_set(forward->error, ERROR_UNSUPPORTED, "the attention mask is %d at place %d; it may hold only ones, with zeros before and after",
-                         mask[i], i);
+        return error_set(forward->error, ERROR_UNSUPPORTED,
+                         "the attention mask is %d at place %d; it may hold only ones, with zeros before and after", mask[i], i);
   }
   if (!forward->source_count && (first || end < n))
-    return error_set(forward->error, ERROR_UNSUPPORTED, "a decoder-only model takes no attention mask; leave out the hidden tokens");
+    return error_set(forward->error, ERROR_UNSUPPORTED,
+                     "a decoder-only model takes no attention mask; leave out the hidden tokens");
   forward->first_key = first;
   forward->key_count = end - first;
   return true;
@@ -79,7 +81,8 @@ static bool check(struct forward *forward) {
     if (!check_ids(forward, both ? "decoder_ids" : "ids", target, target_count, arch->target_vocab)) return false;
     forward->target_count = (int)target_count;
   }
-  if (options->cached && !forward->target_count) return error_set(forward->error, ERROR_USAGE, "without decoder_ids there is nothing to cache");
+  if (options->cached && !forward->target_count)
+    return error_set(forward->error, ERROR_USAGE, "without decoder_ids there is nothing to cache");
   return read_mask(forward);
 }
 
@@ -100,7 +103,8 @@ static bool choose(struct forward *forward) {
   const struct arch *arch = &forward->model->arch;
   const char *want = options->want ? options->want : "logits";
   if (is(want, "logits")) {
-    if (!forward->target_count) return error_set(forward->error, ERROR_USAGE, "logits need decoder_ids; without them only the encoder runs");
+    if (!forward->target_count)
+      return error_set(forward->error, ERROR_USAGE, "logits need decoder_ids; without them only the encoder runs");
     return new_array(forward, forward->target_count, arch->target_vocab, 0);
   }
   bool decoder = options->stack ? is(options->stack, "decoder") : forward->target_count > 0;
@@ -112,12 +116,14 @@ static bool choose(struct forward *forward) {
   bool hidden = is(want, "hidden"), cross = is(want, "cross-attention");
   if (!hidden && !cross && !is(want, "attention"))
     return error_set(forward->error, ERROR_USAGE, "want is \"%s\"; wanted logits, hidden, attention or cross-attention", want);
-  if (cross && (!decoder || !forward->source_count)) return error_set(forward->error, ERROR_USAGE, "only a decoder beside an encoder has cross-attention");
+  if (cross && (!decoder || !forward->source_count))
+    return error_set(forward->error, ERROR_USAGE, "only a decoder beside an encoder has cross-attention");
 
   int last = hidden ? stack->layers : stack->layers - 1;
   int64_t layer = options->layer < 0 ? last : options->layer;
-  if (layer > last) return error_set(forward->error, ERROR_USAGE, "layer is %lld; the %s has the layers 0 to %d%s", (long long)layer,
-                                     decoder ? "decoder" : "encoder", last, hidden ? ", 0 being the embeddings' output" : "");
+  if (layer > last)
+    return error_set(forward->error, ERROR_USAGE, "layer is %lld; the %s has the layers 0 to %d%s", (long long)layer,
+                     decoder ? "decoder" : "encoder", last, hidden ? ", 0 being the embeddings' output" : "");
   const char *side = decoder ? "decoder" : "encoder";
   if (hidden) snprintf(forward->name, sizeof forward->name, "%s.hidden.%d", side, (int)layer);
   else snprintf(forward->name, sizeof forward->name, "%s.%d.%s.attention", side, (int)layer, cross ? "cross" : "self");
@@ -139,7 +145,8 @@ static void catch_tensor(void *user, const char *name, const struct tensor *tens
 }
 
 // probabilities: [heads, qn, kn] of the one span; keys that the mask hides have no column and stay 0.
-static void catch_attention(void *user, const char *name, const struct span *spans, int span_count, int heads, const float *probabilities) {
+static void catch_attention(void *user, const char *name, const struct span *spans, int span_count, int heads,
+                            const float *probabilities) {
   struct forward *forward = user;
   (void)span_count;
   size_t rows = forward->array.shape[1], columns = forward->array.shape[2];
@@ -156,7 +163,8 @@ static void catch_attention(void *user, const char *name, const struct span *spa
 static struct tensor *encode(struct forward *forward) {
   int n = forward->source_count;
   struct span span = {.qn = n, .k0 = forward->first_key, .kn = forward->key_count};
-  struct batch_side side = {.rows = n, .ids = forward->options->ids, .positions = forward->positions, .spans = &span, .span_count = 1};
+  struct batch_side side = {
+    .rows = n, .ids = forward->options->ids, .positions = forward->positions, .spans = &span, .span_count = 1};
   return model_encode(&forward->context, forward->model, &side);
 }
 
@@ -197,7 +205,8 @@ static bool decode_steps(struct forward *forward, struct tensor *encoded) {
   const int32_t *ids = forward->source_count ? forward->options->decoder_ids : forward->options->ids;
   for (int32_t i = 0; fine && i < forward->target_count; i++) {
     context_begin(&forward->context, false, false, 0, 0);
-    struct span self = {.qn = 1, .kn = i + 1, .pos = i, .pages = pages}, cross = {.qn = 1, .kn = forward->key_count, .pages = pages};
+    struct span self = {.qn = 1, .kn = i + 1, .pos = i, .pages = pages},
+                cross = {.qn = 1, .kn = forward->key_count, .pages = pages};
     struct batch_side side = {.rows = 1, .ids = &ids[i], .positions = &i, .spans = &self, .span_count = 1};
     struct decoder_cache cache = {.layers = forward->cache.layers[0], .slots = &i};
     fine = finish(forward, model_decode_cached(&forward->context, forward->model, &side, &cross, encoded != NULL, &cache));
@@ -224,7 +233,8 @@ static bool run(struct forward *forward) {
   context_begin(context, false, false, 0, 0);
   struct tensor *encoded = forward->source_count ? encode(forward) : NULL;
   bool fine = context_ok(context);
-  if (fine && forward->target_count) fine = forward->options->cached ? decode_steps(forward, encoded) : decode_whole(forward, encoded);
+  if (fine && forward->target_count)
+    fine = forward->options->cached ? decode_steps(forward, encoded) : decode_whole(forward, encoded);
   context_close(context);
   return fine;
 }

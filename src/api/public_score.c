@@ -21,12 +21,14 @@ struct scoring {
   size_t count;
 };
 
-static bool read_side(struct scoring *scoring, const struct qkv_strings *texts, struct source_pieces *pieces, struct source_line **lines) {
+static bool read_side(struct scoring *scoring, const struct qkv_strings *texts, struct source_pieces *pieces,
+                      struct source_line **lines) {
   const struct arch *arch = &scoring->model->arch;
   int limit = arch->positions == POSITIONS_NONE ? 1 << 20 : arch->max_positions;
   *lines = memory_new(scoring->error, scoring->count + 1, sizeof **lines);
   for (size_t i = 0; *lines && i < scoring->count; i++)
-    if (!source_pieces_add(pieces, &(*lines)[i], scoring->tokenizer, texts->items[i], i, limit, false, scoring->error)) return false;
+    if (!source_pieces_add(pieces, &(*lines)[i], scoring->tokenizer, texts->items[i], i, limit, false, scoring->error))
+      return false;
   return *lines != NULL;
 }
 
@@ -54,7 +56,8 @@ static bool decode(struct scoring *scoring) {
     scoring->pairs[i].log_probs = scoring->log_probs + total;
     total += scoring->pairs[i].target_count;
   }
-  return scoring->count == 0 || forced_decode(&scoring->model, 1, arch->decoder_start_id, scoring->pairs, scoring->count, scoring->error);
+  return scoring->count == 0 ||
+         forced_decode(&scoring->model, 1, arch->decoder_start_id, scoring->pairs, scoring->count, scoring->error);
 }
 
 static bool give(struct scoring *scoring) {
@@ -71,8 +74,8 @@ static bool give(struct scoring *scoring) {
     for (int t = 0; t < pair->target_count; t++) {
       item->log_probability += pair->log_probs[t];
       const char *token = tokenizer_token(scoring->tokenizer, pair->target[t]);
-      tokens[t] = (struct qkv_token_probability){.id = pair->target[t], .token = token ? token : "", .log_probability = pair->log_probs[t],
-                                                 .sum = item->log_probability};
+      tokens[t] = (struct qkv_token_probability){
+        .id = pair->target[t], .token = token ? token : "", .log_probability = pair->log_probs[t], .sum = item->log_probability};
     }
   }
   return scoring->items != NULL;
@@ -83,24 +86,28 @@ static void free_items(struct qkv_probability *items, size_t count) {
   free(items);
 }
 
-static bool score(struct scoring *scoring, struct qkv_model *model, const struct qkv_strings *sources, const struct qkv_strings *targets) {
+static bool score(struct scoring *scoring, struct qkv_model *model, const struct qkv_strings *sources,
+                  const struct qkv_strings *targets) {
   if (sources->count != targets->count)
-    return error_set(scoring->error, ERROR_USAGE, "there are %zu sources and %zu targets; wanted as many of both", sources->count, targets->count);
+    return error_set(scoring->error, ERROR_USAGE, "there are %zu sources and %zu targets; wanted as many of both", sources->count,
+                     targets->count);
   scoring->model = public_model_ready(model, scoring->error);
   if (!scoring->model) return false;
   const struct arch *arch = &scoring->model->arch;
   if (arch->family != FAMILY_ENCODER_DECODER)
-    return error_set(scoring->error, ERROR_UNSUPPORTED, "%s: the model is no encoder-decoder; it has no probability of a target given a source", model->directory);
+    return error_set(scoring->error, ERROR_UNSUPPORTED,
+                     "%s: the model is no encoder-decoder; it has no probability of a target given a source", model->directory);
   if (arch->eos_id < 0 || arch->decoder_start_id < 0)
-    return error_set(scoring->error, ERROR_FORMAT, "%s/config.json: eos_token_id or decoder_start_token_id is missing", model->directory);
+    return error_set(scoring->error, ERROR_FORMAT, "%s/config.json: eos_token_id or decoder_start_token_id is missing",
+                     model->directory);
   scoring->tokenizer = public_model_tokenizer(model, scoring->error);
   scoring->count = sources->count;
   return scoring->tokenizer && read_side(scoring, sources, &scoring->sources, &scoring->source_lines) &&
          read_side(scoring, targets, &scoring->targets, &scoring->target_lines) && decode(scoring) && give(scoring);
 }
 
-struct qkv_probabilities *qkv_probability_of(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *sources,
-                                             const struct qkv_strings *targets) {
+struct qkv_probabilities *qkv_probability_of(struct qkv_context *context, struct qkv_model *model,
+                                             const struct qkv_strings *sources, const struct qkv_strings *targets) {
   struct error *error = public_begin(context);
   struct scoring scoring = {.error = error};
   struct qkv_probabilities *probabilities = memory_new(error, 1, sizeof *probabilities);

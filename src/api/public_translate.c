@@ -46,13 +46,14 @@ struct qkv_translate_options qkv_translate_options_default(void) {
 
 // ---- the translator ----
 
-static bool set_generation(struct qkv_translator *translator, const struct qkv_model *first, const struct qkv_translate_options *options,
-                           struct error *error) {
+static bool set_generation(struct qkv_translator *translator, const struct qkv_model *first,
+                           const struct qkv_translate_options *options, struct error *error) {
   struct generation_options *generation = &translator->generation;
   if (!public_generation_options(generation, &first->checkpoint, error)) return false;
   const int64_t integers[] = {options->beam, options->nbest, options->max_length, options->min_length, options->no_repeat_ngram};
   for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
-    if (integers[i] > INT32_MAX) return error_set(error, ERROR_USAGE, "an option of the translation is %lld; that is too large", (long long)integers[i]);
+    if (integers[i] > INT32_MAX)
+      return error_set(error, ERROR_USAGE, "an option of the translation is %lld; that is too large", (long long)integers[i]);
   if (options->beam >= 0) generation->beams = (int)options->beam;
   generation->nbest = options->nbest >= 0 ? (int)options->nbest : 1;
   if (!isnan(options->length_penalty)) generation->length_penalty = options->length_penalty;
@@ -62,8 +63,8 @@ static bool set_generation(struct qkv_translator *translator, const struct qkv_m
   if (options->no_repeat_ngram >= 0) generation->no_repeat_ngram_size = (int)options->no_repeat_ngram;
   if (options->scores) generation->token_scores = true;
   if (generation->nbest > generation->beams)
-    return error_set(error, ERROR_USAGE, "%d hypotheses are wanted and the search keeps %d; set beam to at least %d", generation->nbest,
-                     generation->beams, generation->nbest);
+    return error_set(error, ERROR_USAGE, "%d hypotheses are wanted and the search keeps %d; set beam to at least %d",
+                     generation->nbest, generation->beams, generation->nbest);
   return true;
 }
 
@@ -132,7 +133,8 @@ void qkv_translator_free(struct qkv_translator *translator) {
 static bool read_lines(struct job *job) {
   struct qkv_translator *translator = job->translator;
   for (size_t i = 0; i < job->texts->count; i++)
-    if (!source_pieces_add(&job->pieces, &job->lines[i], translator->tokenizer, job->texts->items[i], i, translator->longest, translator->split, job->error))
+    if (!source_pieces_add(&job->pieces, &job->lines[i], translator->tokenizer, job->texts->items[i], i, translator->longest,
+                           translator->split, job->error))
       return false;
   return true;
 }
@@ -173,17 +175,23 @@ static bool pair_all(struct job *job) {
     for (int k = 0; k < job->found[i]->count; k++, n++) {
       const struct hypothesis *hypothesis = &job->found[i]->hypotheses[k];
       int count = translator->prefix_count + hypothesis->count;
-      for (int t = 0; t < count; t++) target[t] = t < translator->prefix_count ? translator->prefix[t] : hypothesis->ids[t - translator->prefix_count];
-      job->pairs[n] = (struct forced_pair){.source = job->pieces.items[i].ids, .source_count = job->pieces.items[i].count, .target = target,
-                                           .target_count = count, .alignment = alignment};
+      for (int t = 0; t < count; t++)
+        target[t] = t < translator->prefix_count ? translator->prefix[t] : hypothesis->ids[t - translator->prefix_count];
+      job->pairs[n] = (struct forced_pair){.source = job->pieces.items[i].ids,
+                                           .source_count = job->pieces.items[i].count,
+                                           .target = target,
+                                           .target_count = count,
+                                           .alignment = alignment};
       target += count;
       alignment += count;
     }
   }
-  return !translator->alignments || forced_decode(translator->models, translator->model_count, translator->generation.start_id, job->pairs, n, job->error);
+  return !translator->alignments ||
+         forced_decode(translator->models, translator->model_count, translator->generation.start_id, job->pairs, n, job->error);
 }
 
-static bool align(const struct job *job, size_t piece, const struct forced_pair *pair, struct buffer *out, int *source_words, int *target_words) {
+static bool align(const struct job *job, size_t piece, const struct forced_pair *pair, struct buffer *out, int *source_words,
+                  int *target_words) {
   const struct source_piece *source = &job->pieces.items[piece];
   struct aligned_piece aligned = {.source_text = job->texts->items[source->line], .source = source, .target = pair->target,
                                   .target_count = pair->target_count, .alignment = pair->alignment};
@@ -245,7 +253,8 @@ static void free_items(struct qkv_translation *items, size_t count) {
   free(items);
 }
 
-struct qkv_translations *qkv_translate(struct qkv_context *context, struct qkv_translator *translator, const struct qkv_strings *lines) {
+struct qkv_translations *qkv_translate(struct qkv_context *context, struct qkv_translator *translator,
+                                       const struct qkv_strings *lines) {
   struct error *error = public_begin(context);
   struct job job = {.translator = translator, .error = error, .texts = lines};
   struct qkv_translations *translations = memory_new(error, 1, sizeof *translations);

@@ -107,18 +107,26 @@ static bool add_text(const struct cutter *cutter, size_t start, size_t size) {
   size_t special = encoding->count - (end - first), limit = (size_t)cutter->limit;
   if (encoding->count <= limit) return add_piece(cutter, start, size, encoding->count, encoding->count);
   if (special >= limit)
-    return error_set(cutter->error, ERROR_UNSUPPORTED, "the model takes %d tokens, and the tokenizer adds %zu of its own to each text", cutter->limit, special);
+    return error_set(cutter->error, ERROR_UNSUPPORTED,
+                     "the model takes %d tokens, and the tokenizer adds %zu of its own to each text", cutter->limit, special);
   if (cutter->split) return add_split(cutter, start, size, limit - special);
   size_t keep = first + limit - special;
   cutter->line->cut += end - keep;
   return add_piece(cutter, start, encoding->ends[keep - 1], keep, end);
 }
 
-bool source_pieces_add(struct source_pieces *pieces, struct source_line *line, const struct tokenizer *tokenizer, const char *text, size_t index,
-                       int limit, bool split, struct error *error) {
+bool source_pieces_add(struct source_pieces *pieces, struct source_line *line, const struct tokenizer *tokenizer,
+                       const char *text, size_t index, int limit, bool split, struct error *error) {
   size_t size = strlen(text);
   *line = (struct source_line){.first = pieces->count};
-  struct cutter cutter = {.pieces = pieces, .line = line, .tokenizer = tokenizer, .text = text, .index = index, .limit = limit, .split = split, .error = error};
+  struct cutter cutter = {.pieces = pieces,
+                          .line = line,
+                          .tokenizer = tokenizer,
+                          .text = text,
+                          .index = index,
+                          .limit = limit,
+                          .split = split,
+                          .error = error};
   return add_text(&cutter, 0, size);
 }
 

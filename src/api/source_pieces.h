@@ -26,6 +26,6 @@ struct source_line {
 };
 
 // Adds the pieces of a text of which no piece may have more than `limit` tokens.
-bool source_pieces_add(struct source_pieces *pieces, struct source_line *line, const struct tokenizer *tokenizer, const char *text, size_t index,
-                       int limit, bool split, struct error *error);
+bool source_pieces_add(struct source_pieces *pieces, struct source_line *line, const struct tokenizer *tokenizer,
+                       const char *text, size_t index, int limit, bool split, struct error *error);
 void source_pieces_free(struct source_pieces *pieces);

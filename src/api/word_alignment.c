@@ -24,11 +24,12 @@ static int word_of(const char *text, size_t start, size_t end) {
 
 static int compare(const void *a, const void *b) {
   const struct word_pair *x = a, *y = b;
-  return x->source != y->source ? (x->source > y->source) - (x->source < y->source) : (x->target > y->target) - (x->target < y->target);
+  return x->source != y->source ? (x->source > y->source) - (x->source < y->source)
+                                : (x->target > y->target) - (x->target < y->target);
 }
 
-bool word_alignment_add(struct buffer *out, const struct aligned_piece *piece, const struct tokenizer *tokenizer, int *source_words,
-                        int *target_words, struct error *error) {
+bool word_alignment_add(struct buffer *out, const struct aligned_piece *piece, const struct tokenizer *tokenizer,
+                        int *source_words, int *target_words, struct error *error) {
   const char *source_text = piece->source_text + piece->source->start;
   struct word_pair *pairs = memory_new(error, piece->target_count + 1, sizeof *pairs);
   struct buffer text = {0};
@@ -46,7 +47,8 @@ bool word_alignment_add(struct buffer *out, const struct aligned_piece *piece, c
   }
   if (count) qsort(pairs, count, sizeof *pairs, compare);
   for (int i = 0; i < count; i++)
-    if (i == 0 || compare(&pairs[i - 1], &pairs[i]) != 0) buffer_format(out, "%s%d-%d", out->size ? " " : "", pairs[i].source, pairs[i].target);
+    if (i == 0 || compare(&pairs[i - 1], &pairs[i]) != 0)
+      buffer_format(out, "%s%d-%d", out->size ? " " : "", pairs[i].source, pairs[i].target);
   *source_words += count_words(source_text, piece->source->size);
   *target_words += count_words(buffer_string(&text), text.size);
   bool fine = pairs && buffer_check(&text, error) && error->code == ERROR_NONE;

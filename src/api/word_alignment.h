@@ -15,5 +15,5 @@ struct aligned_piece {
 
 // Appends the pairs, each once, sorted by source word, then target word. *source_words and *target_words count the words of the
 // pieces before and are moved on.
-bool word_alignment_add(struct buffer *out, const struct aligned_piece *piece, const struct tokenizer *tokenizer, int *source_words,
-                        int *target_words, struct error *error);
+bool word_alignment_add(struct buffer *out, const struct aligned_piece *piece, const struct tokenizer *tokenizer,
+                        int *source_words, int *target_words, struct error *error);
