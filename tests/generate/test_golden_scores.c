@@ -127,7 +127,7 @@ static void ensembles_find_what_they_score(void **state) {
   for (int i = 0; i < 3; i++) {
     struct generation_request request = {.source = sources[i], .source_count = 6};
     struct session *session = session_open(models, 2, &options, &error);
-    struct generation *found;
+    struct generation *found = NULL;
     if (!session || !session_run(session, &request, 1, &found, &error)) fail_msg("%s", error.message);
     for (int k = 0; k < found->count; k++) {
       const struct hypothesis *hypothesis = &found->hypotheses[k];
