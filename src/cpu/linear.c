@@ -5,8 +5,8 @@
 // sums then rest in y and are taken up again, which changes no bit. Few rows use every thread through the panels.
 #include <string.h>
 
+#include "cpu/epilogue.h"
 #include "cpu/fast.h"
-#include "cpu/simd_math.h"
 #include "cpu/tile.h"
 #include "cpu/work.h"
 
@@ -79,31 +79,6 @@ struct linear {
   int row_block, row_blocks, panels_each;
 };
 
-// The copy before the activation, and the activation, on a tile that is still in the level-1 cache.
-INLINE void finish_rows(const struct linear *linear, int row, int rows, int column, int width, enum activation activation) {
-  for (int r = row; r < row + rows; r++) {
-    float *y = linear->y + r * linear->y_stride + column;
-    float *pre = linear->pre ? linear->pre + (size_t)r * linear->columns + column : NULL;
-    for (int j = 0; j < width; j += LANES) {
-      lane_mask mask = mask_first(width - j);
-      vec value = vec_load_mask(y + j, mask);
-      if (pre) vec_store_mask(pre + j, value, mask);
-      vec_store_mask(y + j, vec_activation(value, activation), mask);
-    }
-  }
-}
-
-static void finish_tile(const struct linear *linear, int row, int rows, int column, int width) {
-  switch (linear->activation) {
-    case ACTIVATION_NONE: finish_rows(linear, row, rows, column, width, ACTIVATION_NONE); break;
-    case ACTIVATION_RELU: finish_rows(linear, row, rows, column, width, ACTIVATION_RELU); break;
-    case ACTIVATION_GELU: finish_rows(linear, row, rows, column, width, ACTIVATION_GELU); break;
-    case ACTIVATION_GELU_TANH: finish_rows(linear, row, rows, column, width, ACTIVATION_GELU_TANH); break;
-    case ACTIVATION_SILU: finish_rows(linear, row, rows, column, width, ACTIVATION_SILU); break;
-    case ACTIVATION_TANH: finish_rows(linear, row, rows, column, width, ACTIVATION_TANH); break;
-  }
-}
-
 static void linear_panel(const struct linear *linear, int row, int row_end, int panel, int from, int to) {
   int column = panel * PANEL;
   struct tile tile = {.c_row = linear->y_stride, .a_row = linear->x_stride, .depth = to - from};
@@ -112,13 +87,15 @@ static void linear_panel(const struct linear *linear, int row, int row_end, int 
   tile.from_c = linear->accumulate || from > 0;
   int vecs = (tile.width + LANES - 1) / LANES;
   if (to == linear->depth && linear->bias) tile.bias = linear->bias + column;
-  bool finish = to == linear->depth && (linear->pre || linear->activation != ACTIVATION_NONE);
+  // The bias is the tile's.
+  const struct epilogue epilogue = {linear->y, linear->y_stride, linear->pre, linear->columns, NULL, linear->activation};
+  bool finish = to == linear->depth && epilogue_needed(&epilogue);
   for (int count; row < row_end; row += count) {
     count = tile_rows_next(row_end - row);
     tile.c = linear->y + row * linear->y_stride + column;
     tile.a = linear->x + row * linear->x_stride + from;
     KERNEL_NAME(panel_tiles)[count - 1][vecs - 1](&tile);
-    if (finish) finish_tile(linear, row, count, column, tile.width);
+    if (finish) epilogue_run(&epilogue, row, count, column, tile.width);
   }
 }
 
