@@ -125,6 +125,14 @@ struct qkv_context *call_context(const struct call *call) {
   return context;
 }
 
+struct qkv_model *call_open_model(const struct call *call, struct qkv_context *context, const char *directory, const char *dtype) {
+  struct qkv_model *model = qkv_model_open(context, directory, dtype);
+  if (model)
+    message_note("qkv %s: %s: %s, %d thread%s", qkv_version(), call->verb->name, qkv_model_path(model), qkv_threads(),
+                 qkv_threads() == 1 ? "" : "s");
+  return model;
+}
+
 int call_failed(const struct call *call, const struct qkv_context *context) {
   message_error("%s: %s", call->verb->name, qkv_message(context));
   return qkv_status(context) == QKV_USAGE ? EXIT_MISUSED : EXIT_FAILED;

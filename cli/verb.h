@@ -78,6 +78,9 @@ bool call_lacks(const struct call *call, const char *name, const char *needed);
 
 // A context whose warnings go to standard error. Ends the process when there is no memory even for that.
 struct qkv_context *call_context(const struct call *call);
+// Opens a model for products in dtype ("auto", "f32", "bf16") and notes on standard error by which path it runs. NULL after a
+// failure, about which call_failed can tell.
+struct qkv_model *call_open_model(const struct call *call, struct qkv_context *context, const char *directory, const char *dtype);
 // Says the context's message on standard error. Returns the exit status that belongs to it.
 int call_failed(const struct call *call, const struct qkv_context *context);
 

@@ -12,7 +12,7 @@
 enum { TOGETHER = 2000 };
 
 struct arguments {
-  const char *hypotheses, *format, *output;
+  const char *hypotheses, *format, *dtype, *output;
   struct qkv_evaluation_options evaluation;
   struct qkv_translate_options translate;
 };
@@ -20,6 +20,7 @@ struct arguments {
 static void defaults(void *memory) {
   struct arguments *arguments = memory;
   arguments->format = "text";
+  arguments->dtype = "auto";
   arguments->evaluation.metric = "all";
   arguments->evaluation.tokenizer = "13a";
   arguments->translate = qkv_translate_options_default();
@@ -33,6 +34,7 @@ static const struct option options[] = {
     OPTION_CHOICE(evaluation.tokenizer, "tokenizer", "13a|none|char",
                   "how BLEU cuts lines into words; none takes them as they stand"),
     OPTION_FLAG(evaluation.lowercase, "lowercase", "put both sides in lower case first"),
+    OPTION_DTYPE(dtype),
     OPTION_CHOICE(format, "format", "text|json", "a line for each score, or one JSON object for all"),
     OPTION_OUTPUT(output),
 };
@@ -164,7 +166,7 @@ static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_conte
   }
   *status = EXIT_FAILED;
   if (fine) {
-    struct qkv_model *model = qkv_model_open(context, files->items[0]);
+    struct qkv_model *model = call_open_model(call, context, files->items[0], arguments->dtype);
     struct qkv_translator *translator = model ? qkv_translator_new(context, &model, 1, &arguments->translate) : NULL;
     bool all = strcmp(arguments->evaluation.metric, "all") == 0;
     if (translator && (!all || predict(context, model, &sources, &references[0], fit)) &&

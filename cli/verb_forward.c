@@ -7,7 +7,7 @@
 #include "cli/verb.h"
 
 struct arguments {
-  const char *ids, *decoder_ids, *attention_mask, *want, *stack, *format, *output;
+  const char *ids, *decoder_ids, *attention_mask, *want, *stack, *format, *dtype, *output;
   int64_t layer;
   bool cached;
 };
@@ -16,6 +16,7 @@ static void defaults(void *memory) {
   struct arguments *arguments = memory;
   arguments->want = "logits";
   arguments->layer = -1;
+  arguments->dtype = "f32";
 }
 
 static const struct option options[] = {
@@ -30,6 +31,7 @@ static const struct option options[] = {
   OPTION_CHOICE(stack, "stack", "encoder|decoder", "of which stack", .unset = "the decoder if it runs"),
   OPTION_FLAG(cached, "cached",
               "let the decoder take one token after the other, over stored keys, as in generation; the bits are the same"),
+  OPTION_DTYPE(dtype),
   OPTION_CHOICE(format, "format", "text|npy", "a row a line, or NumPy's file format",
                 .unset = "npy if FILE ends in .npy, else text"),
   OPTION_OUTPUT(output),
@@ -59,9 +61,10 @@ static int show(const struct arguments *arguments, const struct qkv_array *array
 
 static int pass(struct call *call, const struct qkv_forward_options *forward) {
   struct qkv_context *context = call_context(call);
-  struct qkv_model *model = qkv_model_open(context, call->positional.items[0]);
+  const struct arguments *arguments = call->arguments;
+  struct qkv_model *model = call_open_model(call, context, call->positional.items[0], arguments->dtype);
   struct qkv_array *array = model ? qkv_forward(context, model, forward) : NULL;
-  int status = array ? show(call->arguments, array) : call_failed(call, context);
+  int status = array ? show(arguments, array) : call_failed(call, context);
   qkv_array_free(array);
   qkv_model_free(model);
   qkv_context_free(context);

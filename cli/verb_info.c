@@ -68,7 +68,7 @@ static int show(const struct arguments *arguments, const struct qkv_info *info) 
 
 static int run(struct call *call) {
   struct qkv_context *context = call_context(call);
-  struct qkv_model *model = qkv_model_open(context, call->positional.items[0]);
+  struct qkv_model *model = qkv_model_open(context, call->positional.items[0], NULL);
   struct qkv_info *info = model ? qkv_model_info(context, model) : NULL;
   int status = info ? show(call->arguments, info) : call_failed(call, context);
   qkv_info_free(info);

@@ -93,7 +93,7 @@ static int run(struct call *call) {
   if (!*source) return call_misused(call, "the text is empty; give a sentence");
   if (given && call_given(call, "beam")) return call_misused(call, "--beam searches for a target, and the target is given");
   struct qkv_context *context = call_context(call);
-  struct qkv_model *model = qkv_model_open(context, call->positional.items[0]);
+  struct qkv_model *model = qkv_model_open(context, call->positional.items[0], "f32");
   char *target = model && !given ? translate(context, model, arguments, source) : NULL;
   int status =
     model && (given || target) ? show(call, context, model, source, given ? given : target) : call_failed(call, context);

@@ -11,12 +11,18 @@
 enum { TOGETHER = 1000 };
 
 struct arguments {
-  const char *output;
+  const char *dtype, *output;
   bool per_token, accept_cuts;
 };
 
+static void defaults(void *memory) {
+  struct arguments *arguments = memory;
+  arguments->dtype = "f32";
+}
+
 static const struct option options[] = {
   OPTION_FLAG(per_token, "per-token", "print each factor instead: line, token, log-probability, sum so far, with tabs between"),
+  OPTION_DTYPE(dtype),
   OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when lines were cut"),
   OPTION_OUTPUT(output),
 };
@@ -103,7 +109,7 @@ static int run(struct call *call) {
   int status = EXIT_FAILED;
   if (lines_open(&work.targets, files[2])) {
     work.context = call_context(call);
-    work.model = qkv_model_open(work.context, files[0]);
+    work.model = call_open_model(call, work.context, files[0], arguments->dtype);
     if (!work.model) {
       status = call_failed(call, work.context);
     } else if (output_open(&work.output, arguments->output)) {
@@ -134,6 +140,7 @@ const struct verb verb_score = {
   .most = 3,
   .common = COMMON_THREADS | COMMON_QUIET,
   .size = sizeof(struct arguments),
+  .defaults = defaults,
   VERB_OPTIONS(options),
   .run = run,
 };

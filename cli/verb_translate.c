@@ -16,7 +16,7 @@ enum { TOGETHER = 2000, TOGETHER_BYTES = 4 << 20, MOST_MODELS = 16 };
 struct arguments {
   struct qkv_translate_options translate;
   struct qkv_strings ensemble;
-  const char *output;
+  const char *dtype, *output;
   bool accept_cuts;
 };
 
@@ -24,6 +24,7 @@ static void defaults(void *memory) {
   struct arguments *arguments = memory;
   arguments->translate = qkv_translate_options_default();
   arguments->translate.on_long = "split";
+  arguments->dtype = "auto";
 }
 
 #define BY_MODEL .unset = "as the model says"
@@ -41,6 +42,7 @@ static const struct option options[] = {
                  BY_MODEL),
   OPTION_TEXT(translate.prefix, "prefix", "TEXT", "every translation begins with TEXT"),
   OPTION_FILES(ensemble, "ensemble", "DIR", "further models of the same vocabulary that decide together with MODEL"),
+  OPTION_DTYPE(dtype),
   OPTION_GROUP("Lines and output"),
   OPTION_INTEGER(translate.nbest, "nbest", "N", 1, 32, "print the N best as: line ||| text ||| score, lines counted from 0",
                  .unset = "the best alone"),
@@ -129,7 +131,8 @@ static bool open_models(const struct call *call, struct work *work) {
   const struct qkv_strings *ensemble = &work->arguments->ensemble;
   for (size_t i = 0; i <= ensemble->count; i++) {
     const char *directory = i ? ensemble->items[i - 1] : call->positional.items[0];
-    work->models[i] = qkv_model_open(work->context, directory);
+    const char *dtype = work->arguments->dtype;
+    work->models[i] = i ? qkv_model_open(work->context, directory, dtype) : call_open_model(call, work->context, directory, dtype);
     if (!work->models[i]) return false;
     work->model_count++;
   }

@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
   if (argc != 4) return fprintf(stderr, "usage: look_inside MODEL SOURCE TARGET\n"), 2;
   struct qkv_context *context = qkv_context_new();
   if (!context) return fprintf(stderr, "out of memory\n"), 1;
-  struct qkv_model *model = qkv_model_open(context, argv[1]);
+  struct qkv_model *model = qkv_model_open(context, argv[1], "f32");
   struct qkv_info *info = model ? qkv_model_info(context, model) : NULL;
   struct qkv_tokenizer *tokenizer = info ? qkv_tokenizer_open(context, argv[1]) : NULL;
   struct qkv_encoding *source = tokenizer ? qkv_encode(context, tokenizer, argv[2], NULL, NULL) : NULL;

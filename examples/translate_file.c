@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
   struct qkv_context *context = qkv_context_new();
   if (!context) return fprintf(stderr, "out of memory\n"), 1;
   qkv_context_on_warning(context, print_warning, NULL);
-  struct qkv_model *model = qkv_model_open(context, argv[1]);
+  struct qkv_model *model = qkv_model_open(context, argv[1], "auto");
   struct qkv_translate_options options = qkv_translate_options_default();
   options.beam = 4;
   struct qkv_translator *translator = model ? qkv_translator_new(context, &model, 1, &options) : NULL;

@@ -137,8 +137,14 @@ struct qkv_model;
 
 // Opens a Hugging Face directory: config.json and model.safetensors (or its shards); the tokenizer is read when first needed.
 // The files are mapped, so they must not be changed while the model is open. Free with qkv_model_free.
-QKV_API struct qkv_model *qkv_model_open(struct qkv_context *context, const char *directory);
+//
+// dtype says in what products with weights are computed when the model runs: "bf16" (both factors rounded to bf16, sums in f32;
+// the processor has to have instructions for it), "f32", or NULL and "auto": bf16 where it can be had. All else is f32.
+QKV_API struct qkv_model *qkv_model_open(struct qkv_context *context, const char *directory, const char *dtype);
 QKV_API void qkv_model_free(struct qkv_model *model);
+
+// By which way the model runs on this machine: "bf16 on the avx512 path of AMD EPYC 9554 64-Core Processor".
+QKV_API const char *qkv_model_path(const struct qkv_model *model);
 
 // One thing about a model: "parameters", "encoder.heads", "layout".
 struct qkv_fact {

@@ -172,9 +172,7 @@ static void describe_files(struct info *info, const struct checkpoint *checkpoin
 
 // What model_prepare makes, by the same rules: vectors, sinusoids and packed matrices to run; to train also the values,
 // gradient and two moments of everything that learns, and the other packed orientation.
-static void describe_memory(struct info *info, const struct model *model) {
-  const struct kernels *kernels = cpu_kernels(PRECISION_F32, info->error);
-  if (!kernels) return;
+static void describe_memory(struct info *info, const struct model *model, const struct kernels *kernels) {
   double run = 0, train = 0;
   for (int i = 0; i < model->weight_count; i++) {
     const struct weight *weight = &model->weights[i];
@@ -189,6 +187,7 @@ static void describe_memory(struct info *info, const struct model *model) {
   add_size(info, "memory.train", train * sizeof(float));
   add_text(info, "processor", cpu_name());
   add_text(info, "processor.path", kernels->name);
+  add_text(info, "processor.dtype", kernels->dtype);
 }
 
 static void list_tensors(struct info *info, const struct safetensors *tensors) {
@@ -213,7 +212,7 @@ struct qkv_info *qkv_model_info(struct qkv_context *context, struct qkv_model *m
   describe_ids(info, &model->checkpoint);
   describe_tokenizer(info, model);
   describe_files(info, &model->checkpoint);
-  describe_memory(info, model->checkpoint.model);
+  describe_memory(info, model->checkpoint.model, model->kernels);
   list_tensors(info, &model->checkpoint.tensors);
   if (!error->code) return &info->public;
   qkv_info_free(&info->public);

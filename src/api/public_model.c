@@ -1,17 +1,27 @@
 #include "api/public_model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/public_context.h"
 #include "base/memory.h"
 #include "cpu/cpu.h"
 
-struct qkv_model *qkv_model_open(struct qkv_context *context, const char *directory) {
+static bool choose_kernels(struct qkv_model *model, const char *dtype, struct error *error) {
+  enum precision precision = PRECISION_AUTO;
+  if (dtype && !precision_read(&precision, dtype, error)) return false;
+  model->kernels = cpu_kernels(precision, error);
+  if (!model->kernels) return false;
+  snprintf(model->path, sizeof model->path, "%s on the %s path of %s", model->kernels->dtype, model->kernels->name, cpu_name());
+  return true;
+}
+
+struct qkv_model *qkv_model_open(struct qkv_context *context, const char *directory, const char *dtype) {
   struct error *error = public_begin(context);
   struct qkv_model *model = memory_new(error, 1, sizeof *model);
   if (!model) return NULL;
   model->directory = memory_copy_text(error, directory);
-  if (!model->directory || !checkpoint_open(directory, &model->checkpoint, error)) {
+  if (!model->directory || !choose_kernels(model, dtype, error) || !checkpoint_open(directory, &model->checkpoint, error)) {
     free(model->directory);
     free(model);
     return NULL;
@@ -29,11 +39,11 @@ void qkv_model_free(struct qkv_model *model) {
   free(model);
 }
 
+const char *qkv_model_path(const struct qkv_model *model) { return model->path; }
+
 const struct model *public_model_ready(struct qkv_model *model, struct error *error) {
-  const struct kernels *kernels = cpu_kernels(PRECISION_F32, error);
-  if (!kernels) return NULL;
   pthread_mutex_lock(&model->lock);
-  if (!model->prepared) model->prepared = model_prepare(model->checkpoint.model, kernels, false, error);
+  if (!model->prepared) model->prepared = model_prepare(model->checkpoint.model, model->kernels, false, error);
   bool fine = model->prepared;
   pthread_mutex_unlock(&model->lock);
   return fine ? model->checkpoint.model : NULL;

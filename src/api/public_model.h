@@ -11,6 +11,8 @@
 
 struct qkv_model {
   char *directory;
+  const struct kernels *kernels;
+  char path[192];  // how qkv_model_path says it
   struct checkpoint checkpoint;
   pthread_mutex_t lock;
   bool prepared;

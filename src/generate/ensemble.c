@@ -24,6 +24,9 @@ bool ensemble_check(const struct model *const *models, const char *const *names,
         !check_number("the id that the decoder starts with", arch->decoder_start_id, first->decoder_start_id, names[m], names[0],
                       error))
       return false;
+    if (models[m]->kernels != models[0]->kernels)
+      return error_set(error, ERROR_USAGE, "%s is to run in %s and %s in %s; open the models of an ensemble with the same dtype",
+                       names[m], models[m]->kernels->dtype, names[0], models[0]->kernels->dtype);
   }
   return true;
 }

@@ -38,7 +38,7 @@ static void open_golden(struct golden *golden, const char *name) {
   if (!safetensors_open(&golden->file, path, &error)) fail_msg("%s", error.message);
   snprintf(path, sizeof path, "%s/%s", folder, name);
   golden->context = qkv_context_new();
-  golden->model = qkv_model_open(golden->context, path);
+  golden->model = qkv_model_open(golden->context, path, "f32");
   if (!golden->model) fail_msg("%s", qkv_message(golden->context));
   golden->source = tensor(golden, "source.ids")->data;
   golden->target = tensor(golden, "target.inputs")->data;
@@ -199,7 +199,7 @@ static void test_bad_calls(void **state) {
   options.want = "cross-attention";
   options.stack = "encoder";
   refuses(&golden, options, QKV_USAGE, "only a decoder");
-  assert_null(qkv_model_open(golden.context, "/nonexistent"));
+  assert_null(qkv_model_open(golden.context, "/nonexistent", NULL));
   assert_int_equal(qkv_status(golden.context), QKV_FILE);
   close_golden(&golden);
 }

@@ -2,6 +2,7 @@
 # Sourced by the command-line tests: runs a command, looks at its exit status and what it said, counts in TAP.
 #   run STATUS COMMAND...       checks the exit status; keeps standard output and error in $work/out and $work/err
 #   out_is TEXT / out_has TEXT / err_has TEXT / err_empty     check what the last `run` said
+#   err_path               the last `run` said nothing but by which path it computes
 #   check TITLE COMMAND...      passes if COMMAND succeeds
 # The environment gives QKV (the command) and SOURCE (the source tree).
 set -u
@@ -38,6 +39,7 @@ out_is() { printf '%s\n' "$1" | cmp -s - "$work/out"; result $? "$last prints ${
 out_has() { grep -qF -- "$1" "$work/out"; result $? "$last prints ... $1"; }
 out_empty() { [ ! -s "$work/out" ]; result $? "$last prints nothing"; }
 err_has() { grep -qF -- "$1" "$work/err"; result $? "$last says ... $1"; }
+err_path() { [ "$(wc -l < "$work/err")" = 1 ] && grep -q '^qkv .*: .* on the .* path of ' "$work/err"; result $? "$last says by which path it runs"; }
 err_empty() { [ ! -s "$work/err" ]; result $? "$last says nothing"; }
 check() { title=$1; shift; "$@" > "$work/out" 2> "$work/err"; result $? "$title"; }
 

@@ -4,7 +4,7 @@
 model=$SOURCE/tests/golden/marian
 
 run 0 "$QKV" forward "$model" --ids "5 6 7 0" --decoder-ids "96 4 3"
-err_empty
+err_path
 cp out whole
 check "logits are a row for each token" test "$(wc -l < whole)" -eq 3
 check "and a number for each word" test "$(head -1 whole | wc -w)" -eq 97
@@ -19,6 +19,14 @@ run 0 "$QKV" forward "$model" --ids "5 6 7 0" --want attention --layer 0
 check "attention is a matrix for each head" test "$(grep -c '^$' out)" -eq 3
 run 0 "$QKV" forward "$model" --ids "5 6 7 0" --want hidden --layer 0
 check "without decoder ids the encoder runs" test "$(wc -l < out)" -eq 4
+
+run 0 "$QKV" forward "$model" --ids "5 6 7 0" --decoder-ids "96 4 3" --dtype f32
+check "numbers are computed in f32 unless something else is asked for" cmp out whole
+if grep -q avx512_bf16 /proc/cpuinfo; then
+  run 0 "$QKV" forward "$model" --ids "5 6 7 0" --decoder-ids "96 4 3" --dtype bf16
+  err_has "forward: bf16 on the "
+  check "bf16 gives other numbers" test "$(cmp -s out whole; echo $?)" -eq 1
+fi
 
 mkdir bare
 cp "$model/config.json" "$model/model.safetensors" bare

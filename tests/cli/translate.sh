@@ -7,7 +7,7 @@ words_model pegasus-generate other
 printf 'w5 w6 w7\n\nw5 w9 w11 w2\n   \nw4\n' > in
 
 run 0 "$QKV" translate model in --max-length 12
-err_empty
+err_path
 cp out plain
 check "one line in, one line out" test "$(wc -l < plain)" -eq 5
 check "an empty line gives an empty line" test -z "$(sed -n '2p;4p' plain | tr -d '\n')"
@@ -27,6 +27,17 @@ check "two threads give the bits of one" cmp beam.2 beam.1
 check "three threads give the bits of one" cmp beam.3 beam.1
 tac in | "$QKV" translate model --max-length 12 --beam 4 --scores | tac > reversed
 check "the order of the lines does not matter" cmp reversed beam.1
+
+run 0 "$QKV" translate model in --max-length 12 --dtype f32
+err_has "translate: f32 on the "
+QKV_CPU=avx2 run 0 "$QKV" translate model in --max-length 12
+err_has "translate: f32 on the "
+QKV_CPU=avx2 run 1 "$QKV" translate model in --dtype bf16
+err_has "qkv: translate: bf16 needs a processor with"
+if grep -q avx512_bf16 /proc/cpuinfo; then
+  run 0 "$QKV" translate model in --max-length 12 --dtype bf16 --ensemble model
+  err_has "translate: bf16 on the "
+fi
 
 run 0 "$QKV" translate model in --max-length 12 --beam 4 --nbest 3
 cp out nbest

@@ -23,11 +23,14 @@ static inline const char *golden_path(char out[4096], const char *directory, con
   return out;
 }
 
+// TEST_DTYPE=auto: products in bf16 where the processor has it.
 static inline void open_golden(struct checkpoint *checkpoint, const char *directory) {
   char path[4096];
   struct error error = {0};
-  if (!checkpoint_open(golden_path(path, directory, ""), checkpoint, &error) ||
-      !model_prepare(checkpoint->model, cpu_kernels(PRECISION_F32, &error), false, &error))
+  enum precision precision = PRECISION_F32;
+  if ((getenv("TEST_DTYPE") && !precision_read(&precision, getenv("TEST_DTYPE"), &error)) ||
+      !checkpoint_open(golden_path(path, directory, ""), checkpoint, &error) ||
+      !model_prepare(checkpoint->model, cpu_kernels(precision, &error), false, &error))
     fail_msg("%s: %s", directory, error.message);
 }
 
