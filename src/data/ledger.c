@@ -14,11 +14,13 @@ static const struct {
   [LEDGER_EMPTY_SOURCE] = {"empty_source", "dropped: the source is empty"},
   [LEDGER_EMPTY_TARGET] = {"empty_target", "dropped: the target is empty"},
   [LEDGER_TOO_LONG] = {"too_long", "dropped: longer than the limit of tokens"},
+  [LEDGER_NO_ANSWER] = {"no_answer", "dropped: the context does not hold the answer where it is said to stand"},
   [LEDGER_CUT] = {"cut", "cut to the limit of tokens"},
   [LEDGER_INVALID_TEXT] = {"invalid_utf8", "kept with U+FFFD in the place of bytes that are not UTF-8"},
   [LEDGER_ZERO_BYTE] = {"zero_bytes", "kept although they hold zero bytes"},
   [LEDGER_IN_VALID] = {"also_in_valid",
                      "kept although the same pair stands in the validation text, which makes validation look too good"},
+  [LEDGER_BROKEN_TAGS] = {"broken_tags", "kept although an I- tag follows no tag of its type"},
 };
 
 const char *ledger_name(enum ledger_reason reason) { return reasons[reason].name; }
