@@ -15,11 +15,16 @@ static const struct config_choice activations[] = {
   {"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu-tanh", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU},
   {"tanh", ACTIVATION_TANH}, {"none", ACTIVATION_NONE}, {0}};
 
+static const struct config_choice heads[] = {
+  {"language", HEAD_LANGUAGE}, {"none", HEAD_NONE}, {"pretraining", HEAD_PRETRAINING}, {"next-sentence", HEAD_NEXT_SENTENCE},
+  {"classify", HEAD_CLASSIFY}, {"tag", HEAD_TAG}, {"span", HEAD_SPAN}, {"choice", HEAD_CHOICE}, {"double", HEAD_DOUBLE}, {0}};
+static const struct config_choice poolings[] = {{"first", POOLING_FIRST}, {"last", POOLING_LAST}, {0}};
+
 #define STACK(side)                                                                                                           \
   CONFIG_WHOLE(#side "_layers", side.layers, 0, 0, LAYER_LIMIT), CONFIG_WHOLE(#side "_heads", side.heads, 0, 0, HEAD_LIMIT),  \
   {.key = #side "_kv_heads", .type = CONFIG_INTEGER, .field = FIELD(side.kv_heads), .high = HEAD_LIMIT,                       \
    .same_as = #side "_heads"},                                                                                               \
-  CONFIG_WHOLE(#side "_ffn", side.ffn, 0, 0, FFN_LIMIT)
+  CONFIG_WHOLE(#side "_ffn", side.ffn, 0, 0, FFN_LIMIT), CONFIG_WHOLE(#side "_groups", side.groups, 0, 0, LAYER_LIMIT)
 
 static const struct config_key keys[] = {
   CONFIG_NAMED("family", family, FAMILY_ENCODER_DECODER, families),
@@ -27,6 +32,8 @@ static const struct config_key keys[] = {
   CONFIG_WHOLE("head_width", head_width, 0, 0, WIDTH_LIMIT),
   CONFIG_WHOLE("source_vocab", source_vocab, 0, 0, VOCABULARY_LIMIT),
   CONFIG_WHOLE("target_vocab", target_vocab, 0, 0, VOCABULARY_LIMIT),
+  CONFIG_WHOLE("embedding_width", embedding_width, 0, 0, WIDTH_LIMIT),
+  CONFIG_WHOLE("types", types, 0, 0, POSITION_LIMIT),
   STACK(encoder),
   STACK(decoder),
   CONFIG_NAMED("norm", norm, NORM_LAYER, norms),
@@ -48,6 +55,18 @@ static const struct config_key keys[] = {
   CONFIG_SWITCH("shared_embeddings", shared_embeddings, true),
   CONFIG_SWITCH("tied_head", tied_head, true),
   CONFIG_REAL("attention_scale", attention_scale, 0, -1e6, 1e6),
+  CONFIG_WHOLE("relative_buckets", relative_buckets, 0, 0, POSITION_LIMIT),
+  CONFIG_WHOLE("relative_distance", relative_distance, 0, 0, POSITION_LIMIT),
+  CONFIG_NAMED("head", head, HEAD_LANGUAGE, heads),
+  CONFIG_WHOLE("labels", labels, 0, 0, LABEL_LIMIT),
+  CONFIG_SWITCH("head_transform", head_transform, false),
+  CONFIG_NAMED("head_activation", head_activation, ACTIVATION_NONE, activations),
+  CONFIG_NAMED("pooling", pooling, POOLING_FIRST, poolings),
+  CONFIG_SWITCH("pooler", pooler, false),
+  CONFIG_NAMED("pooler_activation", pooler_activation, ACTIVATION_NONE, activations),
+  CONFIG_SWITCH("classifier_bias", classifier_bias, false),
+  {.key = "head_dropout", .type = CONFIG_NUMBER, .field = FIELD(head_dropout), .high = 0.999, .incidental = true},
+  {.key = "pooler_dropout", .type = CONFIG_BOOLEAN, .field = FIELD(pooler_dropout), .incidental = true},
   {.key = "initial_deviation", .type = CONFIG_NUMBER, .field = FIELD(initial_deviation), .high = 1000, .incidental = true},
   CONFIG_RATE("dropout", dropout, 0),
   CONFIG_RATE("attention_dropout", attention_dropout, 0),
@@ -70,7 +89,9 @@ static const struct config_key keys[] = {
   PART(side ".{}.self.", "query", "query_key_value", 0), PART(side ".{}.self.", "key", "query_key_value", 1),                 \
   PART(side ".{}.self.", "value", "query_key_value", 2), LINEAR(side ".{}.self.output"), NORM(side ".{}.self.norm"),          \
   LINEAR(side ".{}.feed_forward.up"), LINEAR(side ".{}.feed_forward.down"), NORM(side ".{}.feed_forward.norm")
-#define SIDE(side) SAME(side ".embedding"), POSITIONS(side), NORM(side ".embedding_norm"), LAYER(side), NORM(side ".norm")
+#define SIDE(side)                                                                                                            \
+  SAME(side ".embedding"), POSITIONS(side), SAME(side ".types"), SAME(side ".relative"), NORM(side ".embedding_norm"),        \
+  LINEAR(side ".embedding_projection"), LAYER(side), NORM(side ".norm")
 // Sinusoids can be left out; learned positions are always there (a missing one is refused in reading, see names.c).
 #define POSITIONS(side) {side ".positions", side ".positions", .role = TENSOR_OPTIONAL}
 
@@ -85,6 +106,10 @@ static const struct tensor_name names[] = {
   NORM("decoder.{}.cross.norm"),
   SAME("head.weight"),
   SAME("head.bias"),
+  LINEAR("head.transform"),
+  NORM("head.transform.norm"),
+  LINEAR("head.pooler"),
+  LINEAR("head.classifier"),
   {0}};
 
 const struct layout layout_qkv = {.model_type = "qkv", .architecture = "QkvModel", .keys = keys, .names = names};

@@ -26,6 +26,7 @@ enum {
   VOCABULARY_LIMIT = 1 << 24,
   POSITION_LIMIT = 1 << 24,
   HEAD_LIMIT = 128,
+  LABEL_LIMIT = 1 << 20,
 };
 
 // Of the translators of transformers (Marian, Pegasus), which took theirs from BART.

@@ -9,6 +9,38 @@ int arch_head_width(const struct arch *arch, const struct stack_arch *stack) {
   return arch->head_width ? arch->head_width : arch->hidden / stack->heads;
 }
 
+int arch_embedding_width(const struct arch *arch) { return arch->embedding_width ? arch->embedding_width : arch->hidden; }
+
+const struct stack_arch *arch_head_stack(const struct arch *arch) {
+  return arch->family == FAMILY_ENCODER ? &arch->encoder : &arch->decoder;
+}
+
+int arch_head_vocabulary(const struct arch *arch) { return arch->family == FAMILY_ENCODER ? arch->source_vocab : arch->target_vocab; }
+
+bool arch_has_vocabulary(const struct arch *arch) {
+  return arch->head == HEAD_LANGUAGE || arch->head == HEAD_PRETRAINING || arch->head == HEAD_DOUBLE;
+}
+
+bool arch_has_texts(const struct arch *arch) {
+  return arch->head == HEAD_PRETRAINING || arch->head == HEAD_NEXT_SENTENCE || arch->head == HEAD_CLASSIFY || arch->head == HEAD_CHOICE ||
+         arch->head == HEAD_DOUBLE;
+}
+
+int arch_head_outputs(const struct arch *arch) {
+  switch (arch->head) {
+    case HEAD_CLASSIFY:
+    case HEAD_TAG: return arch->labels;
+    case HEAD_PRETRAINING:
+    case HEAD_NEXT_SENTENCE:
+    case HEAD_SPAN: return 2;
+    case HEAD_CHOICE:
+    case HEAD_DOUBLE: return 1;
+    case HEAD_LANGUAGE:
+    case HEAD_NONE: break;
+  }
+  return 0;
+}
+
 static bool between(struct error *error, const char *what, long value, long least, long most) {
   if (value >= least && value <= most) return true;
   return error_set(error, ERROR_UNSUPPORTED, "%s is %ld; it has to be between %ld and %ld", what, value, least, most);
@@ -27,15 +59,48 @@ static bool check_stack(const struct arch *arch, const struct stack_arch *stack,
   if (stack->heads % stack->kv_heads)
     return error_set(error, ERROR_UNSUPPORTED, "the %s's %d heads cannot share %d key/value heads evenly; the first has to be a multiple of the second",
                      name, stack->heads, stack->kv_heads);
+  if (!between(error, "the number of layer groups", stack->groups, 0, stack->layers)) return false;
+  if (stack->groups && stack->layers % stack->groups)
+    return error_set(error, ERROR_UNSUPPORTED, "the %s's %d layers cannot be %d groups of shared layers; choose a number that divides them",
+                     name, stack->layers, stack->groups);
   return true;
 }
 
 static bool check_rates(const struct arch *arch, struct error *error) {
   const struct { const char *name; float rate; } rates[] = {
-    {"dropout", arch->dropout}, {"attention dropout", arch->attention_dropout}, {"activation dropout", arch->activation_dropout}};
-  for (int i = 0; i < 3; i++)
+    {"dropout", arch->dropout}, {"attention dropout", arch->attention_dropout}, {"activation dropout", arch->activation_dropout},
+    {"the head's dropout", arch->head_dropout}};
+  for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
     if (!(rates[i].rate >= 0 && rates[i].rate <= 0.999f))
       return error_set(error, ERROR_UNSUPPORTED, "%s is %g; it has to be from 0 to 0.999", rates[i].name, rates[i].rate);
+  return true;
+}
+
+static bool check_embeddings(const struct arch *arch, struct error *error) {
+  if (!between(error, "the embedding width", arch->embedding_width, 0, WIDEST) || !between(error, "the number of segment types", arch->types, 0, 1 << 16) ||
+      !between(error, "the number of relative position buckets", arch->relative_buckets, 0, 1 << 12))
+    return false;
+  if (arch->relative_buckets && (arch->relative_buckets % 4 || arch->relative_distance <= arch->relative_buckets / 4 || arch->relative_distance > 1 << 16))
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "%d relative position buckets up to distance %d are impossible; the buckets have to be a multiple of 4, and the distance "
+                     "more than a quarter of them and at most 65536", arch->relative_buckets, arch->relative_distance);
+  if (arch->relative_buckets && arch->family == FAMILY_DECODER)
+    return error_set(error, ERROR_UNSUPPORTED, "relative position biases are built for encoders only; this model has only a decoder");
+  return true;
+}
+
+static bool check_head(const struct arch *arch, struct error *error) {
+  static const char *const names[] = {"language", "none", "pretraining", "next-sentence", "classify", "tag", "span", "choice", "double"};
+  bool labelled = arch->head == HEAD_CLASSIFY || arch->head == HEAD_TAG;
+  if (labelled && !between(error, "the number of labels", arch->labels, 1, 1 << 20)) return false;
+  if (!labelled && arch->labels)
+    return error_set(error, ERROR_UNSUPPORTED, "a model with the head \"%s\" has no labels; this one says %d", names[arch->head], arch->labels);
+  if (arch->family == FAMILY_ENCODER_DECODER && arch->head != HEAD_LANGUAGE)
+    return error_set(error, ERROR_UNSUPPORTED, "the head \"%s\" needs a model with one stack; on an encoder-decoder only \"language\" is built",
+                     names[arch->head]);
+  if (arch_has_vocabulary(arch) && arch->tied_head && !arch->head_transform && arch_embedding_width(arch) != arch->hidden)
+    return error_set(error, ERROR_UNSUPPORTED, "the head cannot be tied to embeddings of width %d: the hidden states have width %d; use a head "
+                     "transform", arch->embedding_width, arch->hidden);
   return true;
 }
 
@@ -58,5 +123,5 @@ bool arch_check(const struct arch *arch, struct error *error) {
     return error_set(error, ERROR_UNSUPPORTED, "a final norm belongs to a model with the norm first (pre-norm); this one has it behind each sublayer");
   if (arch->gated)
     return error_set(error, ERROR_UNSUPPORTED, "gated feed-forward networks are not built yet");
-  return check_rates(arch, error);
+  return check_embeddings(arch, error) && check_head(arch, error) && check_rates(arch, error);
 }

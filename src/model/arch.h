@@ -11,10 +11,26 @@ enum norm_kind { NORM_LAYER, NORM_RMS, NORM_NONE };
 enum norm_place { NORM_POST, NORM_PRE };
 enum position_kind { POSITIONS_NONE, POSITIONS_SINUSOID, POSITIONS_SINUSOID_INTERLEAVED, POSITIONS_LEARNED };
 
+// What stands on the last hidden states. A row is a token, a text is one sequence of the batch (or a pair of them, in one
+// sequence); batch.h says how each learns. Parts with a vocabulary: see arch_has_vocabulary; parts for texts: arch_has_texts.
+enum head_kind {
+  HEAD_LANGUAGE,       // per row: logits over the vocabulary (causal, masked, translation)
+  HEAD_NONE,           // hidden states, and the pooled row if there is a pooler
+  HEAD_PRETRAINING,    // HEAD_LANGUAGE and HEAD_NEXT_SENTENCE (BERT); ALBERT's sentence order is the same head
+  HEAD_NEXT_SENTENCE,  // per text: 0 "B follows A", 1 "it doesn't"
+  HEAD_CLASSIFY,       // per text: logits of `labels` classes; labels 1: regression
+  HEAD_TAG,            // per row: logits of `labels` classes
+  HEAD_SPAN,           // per row: logits of being the answer's start and its end; softmax over a text's rows
+  HEAD_CHOICE,         // per text: one score; softmax over the texts of a group
+  HEAD_DOUBLE,         // HEAD_LANGUAGE and HEAD_CHOICE (GPT's double heads)
+};
+enum pooling { POOLING_FIRST, POOLING_LAST };  // the row that stands for a text
+
 struct stack_arch {
   int layers;     // 0: this model has no such stack
   int heads, kv_heads;
   int ffn;        // width of the feed-forward network's inner layer
+  int groups;     // layers that have weights of their own, each used by layers / groups layers in a row; 0: all have
 };
 
 struct arch {
@@ -23,6 +39,8 @@ struct arch {
   int hidden;
   int head_width;             // 0: hidden / heads
   int source_vocab, target_vocab;
+  int embedding_width;        // of the embedding tables, projected to `hidden` behind their norm; 0: hidden, no projection
+  int types;                  // rows of the table of segments; 0: there is none
   struct stack_arch encoder, decoder;
 
   enum norm_kind norm;
@@ -41,8 +59,21 @@ struct arch {
   bool head_bias;             // a bias added to the logits
   bool head_bias_trainable;   // Marian's final_logits_bias is a buffer, not a parameter
   bool shared_embeddings;     // encoder and decoder use one table
-  bool tied_head;             // the output head is the decoder's embedding table
+  bool tied_head;             // the output head is the embedding table of the stack below it
   float attention_scale;      // 0: 1 / sqrt(head_width)
+  int relative_buckets;       // learnt biases by distance in the encoder's self-attention (T5's buckets, one table for all layers); 0: none
+  int relative_distance;      // from this distance on all are one bucket
+
+  enum head_kind head;
+  int labels;                 // of HEAD_CLASSIFY and HEAD_TAG, otherwise 0
+  bool head_transform;        // before the vocabulary: dense, head_activation, norm
+  enum activation head_activation;
+  enum pooling pooling;
+  bool pooler;                // a text's row goes through dense and pooler_activation before it is classified
+  enum activation pooler_activation;
+  bool classifier_bias;       // of the layer that gives the labels' logits
+  float head_dropout;         // before that layer
+  bool pooler_dropout;        // head_dropout before the pooler, too
   float initial_deviation;    // of normal initialisation; 0: Xavier uniform
 
   float dropout, attention_dropout, activation_dropout;
@@ -51,6 +82,13 @@ struct arch {
   int forced_eos_id;
 };
 
+int arch_embedding_width(const struct arch *arch);  // the tables' columns
+// The stack whose hidden states the head reads, and its vocabulary.
+const struct stack_arch *arch_head_stack(const struct arch *arch);
+int arch_head_vocabulary(const struct arch *arch);
+bool arch_has_vocabulary(const struct arch *arch);  // rows have logits over the vocabulary
+bool arch_has_texts(const struct arch *arch);       // texts have logits (next sentence, classify, choice, double)
+int arch_head_outputs(const struct arch *arch);     // logits of the layer that is not the vocabulary's; 0: there is none
 int arch_head_width(const struct arch *arch, const struct stack_arch *stack);
 // False with a message that names the knob, its value and the remedy when no such model can exist.
 bool arch_check(const struct arch *arch, struct error *error);

@@ -67,25 +67,35 @@ static struct linear_weights add_linear(struct builder *builder, const char *nam
   return linear;
 }
 
-static struct norm_weights add_norm(struct builder *builder, const char *name) {
+static struct norm_weights add_norm(struct builder *builder, const char *name, int width) {
   const struct arch *arch = &builder->model->arch;
   struct norm_weights norm = {0};
   if (arch->norm == NORM_NONE) return norm;
   char full[48];
   snprintf(full, sizeof full, "%s.gain", name);
-  norm.gain = add_vector(builder, full, arch->hidden, INITIAL_ONE);
+  norm.gain = add_vector(builder, full, width, INITIAL_ONE);
   snprintf(full, sizeof full, "%s.bias", name);
-  if (arch->norm != NORM_RMS) norm.bias = add_vector(builder, full, arch->hidden, INITIAL_ZERO);
+  if (arch->norm != NORM_RMS) norm.bias = add_vector(builder, full, width, INITIAL_ZERO);
   return norm;
+}
+
+static float table_deviation(const struct arch *arch) {
+  return arch->initial_deviation > 0 ? arch->initial_deviation : (float)(1 / sqrt(arch_embedding_width(arch)));
+}
+
+static struct weight *add_table(struct builder *builder, const char *name, int rows, int cols) {
+  struct weight *weight = add(builder, name, rows, cols);
+  if (!weight) return NULL;
+  weight->initialisation = INITIAL_NORMAL;
+  weight->deviation = table_deviation(&builder->model->arch);
+  weight->decayed = true;
+  return weight;
 }
 
 static struct weight *add_embedding(struct builder *builder, const char *name, int vocabulary) {
   const struct arch *arch = &builder->model->arch;
-  struct weight *weight = add(builder, name, vocabulary, arch->hidden);
+  struct weight *weight = add_table(builder, name, vocabulary, arch_embedding_width(arch));
   if (!weight) return NULL;
-  weight->initialisation = INITIAL_NORMAL;
-  weight->deviation = arch->initial_deviation > 0 ? arch->initial_deviation : (float)(1 / sqrt(arch->hidden));
-  weight->decayed = true;
   weight->zero_row = arch->pad_id >= 0 && arch->pad_id < vocabulary ? arch->pad_id : -1;
   return weight;
 }
@@ -93,12 +103,12 @@ static struct weight *add_embedding(struct builder *builder, const char *name, i
 static struct weight *add_positions(struct builder *builder) {
   const struct arch *arch = &builder->model->arch;
   if (arch->positions == POSITIONS_NONE) return NULL;
-  struct weight *weight = add(builder, "positions", arch->max_positions + arch->position_offset, arch->hidden);
+  struct weight *weight = add(builder, "positions", arch->max_positions + arch->position_offset, arch_embedding_width(arch));
   if (!weight) return NULL;
   bool learned = arch->positions == POSITIONS_LEARNED;
   weight->trainable = weight->decayed = learned;
   weight->initialisation = learned ? INITIAL_NORMAL : arch->positions == POSITIONS_SINUSOID ? INITIAL_SINUSOID : INITIAL_SINUSOID_INTERLEAVED;
-  weight->deviation = arch->initial_deviation > 0 ? arch->initial_deviation : (float)(1 / sqrt(arch->hidden));
+  weight->deviation = table_deviation(arch);
   return weight;
 }
 
@@ -107,16 +117,16 @@ static void add_layer(struct builder *builder, struct layer *layer, const struct
   int hidden = arch->hidden, width = arch_head_width(arch, stack), query = stack->heads * width, key = stack->kv_heads * width;
   layer->self.query_key_value = add_linear(builder, "self.query_key_value", query, key, key, hidden, arch->attention_bias);
   layer->self.output = add_linear(builder, "self.output", hidden, 0, 0, query, arch->attention_bias);
-  layer->self.norm = add_norm(builder, "self.norm");
+  layer->self.norm = add_norm(builder, "self.norm", hidden);
   if (cross) {
     layer->cross.query = add_linear(builder, "cross.query", query, 0, 0, hidden, arch->attention_bias);
     layer->cross.key_value = add_linear(builder, "cross.key_value", key, key, 0, hidden, arch->attention_bias);
     layer->cross.output = add_linear(builder, "cross.output", hidden, 0, 0, query, arch->attention_bias);
-    layer->cross.norm = add_norm(builder, "cross.norm");
+    layer->cross.norm = add_norm(builder, "cross.norm", hidden);
   }
   layer->up = add_linear(builder, "feed_forward.up", stack->ffn, 0, 0, hidden, arch->ffn_bias);
   layer->down = add_linear(builder, "feed_forward.down", hidden, 0, 0, stack->ffn, arch->ffn_bias);
-  layer->feed_forward_norm = add_norm(builder, "feed_forward.norm");
+  layer->feed_forward_norm = add_norm(builder, "feed_forward.norm", hidden);
 }
 
 static void add_stack(struct builder *builder, struct stack *stack, const char *name, const struct stack_arch *shape, bool cross) {
@@ -124,13 +134,20 @@ static void add_stack(struct builder *builder, struct stack *stack, const char *
   snprintf(builder->prefix, sizeof builder->prefix, "%s.", name);
   stack->arch = shape;
   stack->positions = add_positions(builder);
-  if (arch->embedding_norm) stack->embedding_norm = add_norm(builder, "embedding_norm");
+  if (arch->types) stack->types = add_table(builder, "types", arch->types, arch_embedding_width(arch));
+  if (arch->embedding_norm) stack->embedding_norm = add_norm(builder, "embedding_norm", arch_embedding_width(arch));
+  if (arch->embedding_width)
+    stack->embedding_projection = add_linear(builder, "embedding_projection", arch->hidden, 0, 0, arch->embedding_width, true);
+  if (arch->relative_buckets && shape == &arch->encoder)
+    stack->relative = add_table(builder, "relative", arch->relative_buckets, shape->heads);
+  int each = shape->groups ? shape->layers / shape->groups : 1;
   for (int i = 0; i < shape->layers; i++) {
-    snprintf(builder->prefix, sizeof builder->prefix, "%s.%d.", name, i);
-    add_layer(builder, &stack->layers[i], shape, cross);
+    snprintf(builder->prefix, sizeof builder->prefix, "%s.%d.", name, i / each);
+    if (i % each) stack->layers[i] = stack->layers[i - 1];
+    else add_layer(builder, &stack->layers[i], shape, cross);
   }
   snprintf(builder->prefix, sizeof builder->prefix, "%s.", name);
-  if (arch->final_norm) stack->final_norm = add_norm(builder, "norm");
+  if (arch->final_norm) stack->final_norm = add_norm(builder, "norm", arch->hidden);
   builder->prefix[0] = 0;
 }
 
@@ -145,16 +162,29 @@ static void add_embeddings(struct builder *builder) {
   if (arch->family != FAMILY_ENCODER) model->decoder.embedding = add_embedding(builder, "decoder.embedding", arch->target_vocab);
 }
 
+static void add_vocabulary(struct builder *builder, struct head_weights *head, struct weight *embedding) {
+  const struct arch *arch = &builder->model->arch;
+  int vocabulary = arch_head_vocabulary(arch), width = arch->head_transform ? arch_embedding_width(arch) : arch->hidden;
+  if (arch->head_transform) {
+    head->transform = add_linear(builder, "head.transform", width, 0, 0, arch->hidden, true);
+    head->transform_norm = add_norm(builder, "head.transform.norm", width);
+  }
+  head->vocabulary.weight = arch->tied_head ? embedding : add(builder, "head.weight", vocabulary, width);
+  if (head->vocabulary.weight) head->vocabulary.weight->product = true;
+  if (head->vocabulary.weight && !arch->tied_head) set_matrix_start(builder, head->vocabulary.weight);
+  if (!arch->head_bias) return;
+  head->vocabulary.bias = add_vector(builder, "head.bias", vocabulary, INITIAL_ZERO);
+  if (head->vocabulary.bias) head->vocabulary.bias->trainable = arch->head_bias_trainable;
+}
+
 static void add_head(struct builder *builder) {
   struct model *model = builder->model;
   const struct arch *arch = &model->arch;
-  if (arch->family == FAMILY_ENCODER) return;
-  model->head.weight = arch->tied_head ? model->decoder.embedding : add(builder, "head.weight", arch->target_vocab, arch->hidden);
-  if (model->head.weight) model->head.weight->product = true;
-  if (model->head.weight && !arch->tied_head) set_matrix_start(builder, model->head.weight);
-  if (!arch->head_bias) return;
-  model->head.bias = add_vector(builder, "head.bias", arch->target_vocab, INITIAL_ZERO);
-  if (model->head.bias) model->head.bias->trainable = arch->head_bias_trainable;
+  struct stack *below = arch->family == FAMILY_ENCODER ? &model->encoder : &model->decoder;
+  if (arch_has_vocabulary(arch)) add_vocabulary(builder, &model->head, below->embedding);
+  if (arch->pooler) model->head.pooler = add_linear(builder, "head.pooler", arch->hidden, 0, 0, arch->hidden, true);
+  int outputs = arch_head_outputs(arch);
+  if (outputs) model->head.classifier = add_linear(builder, "head.classifier", outputs, 0, 0, arch->hidden, arch->classifier_bias);
 }
 
 static void add_weights(struct builder *builder) {

@@ -29,11 +29,21 @@ struct layer {
 
 struct stack {
   const struct stack_arch *arch;
-  struct weight *embedding, *positions;
+  struct weight *embedding, *positions, *types;
   struct norm_weights embedding_norm, final_norm;
-  struct layer *layers;
+  struct linear_weights embedding_projection;  // weight NULL: the embeddings are as wide as the hidden states
+  struct weight *relative;                     // [buckets, heads] biases by distance, or NULL
+  struct layer *layers;                        // [layers]; shared ones name the same weights
   bool causal;
   int site;                                    // first dropout site
+};
+
+struct head_weights {
+  struct linear_weights transform;             // before the vocabulary, with its norm; weight NULL: none
+  struct norm_weights transform_norm;
+  struct linear_weights vocabulary;            // weight may be an embedding table; NULL: this head has no vocabulary
+  struct linear_weights pooler;                // weight NULL: none
+  struct linear_weights classifier;            // [arch_head_outputs, hidden]; weight NULL: none
 };
 
 struct model {
@@ -41,7 +51,7 @@ struct model {
   struct weight *weights;                      // [weight_count], each once
   int weight_count;
   struct stack encoder, decoder;
-  struct linear_weights head;                  // weight may be the decoder's embedding
+  struct head_weights head;
   const struct kernels *kernels;               // set by model_prepare
 };
 
@@ -77,17 +87,50 @@ bool model_cache_source(struct context *context, const struct model *model, stru
 // Decoder over new rows only; cross spans name cross pages.
 struct tensor *model_decode_cached(struct context *context, const struct model *model, const struct batch_side *target, const struct span *cross,
                                    int cross_count, const struct decoder_cache *cache);
-// Logits [rows, target_vocab] for hidden states (NULL rows: all of them; otherwise the given rows).
-struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows, int count);
 
-struct loss {
+// ---- heads (head.c)
+
+// The last hidden states of the side that predicts, [rows, hidden]. NULL when the context has failed.
+struct tensor *model_hidden(struct context *context, const struct model *model, const struct batch *batch);
+// Logits over the vocabulary for hidden states (NULL rows: all of them; otherwise the given rows); with the head's transform.
+struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows, int count);
+// The texts' rows (batch_text.row), through the pooler if the model has one: [text_count, hidden].
+struct tensor *model_pooled(struct context *context, const struct model *model, const struct batch *batch, struct tensor *hidden);
+
+// What the model's head says, whatever it is. A part that the head lacks is NULL.
+struct head_outputs {
+  struct tensor *rows;    // language: [asked rows, vocabulary]; tag: [rows, labels]; span: [rows, 2] start, end
+  struct tensor *pooled;  // [texts, hidden], if batch has texts and the head reads them or the model has a pooler
+  struct tensor *texts;   // classify: [texts, labels]; next sentence: [texts, 2]; choice: [texts, 1]
+};
+// From the hidden states of model_hidden: logits, without softmax. rows [count] are those whose vocabulary is wanted, such as the
+// masked ones; NULL: all. Only batch.texts' rows are read here, no labels. False when the context has failed.
+bool model_head_outputs(struct context *context, const struct model *model, const struct batch *batch, struct tensor *hidden,
+                        const int32_t *rows, int count, struct head_outputs *out);
+
+struct loss_part {
   double sum;        // of the (smoothed) loss over targets
-  double plain_sum;  // of -log p(target)
+  double plain_sum;  // of -log p(target); regression: of squared errors; span: of the mean of start's and end's
   int64_t count;     // targets
-  int64_t correct;   // targets that were the most probable token
+  int64_t correct;   // targets that were the most probable (span: both ends; choice: the group's best; regression: 0)
 };
 
-// Forward, loss, and with a recording context backward: gradients of scale * sum are added to the weights' gradients.
-// losses (may be NULL) receives -log p of each label row, [rows of the predicting side], 0 where there is no label.
-bool model_loss(struct context *context, const struct model *model, const struct batch *batch, float label_smoothing, float scale,
-                struct loss *loss, float *losses);
+// The head's only part; with two (HEAD_PRETRAINING, HEAD_DOUBLE) the vocabulary's, and in `texts` the other one's.
+struct loss {
+  double sum, plain_sum;
+  int64_t count, correct;  // as in struct loss_part
+  struct loss_part texts;
+};
+
+// What the gradients of each part's sum are multiplied by: weight / targets of the whole update. `texts` is read by heads of two
+// parts only, the others use `scale` whatever their part is.
+struct loss_scale {
+  float scale, texts;
+};
+
+// Forward, loss, and with a recording context backward: gradients of scale * sum (+ texts * texts.sum) are added to the weights'
+// gradients. label_smoothing belongs to softmaxes over a vocabulary, labels or tags. *loss is added to.
+// losses (may be NULL) receives -log p of each target, 0 where there is none: [rows of the predicting side], for heads of texts
+// only [text_count] (choice: at the group's first text).
+bool model_loss(struct context *context, const struct model *model, const struct batch *batch, float label_smoothing,
+                struct loss_scale scale, struct loss *loss, float *losses);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/dropout_make.h"
 #include "model/model.h"
 #include "tensor/operations.h"
 #include "tensor/tape.h"
@@ -45,15 +46,7 @@ static const char *name_of(const struct run *run, const char *what) {
 enum site { SITE_EMBEDDING, SITE_SELF, SITE_CROSS, SITE_ACTIVATION, SITE_FEED_FORWARD, SITE_SELF_WEIGHTS = 256, SITE_CROSS_WEIGHTS = 512, SITES = 1024 };
 
 static struct dropout dropout_at(const struct run *run, float rate, enum site site) {
-  struct dropout dropout = {0};
-  if (!run->context->training || rate <= 0) return dropout;
-  dropout.threshold = (uint32_t)lrintf(rate * 65536);
-  dropout.scale = 65536.0f / (float)(65536 - dropout.threshold);
-  dropout.key[0] = run->context->dropout_key[0];
-  dropout.key[1] = run->context->dropout_key[1];
-  dropout.site = (uint32_t)(run->stack->site + (run->layer + 1) * SITES + (int)site);
-  dropout.row_keys = run->side->row_keys;
-  return dropout;
+  return dropout_make(run->context, rate, (uint32_t)(run->stack->site + (run->layer + 1) * SITES + (int)site), run->side->row_keys);
 }
 
 // ---- the wrapper ----
@@ -165,21 +158,27 @@ static const int32_t *table_rows(const struct run *run) {
   return moved;
 }
 
+static struct tensor *project(const struct run *run, struct tensor *x) {
+  const struct linear_weights *weights = &run->stack->embedding_projection;
+  return weights->weight ? linear(run, "embedding_projection", x, weights) : x;
+}
+
 static struct tensor *embed(const struct run *run) {
   const struct arch *arch = &run->model->arch;
   const struct stack *stack = run->stack;
   const struct batch_side *side = run->side;
-  struct embedding_tables tables = {.table = stack->embedding, .positions = stack->positions, .scale = arch->embedding_scale, .padding = arch->pad_id};
+  struct embedding_tables tables = {.table = stack->embedding, .positions = stack->positions, .types = stack->types, .scale = arch->embedding_scale, .padding = arch->pad_id};
   // Dropout comes after the norm, if there is one.
   struct dropout dropout = dropout_at(run, arch->dropout, SITE_EMBEDDING), none = {0};
-  const int32_t *positions = table_rows(run);
+  const int32_t *positions = table_rows(run), *types = side->types;
+  if (stack->types && !types) types = context_node(run->context, (size_t)side->rows * sizeof *types);  // zeros
   if (!context_ok(run->context)) return NULL;
-  struct tensor *x = op_embedding(run->context, name_of(run, "embedding"), &tables, side->ids, positions, side->types, side->rows, arch->hidden,
-                                  stack->embedding_norm.gain ? &none : &dropout);
-  if (!stack->embedding_norm.gain) return x;
+  struct tensor *x = op_embedding(run->context, name_of(run, "embedding"), &tables, side->ids, positions, types, side->rows,
+                                  arch_embedding_width(arch), stack->embedding_norm.gain ? &none : &dropout);
+  if (!stack->embedding_norm.gain) return project(run, x);
   struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
   x = op_residual_norm(run->context, name_of(run, "embedding_norm"), NULL, x, NULL, stack->embedding_norm.gain, stack->embedding_norm.bias, &kind, &none);
-  return op_dropout(run->context, name_of(run, "embedding_dropout"), x, &dropout);
+  return project(run, op_dropout(run->context, name_of(run, "embedding_dropout"), x, &dropout));
 }
 
 // Reports the hidden state after each layer under one name for all places of the norm: "decoder.hidden.3". Hidden 0 is the
@@ -255,23 +254,4 @@ struct tensor *model_decode_cached(struct context *context, const struct model *
   struct run run = {.context = context, .model = model, .stack = &model->decoder, .stack_name = "decoder", .side = target, .cross = cross,
                     .cross_count = cross_count, .cache = cache};
   return run_stack(&run);
-}
-
-struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows, int count) {
-  if (rows) hidden = op_gather(context, "head.rows", hidden, rows, count);
-  return op_linear(context, "head", hidden, model->head.weight, model->head.bias, ACTIVATION_NONE, &(struct dropout){0});
-}
-
-bool model_loss(struct context *context, const struct model *model, const struct batch *batch, float label_smoothing, float scale,
-                struct loss *loss, float *losses) {
-  struct tensor *encoded = batch->source.rows ? model_encode(context, model, &batch->source) : NULL;
-  struct tensor *decoded = context_ok(context) ? model_decode(context, model, batch, encoded) : NULL;
-  struct head_loss head = {0};
-  if (!op_head_loss(context, "head", decoded, model->head.weight, model->head.bias, batch->labels, label_smoothing, scale, &head, losses)) return false;
-  if (context->recording) tape_backward(context);
-  loss->sum += head.sum;
-  loss->plain_sum += head.plain_sum;
-  loss->count += head.count;
-  loss->correct += head.correct;
-  return context_ok(context);
 }

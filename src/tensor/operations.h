@@ -45,3 +45,17 @@ struct head_loss {
 };
 bool op_head_loss(struct context *context, const char *name, struct tensor *x, struct weight *weight, struct weight *bias,
                   const int32_t *labels, float smoothing, float scale, struct head_loss *loss, float *losses);
+
+// Mean over the columns of a group's cross-entropy down each column. targets[c] is the right row of column c, counted from the
+// group's first; targets[0] -1: nothing is learnt from this group. Groups don't overlap. losses (may be NULL) is [count].
+enum { GROUP_COLUMNS = 2 };  // the most
+struct row_group {
+  int first, count;
+  int32_t targets[GROUP_COLUMNS];
+};
+bool op_group_loss(struct context *context, const char *name, struct tensor *logits, const struct row_group *groups, int count, float scale,
+                   struct head_loss *loss, float *losses);
+
+// Sum of (x[i] - values[i])^2, x being [rows, 1]; a value that is NaN is passed over. losses (may be NULL) is [rows].
+bool op_squared_error(struct context *context, const char *name, struct tensor *x, const float *values, float scale, struct head_loss *loss,
+                      float *losses);

@@ -48,7 +48,7 @@ static bool report_not_finite(struct update *update, const struct batch *batch) 
   context->probe_user = &search;
   struct loss ignored = {0};
   context_begin(context, false, true, update->seed, (uint64_t)update->step);
-  model_loss(context, update->model, batch, (float)update->label_smoothing, 0, &ignored, NULL);
+  model_loss(context, update->model, batch, (float)update->label_smoothing, (struct loss_scale){0}, &ignored, NULL);
   context->probe = watching.probe;
   context->probe_user = watching.probe_user;
   struct buffer lines = {0};
@@ -64,7 +64,8 @@ static bool report_not_finite(struct update *update, const struct batch *batch) 
 bool update_add(struct update *update, const struct batch *batch) {
   struct loss loss = {0};
   context_begin(update->context, true, true, update->seed, (uint64_t)update->step);
-  if (!model_loss(update->context, update->model, batch, (float)update->label_smoothing, (float)update->scale, &loss, NULL))
+  if (!model_loss(update->context, update->model, batch, (float)update->label_smoothing,
+                  (struct loss_scale){.scale = (float)update->scale}, &loss, NULL))
     return false;
   if (!isfinite(loss.sum)) return report_not_finite(update, batch);
   update->loss.sum += loss.sum;

@@ -25,7 +25,7 @@ static bool measure_loss(struct validation *validation, struct context *context,
                                        validation->decoder_start_id, context->error))
       return false;
     context_begin(context, false, false, 0, 0);
-    if (!model_loss(context, model, &validation->batch.batch, 0, 0, &loss, NULL)) return false;
+    if (!model_loss(context, model, &validation->batch.batch, 0, (struct loss_scale){0}, &loss, NULL)) return false;
     sum->plain_sum += loss.plain_sum;
     sum->count += loss.count;
     sum->correct += loss.correct;

@@ -69,7 +69,7 @@ struct trial {
 static double loss_now(struct trial *trial) {
   struct loss loss = {0};
   context_begin(&trial->context, false, false, 1, 0);
-  require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0, 0, &loss, NULL), trial->context.error->message);
+  require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0, (struct loss_scale){0}, &loss, NULL), trial->context.error->message);
   return loss.sum;
 }
 
@@ -80,7 +80,7 @@ static void train(struct trial *trial) {
     struct loss loss = {0};
     double norm;
     context_begin(&trial->context, true, true, 1, (uint64_t)step);
-    require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0.1f, 1.0f / (float)trial->tiny.batch.label_count,
+    require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0.1f, (struct loss_scale){1.0f / (float)trial->tiny.batch.label_count, 0},
                        &loss, NULL) &&
                 optimizer_step(trial->model, &options, step, 0.002, &norm, trial->context.error),
             trial->context.error->message);

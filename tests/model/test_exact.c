@@ -200,7 +200,7 @@ static void gradients_over_threads(void **state) {
     assert_true(context_open(&context, kernels, (size_t)1 << 32, &error));
     for (int repeat = 0; repeat < 2; repeat++) {  // twice: gradients of micro-batches are added
       context_begin(&context, true, true, 11, 12);
-      assert_true(model_loss(&context, models[t], &text.batch, 0.1f, 0.01f, &loss, NULL));
+      assert_true(model_loss(&context, models[t], &text.batch, 0.1f, (struct loss_scale){0.01f, 0}, &loss, NULL));
     }
     sums[t] = loss.sum;
     context_close(&context);
@@ -224,7 +224,7 @@ static bool one_step(const struct kernels *kernels, const struct text *text, str
               context_open(&context, kernels, (size_t)1 << 32, error);
   if (fine) {
     context_begin(&context, true, true, 1, 2);
-    fine = model_loss(&context, model, &text->batch, 0, 1, &loss, NULL);
+    fine = model_loss(&context, model, &text->batch, 0, (struct loss_scale){1, 0}, &loss, NULL);
     context_close(&context);
   }
   model_free(model);
@@ -260,7 +260,7 @@ static void too_little_work_memory_is_an_error(void **state) {
   assert_true(context_open(&context, kernels, (size_t)64 << 20, &error));
   context.arena.size = (size_t)1 << 20;
   context_begin(&context, true, true, 1, 2);
-  assert_false(model_loss(&context, model, &text.batch, 0, 1, &loss, NULL));
+  assert_false(model_loss(&context, model, &text.batch, 0, (struct loss_scale){1, 0}, &loss, NULL));
   assert_int_equal(error.code, ERROR_MEMORY);
   context.arena.size = (size_t)64 << 20;
   context_close(&context);
@@ -280,7 +280,7 @@ static void measuring_tells_the_peak(void **state) {
   assert_true(context_open(&real, kernels, (size_t)1 << 32, &error) && context_open_measuring(&measured, cpu_kernels_measuring(), &error));
   context_begin(&real, true, true, 1, 2);
   context_begin(&measured, true, true, 1, 2);
-  assert_true(model_loss(&real, model, &text.batch, 0, 1, &loss, NULL) && model_loss(&measured, model, &text.batch, 0, 1, &loss, NULL));
+  assert_true(model_loss(&real, model, &text.batch, 0, (struct loss_scale){1, 0}, &loss, NULL) && model_loss(&measured, model, &text.batch, 0, (struct loss_scale){1, 0}, &loss, NULL));
   assert_int_equal(real.arena.peak, measured.arena.peak);
   assert_true(real.arena.peak > 1000000);
   context_close(&real);

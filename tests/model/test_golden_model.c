@@ -121,7 +121,7 @@ static void check_losses(struct context *context, struct model *model, struct re
   const struct batch *batch = &records->batch->batch;
   float losses[1024];
   struct loss loss = {0};
-  float scale = 1.0f / (float)batch->label_count;
+  struct loss_scale scale = {.scale = 1.0f / (float)batch->label_count};
   context_begin(context, true, false, 0, 0);
   assert_true(batch->target.rows <= 1024 && model_loss(context, model, batch, 0, scale, &loss, losses));
   assert_float_equal(loss.plain_sum / (double)loss.count, number(records->golden, "loss"), 2e-5);

@@ -56,7 +56,7 @@ static double loss_of(struct context *context, struct model *model, const struct
   struct error ignored = {0};
   assert_true(model_repack(model, &ignored));
   context_begin(context, recording, true, 3, 4);
-  assert_true(model_loss(context, model, &tiny->batch, 0.1, 1.5, &loss, NULL));
+  assert_true(model_loss(context, model, &tiny->batch, 0.1, (struct loss_scale){1.5, 0}, &loss, NULL));
   return 1.5 * loss.sum;
 }
 
