@@ -2,6 +2,7 @@
 // --help answer at once.
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +41,17 @@ static int unknown_verb(const char *name) {
   return EXIT_MISUSED;
 }
 
+static int run_profiled(struct call *call) {
+  struct qkv_context *context = call_context(call);
+  qkv_profile_start(context);
+  int status = call->verb->run(call);
+  char *text = status == EXIT_MISUSED ? NULL : qkv_profile_stop(context);
+  if (text) fprintf(stderr, "\n%s", text);
+  free(text);
+  qkv_context_free(context);
+  return status;
+}
+
 static int run_verb(const struct verb *verb, int count, char **words) {
   struct call call = {.verb = verb};
   int status = call_parse(&call, count, words);
@@ -48,7 +60,7 @@ static int run_verb(const struct verb *verb, int count, char **words) {
   } else if (status == EXIT_DONE) {
     message_set_quiet(call.quiet);
     if (call.threads) qkv_set_threads((int)call.threads);
-    status = verb->run(&call);
+    status = call.profile ? run_profiled(&call) : verb->run(&call);
   }
   call_free(&call);
   return status;

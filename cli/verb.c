@@ -31,6 +31,12 @@ static const struct {
     .letter = 'q',
     .offset = offsetof(struct call, quiet),
     .help = "no progress and no notes on standard error; warnings and errors stay"}},
+  {COMMON_PROFILE,
+   {.kind = OPTION_KIND_FLAG,
+    .name = "profile",
+    .offset = offsetof(struct call, profile),
+    .help = "at the end say on standard error where the time went, by kernel and by operation, and how near that is to what the "
+            "machine can do"}},
   {0, {.kind = OPTION_KIND_FLAG, .name = "help", .letter = 'h', .offset = offsetof(struct call, help), .help = "show this text"}},
 };
 

@@ -8,7 +8,7 @@ struct call;
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSED = 2, EXIT_CUT = 3 };
 
 // Options that the framework itself acts on; a verb takes those that mean something to it.
-enum common { COMMON_THREADS = 1, COMMON_QUIET = 2 };
+enum common { COMMON_THREADS = 1, COMMON_QUIET = 2, COMMON_PROFILE = 4 };
 
 struct verb {
   const char *name;         // "translate", "tokenizer train"
@@ -35,7 +35,7 @@ struct call {
   struct qkv_strings positional;
   bool *given;                   // per option, in the order of verb_option
   int64_t threads;
-  bool quiet, help;
+  bool quiet, profile, help;
 };
 
 // The verbs in the order of the help. `name` is that of the variable: verb_name.

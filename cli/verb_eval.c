@@ -233,7 +233,7 @@ const struct verb verb_eval = {
         "qkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
     .least = 1,
     .most = ANY_NUMBER,
-    .common = COMMON_THREADS | COMMON_QUIET,
+    .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
     .size = sizeof(struct arguments),
     .defaults = defaults,
     VERB_OPTIONS(options),

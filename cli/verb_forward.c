@@ -112,7 +112,7 @@ const struct verb verb_forward = {
     "qkv forward out --ids \"5 6 7 0\" --want attention --layer 0",
   .least = 1,
   .most = 1,
-  .common = COMMON_THREADS,
+  .common = COMMON_THREADS | COMMON_PROFILE,
   .size = sizeof(struct arguments),
   .defaults = defaults,
   VERB_OPTIONS(options),

@@ -138,7 +138,7 @@ const struct verb verb_score = {
   .example = "qkv score out test.en test.de\nqkv score out test.en test.de --per-token | head",
   .least = 3,
   .most = 3,
-  .common = COMMON_THREADS | COMMON_QUIET,
+  .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
   .size = sizeof(struct arguments),
   .defaults = defaults,
   VERB_OPTIONS(options),

@@ -190,7 +190,7 @@ const struct verb verb_train = {
         "qkv train out --resume",
     .least = 0,
     .most = 1,
-    .common = COMMON_THREADS | COMMON_QUIET,
+    .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
     .size = sizeof(struct arguments),
     .defaults = defaults,
     VERB_OPTIONS(options),

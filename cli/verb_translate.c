@@ -196,7 +196,7 @@ const struct verb verb_translate = {
     "test.en --ensemble out2 out3 --alignments -o test.hyp",
   .least = 1,
   .most = 2,
-  .common = COMMON_THREADS | COMMON_QUIET,
+  .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
   .size = sizeof(struct arguments),
   .defaults = defaults,
   VERB_OPTIONS(options),

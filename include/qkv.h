@@ -1,7 +1,7 @@
 // qkv: train, run and look inside Transformers from C.
 //
 // In this order: contexts and errors, which everything needs; tokenizers; models and one pass through them; translation;
-// looking inside; scores; training. Programs to begin with: translate_file.c, train_translator.c, look_inside.c in examples/.
+// looking inside; scores; training; speed. Programs to begin with: translate_file.c, train_translator.c, look_inside.c in examples/.
 //
 // Rules that hold everywhere:
 // - A context belongs to one thread at a time; several threads use several contexts. Models and tokenizers never change
@@ -410,6 +410,18 @@ QKV_API bool qkv_train(struct qkv_context *context, const char *out, const struc
 // Writes the first batch that a training with these options would see, readable: tokens with ids, what is to be learnt, who
 // sees whom. A block of memory that the caller frees with free(); NULL on failure. Nothing is trained and no directory is made.
 QKV_API char *qkv_train_show_batch(struct qkv_context *context, const struct qkv_train_options *options);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Speed
+
+// Where the time goes, from start to stop: how long each kernel and each operation took, forward and backward, at what rate,
+// and which share that is of what this machine can do (the roofline of Williams, Waterman and Patterson, 2009: of floating-point
+// operations or of bytes from memory, whichever takes longer at the machine's rates). In a training only updates count. There is
+// one profile at a time in a process; it measures the models that are first used, and the trainings that begin, after its start.
+QKV_API bool qkv_profile_start(struct qkv_context *context);
+// The profile as readable tables, a block of memory that the caller frees with free(); NULL on failure. Measures the machine's
+// bounds, which takes a second.
+QKV_API char *qkv_profile_stop(struct qkv_context *context);
 
 #ifdef __cplusplus
 }

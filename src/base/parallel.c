@@ -183,6 +183,8 @@ static void run_on_pool(size_t n, int threads, parallel_task *task, void *data) 
   pthread_mutex_unlock(&pool.lock);
 }
 
+bool parallel_inside(void) { return inside_task; }
+
 void parallel_for(size_t n, parallel_task *task, void *data) {
   if (n == 0) return;
   if (inside_task) {

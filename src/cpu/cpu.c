@@ -9,6 +9,7 @@
 #include "cpu/bf16.h"
 #endif
 #include "cpu/reference.h"
+#include "tensor/profile.h"
 
 #if defined(QKV_X86_KERNELS)
 void kernels_fill_avx2(struct kernels *kernels);
@@ -95,8 +96,8 @@ const struct kernels *cpu_kernels(enum precision precision, struct error *error)
   enum level level = allowed_level(error);
   if (level == LEVEL_COUNT) return NULL;
   bool bf16 = bf16_there && level == LEVEL_AVX512;
-  if (bf16 && precision != PRECISION_F32) return &bf16_table;
-  if (precision != PRECISION_BF16) return &tables[level];
+  if (bf16 && precision != PRECISION_F32) return profile_wrap(&bf16_table);
+  if (precision != PRECISION_BF16) return profile_wrap(&tables[level]);
   error_set(error, ERROR_UNSUPPORTED, "bf16 needs a processor with AVX512-BF16%s; --dtype f32 works everywhere", bf16_there ? ", and QKV_CPU forbids its use" : "");
   return NULL;
 }

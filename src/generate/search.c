@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "generate/ensemble.h"
+#include "tensor/profile.h"
 
 static const size_t WORK_MEMORY = (size_t)1 << 34;  // address space
 
@@ -412,7 +413,9 @@ bool search_step(struct search *search) {
   struct tensor *logits = run_models(search, &step);
   if (!logits) return false;
   int per_row = sentence_candidates(search->options, logits->cols);
-  if (!choose(search, logits, per_row)) return false;
+  bool chosen = choose(search, logits, per_row);
+  profile_done("search", PROFILE_FORWARD);
+  if (!chosen) return false;
   for (int i = 0; i < search->place_count; i++)
     if (search->places[i].age && !advance(search, &search->places[i], per_row)) return false;
   return true;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "tensor/profile.h"
 
 // Weights are registered twice by the same code: once to count them, once to fill the array, so that pointers stay valid.
 struct builder {
@@ -273,6 +274,7 @@ bool model_prepare(struct model *model, const struct kernels *kernels, bool trai
     if (is_vector(weight) && !weight_own_values(weight, error)) return false;
     if (weight->product && !weight_pack(weight, kernels, training, error)) return false;
   }
+  profile_done("weights", PROFILE_LOAD);
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tensor/operations.h"
+#include "tensor/profile.h"
 #include "tensor/tape.h"
 
 enum { CHUNK = 256 };
@@ -65,5 +66,6 @@ bool op_head_loss(struct context *context, const char *name, struct tensor *x, s
   }
   if (learn && !context->arena.measuring) hold_frozen_row(weight);
   context->arena.low = mark;
+  profile_done(name, PROFILE_FORWARD);
   return context_ok(context);
 }

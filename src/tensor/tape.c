@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "tensor/profile.h"
 
 struct spare {
   struct spare *next;
@@ -54,6 +55,7 @@ void *context_node(struct context *context, size_t bytes) {
 }
 
 void context_report(struct context *context, const char *name, const struct tensor *tensor) {
+  profile_done(name, PROFILE_FORWARD);
   if (context->probe && context_ok(context)) context->probe(context->probe_user, name, tensor);
 }
 
@@ -69,6 +71,7 @@ void *tape_record(struct context *context, size_t size, void (*backward)(struct 
 void tape_backward(struct context *context) {
   for (struct node *node = context->last; node && context_ok(context); node = node->previous) {
     node->backward(context, node);
+    profile_done(node->name, PROFILE_BACKWARD);
     context->arena.low = node->low;
   }
   context->last = NULL;

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/profile.h"
+
 struct optimizer_options optimizer_defaults(void) {
   return (struct optimizer_options){.beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-9, .clip_norm = 1};
 }
@@ -38,7 +40,9 @@ bool optimizer_step(struct model *model, const struct optimizer_options *options
                           (float)learning_rate, weight->decayed ? (float)options->weight_decay : 0, (float)options->beta1,
                           (float)options->beta2, (float)options->epsilon, correction1, correction2);
   }
-  return model_repack(model, error);
+  bool packed = model_repack(model, error);
+  profile_done("optimizer", PROFILE_UPDATE);
+  return packed;
 }
 
 void optimizer_clear_gradients(struct model *model) {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "tensor/profile.h"
 #include "train/state.h"
 
 void training_say(const struct training *training, enum qkv_train_event event, const char *format, ...) {
@@ -303,7 +304,11 @@ static bool next_epoch(struct training *training) {
 static bool step(struct training *training) {
   struct update update;
   double start = clock_seconds();
-  if (!run_update(training, &update)) return false;
+  profile_resume();
+  bool ok = run_update(training, &update);
+  profile_count("update");
+  profile_pause();
+  if (!ok) return false;
   advance(training, &update);
   return note_update(training, &update, clock_seconds() - start) && next_epoch(training);
 }
@@ -314,6 +319,7 @@ static bool state_is_due(const struct training *training) {
 }
 
 bool training_run(struct training *training) {
+  profile_clear();  // a profile is one of the updates
   // From here on a run that is killed can be resumed.
   if (training->position.step == 0 && !save_state(training)) return false;
   while (!at_end(training)) {
