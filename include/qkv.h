@@ -99,7 +99,7 @@ struct qkv_encoding {
 };
 
 // options may be NULL. The result may be given back as `reuse` (else NULL), which saves making a new one; on failure it stays
-// valid. Free with qkv_encoding_free.
+// valid, without tokens. Free with qkv_encoding_free.
 QKV_API struct qkv_encoding *qkv_encode(struct qkv_context *context, const struct qkv_tokenizer *tokenizer, const char *text,
                                         const struct qkv_encode_options *options, struct qkv_encoding *reuse);
 QKV_API void qkv_encoding_free(struct qkv_encoding *encoding);

@@ -86,14 +86,14 @@ struct qkv_encoding *qkv_encode(struct qkv_context *context, const struct qkv_to
   struct error *error = public_begin(context);
   struct public_encoding *own = reuse ? (struct public_encoding *)reuse : memory_new(error, 1, sizeof *own);
   if (!own) return NULL;
-  if (!encode(tokenizer->tokenizer, text, options, &own->encoding, error)) {
-    if (!reuse) qkv_encoding_free(&own->result);
-    return NULL;
-  }
+  bool ok = encode(tokenizer->tokenizer, text, options, &own->encoding, error);
+  // Also after a failure the arrays may have moved; a given result then says that it has no tokens.
   const struct encoding *encoding = &own->encoding;
-  own->result = (struct qkv_encoding){encoding->ids,       encoding->types, encoding->starts, encoding->ends,
-                                      encoding->sequences, encoding->count, encoding->cut,    encoding->invalid};
-  return &own->result;
+  own->result = (struct qkv_encoding){encoding->ids,       encoding->types,           encoding->starts, encoding->ends,
+                                      encoding->sequences, ok ? encoding->count : 0, encoding->cut,    encoding->invalid};
+  if (ok) return &own->result;
+  if (!reuse) qkv_encoding_free(&own->result);
+  return NULL;
 }
 
 void qkv_encoding_free(struct qkv_encoding *encoding) {

@@ -260,13 +260,6 @@ static bool merge_long(const struct bpe *bpe, struct bpe_scratch *scratch, size_
 
 // Words in and out -----------------------------------------------------------------------------------------------------
 
-static bool add_token(struct token_list *out, struct token token, struct error *error) {
-  if (out->count == out->capacity && !memory_grow(error, &out->items, &out->capacity, out->count + 1, sizeof *out->items))
-    return false;
-  out->items[out->count++] = token;
-  return true;
-}
-
 static bool spell_bytes(struct buffer *out, const char *word, size_t size, struct error *error) {
   buffer_clear(out);
   for (size_t i = 0; i < size; i++) {
@@ -298,7 +291,7 @@ static bool encode_spelled(const struct bpe *bpe, const char *word, size_t size,
   if (count <= SHORT_WORD) count = merge_short(bpe, scratch->symbols, count);
   else if (!merge_long(bpe, scratch, &count, error)) return false;
   for (size_t i = 0; i < count; i++)
-    if (!add_token(out, (struct token){scratch->symbols[i].id, scratch->symbols[i].start, scratch->symbols[i].end}, error))
+    if (!token_list_add(out, (struct token){scratch->symbols[i].id, scratch->symbols[i].start, scratch->symbols[i].end}, error))
       return false;
   return true;
 }
@@ -316,7 +309,7 @@ bool bpe_encode(const struct bpe *bpe, const char *word, size_t size, struct bpe
   }
   if (bpe->ignore_merges) {
     int32_t id = vocabulary_find(&bpe->vocabulary, text, text_size);
-    if (id >= 0) return add_token(out, (struct token){id, 0, (uint32_t)size}, error);
+    if (id >= 0) return token_list_add(out, (struct token){id, 0, (uint32_t)size}, error);
   }
   if (plain_bytes) return encode_spelled(bpe, word, size, true, scratch, out, error);
   size_t first = out->count;

@@ -5,18 +5,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "text/token_list.h"
 #include "text/vocabulary.h"
-
-// One token of a word; start and end are byte offsets in the word.
-struct token {
-  int32_t id;
-  uint32_t start, end;
-};
-
-struct token_list {
-  struct token *items;
-  size_t count, capacity;
-};
 
 struct merge {
   int32_t left, right;

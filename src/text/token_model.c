@@ -87,10 +87,28 @@ static bool read_word_level(struct word_level *model, const cJSON *json, const c
   return model->unknown && read_vocabulary(&model->vocabulary, cJSON_GetObjectItemCaseSensitive(json, "vocab"), name, error);
 }
 
+static bool read_word_piece(struct word_piece *model, const cJSON *json, const char *name, struct error *error) {
+  long long max = json_integer(json, "max_input_chars_per_word", 100, name, error);
+  const char *prefix = json_text(json, "continuing_subword_prefix", "##", name, error);
+  model->unknown = memory_copy_text(error, json_text(json, "unk_token", "[UNK]", name, error));
+  if (error->code) return false;
+  if (max < 0)
+    return error_set(error, ERROR_FORMAT, "%s: the model's max_input_chars_per_word is %lld; 0 or more is wanted", name, max);
+  model->max_characters = (size_t)max;
+  return read_vocabulary(&model->vocabulary, cJSON_GetObjectItemCaseSensitive(json, "vocab"), name, error) &&
+         word_piece_prepare(model, prefix, error);
+}
+
+// Files from before 2020 have no type: then the keys say what it is.
+static const char *guess_type(const cJSON *json) {
+  if (cJSON_GetObjectItemCaseSensitive(json, "merges")) return "BPE";
+  if (cJSON_GetObjectItemCaseSensitive(json, "max_input_chars_per_word")) return "WordPiece";
+  return "(none)";
+}
+
 bool token_model_read(struct token_model *model, const cJSON *json, bool bytes, const char *name, struct error *error) {
   if (!cJSON_IsObject(json)) return error_set(error, ERROR_FORMAT, "%s: there is no \"model\"", name);
-  // Files from before 2020 have no type: then merges say that it is BPE.
-  const char *type = json_text(json, "type", cJSON_GetObjectItemCaseSensitive(json, "merges") ? "BPE" : "(none)", name, error);
+  const char *type = json_text(json, "type", guess_type(json), name, error);
   if (strcmp(type, "BPE") == 0) {
     model->kind = MODEL_BPE;
     return read_bpe(&model->bpe, json, bytes, name, error);
@@ -99,7 +117,12 @@ bool token_model_read(struct token_model *model, const cJSON *json, bool bytes, 
     model->kind = MODEL_WORD_LEVEL;
     return read_word_level(&model->word_level, json, name, error);
   }
-  return error_set(error, ERROR_UNSUPPORTED, "%s: the model \"%s\" is not one that qkv knows (BPE, WordLevel)", name, type);
+  if (strcmp(type, "WordPiece") == 0) {
+    model->kind = MODEL_WORD_PIECE;
+    return read_word_piece(&model->word_piece, json, name, error);
+  }
+  return error_set(error, ERROR_UNSUPPORTED, "%s: the model \"%s\" is not one that qkv knows (BPE, WordLevel, WordPiece)", name,
+                   type);
 }
 
 static bool read_merges_file(struct bpe *bpe, const char *path, struct error *error) {
@@ -163,19 +186,34 @@ bool token_model_write(const struct token_model *model, cJSON *json, struct erro
 // Using ----------------------------------------------------------------------------------------------------------------
 
 const struct vocabulary *token_model_vocabulary(const struct token_model *model) {
-  return model->kind == MODEL_BPE ? &model->bpe.vocabulary : &model->word_level.vocabulary;
+  switch (model->kind) {
+    case MODEL_BPE: return &model->bpe.vocabulary;
+    case MODEL_WORD_LEVEL: return &model->word_level.vocabulary;
+    case MODEL_WORD_PIECE: break;
+  }
+  return &model->word_piece.vocabulary;
+}
+
+static bool encode_whole(const struct word_level *model, const char *word, size_t size, struct token_list *out,
+                         struct error *error) {
+  int32_t id = word_level_encode(model, word, size, error);
+  return id >= 0 && token_list_add(out, (struct token){id, 0, (uint32_t)size}, error);
 }
 
 bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct bpe_scratch *scratch,
                         struct token_list *out, struct error *error) {
-  if (model->kind == MODEL_BPE) return bpe_encode(&model->bpe, word, size, scratch, out, error);
-  int32_t id = word_level_encode(&model->word_level, word, size, error);
-  if (id < 0 || !memory_grow(error, &out->items, &out->capacity, out->count + 1, sizeof *out->items)) return false;
-  out->items[out->count++] = (struct token){id, 0, (uint32_t)size};
-  return true;
+  switch (model->kind) {
+    case MODEL_BPE: return bpe_encode(&model->bpe, word, size, scratch, out, error);
+    case MODEL_WORD_LEVEL: return encode_whole(&model->word_level, word, size, out, error);
+    case MODEL_WORD_PIECE: break;
+  }
+  return word_piece_encode(&model->word_piece, word, size, out, error);
 }
 
 void token_model_free(struct token_model *model) {
-  if (model->kind == MODEL_BPE) bpe_free(&model->bpe);
-  else word_level_free(&model->word_level);
+  switch (model->kind) {
+    case MODEL_BPE: bpe_free(&model->bpe); break;
+    case MODEL_WORD_LEVEL: word_level_free(&model->word_level); break;
+    case MODEL_WORD_PIECE: word_piece_free(&model->word_piece); break;
+  }
 }

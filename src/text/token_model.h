@@ -4,12 +4,14 @@
 
 #include "text/bpe.h"
 #include "text/word_level.h"
+#include "text/word_piece.h"
 
 struct token_model {
-  enum model_kind { MODEL_BPE, MODEL_WORD_LEVEL } kind;
+  enum model_kind { MODEL_BPE, MODEL_WORD_LEVEL, MODEL_WORD_PIECE } kind;
   union {
     struct bpe bpe;
     struct word_level word_level;
+    struct word_piece word_piece;
   };
 };
 

@@ -6,7 +6,7 @@
 #pragma once
 #include <stdatomic.h>
 
-#include "text/bpe.h"
+#include "text/token_list.h"
 
 enum { WORD_CACHE_WORD_MAX = 120, WORD_CACHE_TOKENS_MAX = 60 };
 

@@ -167,6 +167,31 @@ def splits():
     return t
 
 
+def bert():
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=12))
+    t.normalizer = normalizers.BertNormalizer(lowercase=True)
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.decoder = decoders.WordPiece()
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    train(t, trainers.WordPieceTrainer(vocab_size=700, special_tokens=specials, show_progress=False, limit_alphabet=80))
+    t.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    t.enable_truncation(40, stride=4, strategy="longest_first")
+    return t
+
+
+def bert_cased():
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    t.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False, handle_chinese_chars=False)
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.decoder = decoders.WordPiece(cleanup=False)
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", AddedToken("[MASK]", lstrip=True, special=True)]
+    train(t, trainers.WordPieceTrainer(vocab_size=900, special_tokens=specials, show_progress=False, limit_alphabet=200))
+    t.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+                                                     special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    t.enable_truncation(31, strategy="longest_first", direction="left")
+    return t
+
+
 def characters():
     t = Tokenizer(models.BPE(unk_token="<unk>"))
     t.decoder = decoders.Fuse()
@@ -184,7 +209,8 @@ def byte_normalizer():
     return t
 
 
-CASES = [gpt2, roberta, llama3, o200k, llama2, metaspace, openai_gpt, word, continuing, splits, characters, byte_normalizer]
+CASES = [gpt2, roberta, llama3, o200k, llama2, metaspace, openai_gpt, word, continuing, splits, characters, byte_normalizer,
+         bert, bert_cased]
 
 # Strings that both sides make --------------------------------------------------------------------------------------------
 

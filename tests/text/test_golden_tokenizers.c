@@ -221,7 +221,8 @@ static void read_differences(void) {
 
 int main(int argc, char **argv) {
   static const char *const names[] = {"gpt2",       "roberta", "llama3",     "o200k",  "llama2",     "metaspace",
-                                      "openai_gpt", "word",    "continuing", "splits", "characters", "byte_normalizer"};
+                                      "openai_gpt", "word",    "continuing", "splits", "characters", "byte_normalizer",
+                                      "bert", "bert_cased"};
   struct CMUnitTest tests[sizeof names / sizeof *names];
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
   differs = calloc(0x110000, 1);

@@ -65,6 +65,8 @@ static void refuses_by_name(void **state) {
   expect_refused("{" BPE("\"a\": 0", "\"a\"") "}", "two tokens");
   expect_refused("{" BPE("\"a\": 0", "[\"a\"]") "}", "pair");
   expect_refused("{" BPE("\"\\u0000\": 0", "") "}", "U+0000");
+  expect_refused("{\"model\": {\"type\": \"WordPiece\", \"max_input_chars_per_word\": -1, \"vocab\": {}}}", "max_input_chars");
+  expect_refused("{\"model\": {\"type\": \"WordPiece\"}}", "vocab");
   expect_refused("{\"normalizer\": {\"type\": \"Precompiled\"}, " GOOD "}", "Precompiled");
   expect_refused("{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Odd\"}]}, " GOOD "}", "Odd");
   expect_refused("{\"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}, " GOOD "}", "UnicodeScripts");
@@ -171,7 +173,7 @@ static void fill(char *text, size_t size, const char *unit) {
 
 // A line of 1 MB costs time in proportion to its length (nearly), whatever it is made of.
 static void takes_long_lines(void **state) {
-  static const char *const names[] = {"gpt2", "llama3", "llama2", "metaspace", "openai_gpt", "splits"};
+  static const char *const names[] = {"gpt2", "llama3", "llama2", "metaspace", "openai_gpt", "splits", "bert"};
   static const char *const units[] = {"a",        " ",  "ab", "\n", "é", "\u0301", "한",
                                       "👍🏽", "<s", "'",  "a ", "1", ".",      "the house "};
   enum { LONG = 1 << 20, SHORT = LONG / 64 };
@@ -257,7 +259,7 @@ static const char sample[] = "The dog's house, größe 12 <mask> ﬁre </s> naï
 
 static void saves_what_it_opened(void **state) {
   static const char *const names[] = {"gpt2", "roberta",    "llama3", "llama2",     "metaspace",      "openai_gpt",
-                                      "word", "continuing", "splits", "characters", "byte_normalizer"};
+                                      "word", "continuing", "splits", "characters", "byte_normalizer", "bert", "bert_cased"};
   char directory[] = "/tmp/qkv-tokenizer-XXXXXX", path[4096];
   assert_non_null(mkdtemp(directory));
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -330,6 +332,21 @@ static void encode_many(void *data, size_t index, int worker) {
   encoding_free(&e);
 }
 
+// A word that cannot be cut needs the unknown token; without one that is an error that names the word.
+static void word_pieces_need_their_unknown_token(void **state) {
+  struct error error;
+  struct encoding e = {0};
+  struct tokenizer *tokenizer = parse("{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"ab\": 0, \"c\": 1}}}", &error);
+  assert_non_null(tokenizer);
+  assert_true(tokenizer_encode(tokenizer, "ab", 2, true, &e, &error));
+  assert_int_equal(e.count, 1);
+  assert_false(tokenizer_encode(tokenizer, "abc", 3, true, &e, &error));  // "##c" is not there
+  assert_non_null(strstr(error.message, "\"abc\""));
+  assert_non_null(strstr(error.message, "[UNK]"));
+  encoding_free(&e);
+  tokenizer_free(tokenizer);
+}
+
 static void serves_many_threads(void **state) {
   struct tokenizer *tokenizer = open_golden("gpt2");
   struct shared shared = {.tokenizer = tokenizer};
@@ -342,7 +359,7 @@ static void serves_many_threads(void **state) {
 
 // Allocations fail one by one while a tokenizer is opened and used: an error each time, and nothing is lost.
 static void survives_memory_shortage(void **state) {
-  static const char *const names[] = {"llama3", "metaspace", "word"};
+  static const char *const names[] = {"llama3", "metaspace", "word", "bert"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char path[4096];
     snprintf(path, sizeof path, "%s/tests/text/golden/%s", root, names[i]);
@@ -373,6 +390,7 @@ int main(void) {
       cmocka_unit_test(takes_zero_bytes),         cmocka_unit_test(takes_long_lines),
       cmocka_unit_test(stops_runaway_patterns),   cmocka_unit_test(truncates_and_says_so),
       cmocka_unit_test(saves_what_it_opened),     cmocka_unit_test(opens_vocabulary_and_merges),
+      cmocka_unit_test(word_pieces_need_their_unknown_token),
       cmocka_unit_test(serves_many_threads),      cmocka_unit_test(survives_memory_shortage),
   };
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
