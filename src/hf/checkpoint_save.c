@@ -54,13 +54,15 @@ static int first_row(const struct binding *binding) {
   return row;
 }
 
-static bool has_values(const struct binding *binding) {
-  return binding->weight->values || binding->weight->parts[binding->part].stored;
+static const struct weight_part *first_part(const struct binding *binding) {
+  return &binding->weight->parts[binding->part == ALL_PARTS ? 0 : binding->part];
 }
+
+static bool has_values(const struct binding *binding) { return binding->weight->values || first_part(binding)->stored; }
 
 static bool put_rows(struct sink *sink, const struct binding *binding, struct error *error) {
   const struct weight *weight = binding->weight;
-  int first = first_row(binding), rows = weight->parts[binding->part].rows;
+  int first = first_row(binding), rows = binding_rows(binding);
   if (weight->values) {
     put(sink, weight->values + (size_t)first * (size_t)weight->cols, (size_t)rows * (size_t)weight->cols);
     return true;
@@ -74,7 +76,7 @@ static bool put_rows(struct sink *sink, const struct binding *binding, struct er
 
 static bool put_transposed(struct sink *sink, const struct binding *binding, struct error *error) {
   const struct weight *weight = binding->weight;
-  int first = first_row(binding), rows = weight->parts[binding->part].rows, cols = weight->cols;
+  int first = first_row(binding), rows = binding_rows(binding), cols = weight->cols;
   float *turned = memory_new(error, (size_t)rows * (size_t)cols, sizeof *turned),
         *scratch = memory_new(error, (size_t)cols, sizeof *scratch);
   bool ok = turned && scratch;
@@ -88,10 +90,18 @@ static bool put_transposed(struct sink *sink, const struct binding *binding, str
   return ok;
 }
 
+// Whether the numbers lie in the file that was read as they are to be written.
+static bool lies_as_written(const struct binding *binding, enum number_type type) {
+  const struct weight *weight = binding->weight;
+  const struct weight_part *part = first_part(binding);
+  bool alone = part->stride == 0 && (binding->part != ALL_PARTS || weight->part_count == 1);
+  return !weight->values && alone && part->type == type && part->transposed == binding->row->transposed;
+}
+
 static bool put_tensor(struct sink *sink, const struct binding *binding, struct error *error) {
-  const struct weight_part *part = &binding->weight->parts[binding->part];
-  if (!binding->weight->values && part->type == sink->type && part->transposed == binding->row->transposed) {
-    safetensors_write(sink->writer, part->stored, (size_t)part->rows * (size_t)binding->weight->cols * number_size(part->type));
+  if (lies_as_written(binding, sink->type)) {
+    size_t count = (size_t)binding_rows(binding) * (size_t)binding->weight->cols;
+    safetensors_write(sink->writer, first_part(binding)->stored, count * number_size(sink->type));
     return true;
   }
   bool ok = binding->row->transposed ? put_transposed(sink, binding, error) : put_rows(sink, binding, error);
@@ -128,7 +138,7 @@ static bool choose(struct bindings *bindings, struct error *error) {
 }
 
 static size_t stored_size(const struct binding *binding, enum number_type type) {
-  return (size_t)binding->weight->parts[binding->part].rows * (size_t)binding->weight->cols * number_size(type);
+  return (size_t)binding_rows(binding) * (size_t)binding->weight->cols * number_size(type);
 }
 
 // The end of the shard that begins at `begin`: at least one tensor, then as many as fit.

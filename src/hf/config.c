@@ -227,11 +227,20 @@ static bool check_keys(const cJSON *config, const struct layout *layout, const c
   return ok;
 }
 
+static bool says_field(const struct layout *layout, size_t field) {
+  for (const struct config_key *key = layout->keys; key->key; key++)
+    if (key->field == field) return true;
+  return false;
+}
+
 static bool read_as(struct arch *arch, const struct layout *layout, const cJSON *config, const char *path, struct error *error) {
   *arch = (struct arch){0};
   snprintf(arch->layout, sizeof arch->layout, "%s", layout->model_type);
   if (layout->constants) layout->constants(arch);
-  return read_keys(arch, layout, config, path, error) && (!layout->complete || layout->complete(arch, path, error));
+  if (!read_keys(arch, layout, config, path, error)) return false;
+  // Most families have one rate for both.
+  if (!says_field(layout, offsetof(struct arch, embedding_dropout))) arch->embedding_dropout = arch->dropout;
+  return !layout->complete || layout->complete(arch, path, error);
 }
 
 static bool find_layout(const struct layout **layout, const cJSON *config, const char *path, struct error *error) {

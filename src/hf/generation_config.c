@@ -70,7 +70,7 @@ bool generation_defaults_from_arch(struct generation_defaults *defaults, const s
   defaults->bad_word_ends = memory_new(error, 1, sizeof *defaults->bad_word_ends);
   if (!defaults->eos_ids || !defaults->bad_words || !defaults->bad_word_ends) return false;
   if (arch->eos_id >= 0) defaults->eos_ids[defaults->eos_count++] = arch->eos_id;
-  if (arch->pad_id < 0) return true;
+  if (arch->pad_id < 0 || arch->family != FAMILY_ENCODER_DECODER) return true;
   defaults->bad_words[0] = arch->pad_id;
   defaults->bad_word_ends[defaults->bad_word_count++] = 1;
   return true;

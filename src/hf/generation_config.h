@@ -25,7 +25,7 @@ struct generation_defaults {
 };
 
 void generation_defaults_init(struct generation_defaults *defaults);
-// What follows from a translator's special ids (-1: there is none): the padding id is never generated.
+// What follows from the special ids (-1: there is none): a translator never generates its padding id.
 bool generation_defaults_from_arch(struct generation_defaults *defaults, const struct arch *arch, struct error *error);
 // From the directory's generation_config.json or, where that is missing, from config.
 bool generation_defaults_read(struct generation_defaults *defaults, const char *directory, const cJSON *config,

@@ -38,6 +38,8 @@ struct config_pair {
 
 // --- tensors
 
+enum { ALL_PARTS = -1 };  // the tensor holds all parts of the weight, one after the other
+
 enum tensor_role {
   TENSOR_STORED = 0,
   TENSOR_OPTIONAL,   // may be missing: the weight then starts as model_initialise would have it
@@ -50,7 +52,7 @@ enum tensor_role {
 struct tensor_name {
   const char *stored;  // name in the file, "{}" for the layer's number; NULL ends a table
   const char *weight;  // qkv's name of the weight; a row counts only for models that have this weight
-  int part;
+  int part;            // or ALL_PARTS
   enum tensor_role role;
   bool transposed;     // stored as [inputs, outputs]
   bool row;            // a vector stored as [1, n]
@@ -67,9 +69,10 @@ struct layout {
   void (*constants)(struct arch *arch);    // knobs that this layout does not say
   bool (*complete)(struct arch *arch, const char *path, struct error *error);  // what follows from several keys
   const struct tensor_name *names;
+  const char *prefix;                      // of most names; files that were saved from the bare model leave it out. NULL: none
 };
 
-extern const struct layout layout_marian, layout_pegasus, layout_qkv;
+extern const struct layout layout_marian, layout_pegasus, layout_gpt2, layout_qkv;
 
 const struct layout *layout_find(const char *model_type);  // NULL: unknown
 // The first layout, in the order of the registry, that can say all of `arch`. layout_qkv always can.

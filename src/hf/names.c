@@ -29,7 +29,7 @@ static bool is_vector(const struct weight *weight) {
 }
 
 static void set_shape(struct binding *binding) {
-  int64_t rows = binding->weight->parts[binding->part].rows, cols = binding->weight->cols;
+  int64_t rows = binding_rows(binding), cols = binding->weight->cols;
   bool vector = is_vector(binding->weight), row = binding->row->row, transposed = binding->row->transposed;
   binding->dimensions = vector && !row ? 1 : 2;
   binding->shape[0] = row ? 1 : transposed ? cols : rows;
@@ -87,6 +87,7 @@ static const char *list_text(struct names_list *list) {
 struct loading {
   const struct safetensors *file;
   bool *used;               // per tensor of the file
+  const char *prefix;       // that the file's names may lack, or NULL
   const char *directory;
   struct error *error;
 };
@@ -123,11 +124,27 @@ static bool same_numbers(const void *a, enum number_type a_type, const void *b, 
   return true;
 }
 
+// Each part's place in a tensor that holds all of them.
+static void attach_all(const struct binding *binding, const char *data, enum number_type type) {
+  struct weight *weight = binding->weight;
+  bool transposed = binding->row->transposed;
+  for (int i = 0; i < weight->part_count; i++) {
+    int rows = weight->parts[i].rows;
+    weight->parts[i] = (struct weight_part){.rows = rows, .stored = data, .type = type, .transposed = transposed,
+                                            .stride = transposed && weight->part_count > 1 ? weight->rows : 0};
+    data += (size_t)rows * (transposed ? 1 : (size_t)weight->cols) * number_size(type);
+  }
+}
+
 static bool attach(const struct loading *loading, const struct binding *binding, const struct stored_tensor *tensor) {
-  struct weight_part *part = &binding->weight->parts[binding->part];
+  struct weight_part *part = &binding->weight->parts[binding->part == ALL_PARTS ? 0 : binding->part];
   enum number_type type = TYPE_F32;
   if (!check_shape(loading, binding, tensor) || !read_type(loading, tensor, &type)) return false;
   if (!part->stored) {
+    if (binding->part == ALL_PARTS) {
+      attach_all(binding, tensor->data, type);
+      return true;
+    }
     part->stored = tensor->data;
     part->type = type;
     part->transposed = binding->row->transposed;
@@ -140,8 +157,16 @@ static bool attach(const struct loading *loading, const struct binding *binding,
                    safetensors_path(loading->file, tensor), tensor->name);
 }
 
+// By its name, or by the name that the bare model gives it.
+static const struct stored_tensor *find_tensor(const struct loading *loading, const char *name) {
+  const struct stored_tensor *tensor = safetensors_find(loading->file, name);
+  size_t length = loading->prefix ? strlen(loading->prefix) : 0;
+  if (tensor || !length || strncmp(name, loading->prefix, length) != 0) return tensor;
+  return safetensors_find(loading->file, name + length);
+}
+
 static bool load_one(const struct loading *loading, const struct binding *binding) {
-  const struct stored_tensor *tensor = safetensors_find(loading->file, binding->stored);
+  const struct stored_tensor *tensor = find_tensor(loading, binding->stored);
   if (!tensor || loading->used[tensor - loading->file->tensors]) return true;
   loading->used[tensor - loading->file->tensors] = true;
   if (binding->row->role == TENSOR_COPY || binding->row->role == TENSOR_IGNORED) return true;
@@ -158,7 +183,8 @@ static bool check_missing(const struct bindings *bindings, const struct loading 
   struct names_list missing = {0};
   for (size_t i = 0; i < bindings->count; i++) {
     const struct binding *binding = &bindings->items[i];
-    if (!binding->weight->parts[binding->part].stored && !may_be_missing(binding)) list_name(&missing, binding->stored);
+    int part = binding->part == ALL_PARTS ? 0 : binding->part;
+    if (!binding->weight->parts[part].stored && !may_be_missing(binding)) list_name(&missing, binding->stored);
   }
   if (missing.count)
     error_set(loading->error, ERROR_FORMAT, "%s: %zu tensor%s of the model that config.json describes %s missing: %s",
@@ -195,7 +221,8 @@ static bool check_covered(const struct bindings *bindings, const struct model *m
 
 bool bindings_load(const struct bindings *bindings, const struct safetensors *file, struct model *model, const char *directory,
                    struct error *error) {
-  struct loading loading = {file, memory_new(error, file->count, sizeof(bool)), directory, error};
+  struct loading loading = {file, memory_new(error, file->count, sizeof(bool)), layout_find(model->arch.layout)->prefix,
+                            directory, error};
   bool ok = loading.used != NULL && check_covered(bindings, model, error);
   for (size_t i = 0; ok && i < bindings->count; i++) ok = load_one(&loading, &bindings->items[i]);
   ok = ok && check_missing(bindings, &loading);

@@ -10,7 +10,7 @@ struct binding {
   char stored[128];              // its name in the file
   const struct tensor_name *row; // what the table says about it
   struct weight *weight;
-  int part;
+  int part;                      // or ALL_PARTS
   int dimensions;
   int64_t shape[2];              // in the file
 };
@@ -19,6 +19,10 @@ struct bindings {
   struct binding *items;
   size_t count, capacity;
 };
+
+static inline int binding_rows(const struct binding *binding) {
+  return binding->part == ALL_PARTS ? binding->weight->rows : binding->weight->parts[binding->part].rows;
+}
 
 // Every row of the table for every layer, as far as the model has the weight.
 bool bindings_make(struct bindings *bindings, const struct layout *layout, const struct model *model, struct error *error);

@@ -69,7 +69,7 @@ static bool check_stack(const struct arch *arch, const struct stack_arch *stack,
 static bool check_rates(const struct arch *arch, struct error *error) {
   const struct { const char *name; float rate; } rates[] = {
     {"dropout", arch->dropout}, {"attention dropout", arch->attention_dropout}, {"activation dropout", arch->activation_dropout},
-    {"the head's dropout", arch->head_dropout}};
+    {"the head's dropout", arch->head_dropout}, {"embedding dropout", arch->embedding_dropout}};
   for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
     if (!(rates[i].rate >= 0 && rates[i].rate <= 0.999f))
       return error_set(error, ERROR_UNSUPPORTED, "%s is %g; it has to be from 0 to 0.999", rates[i].name, rates[i].rate);

@@ -97,7 +97,7 @@ static struct weight *add_embedding(struct builder *builder, const char *name, i
   const struct arch *arch = &builder->model->arch;
   struct weight *weight = add_table(builder, name, vocabulary, arch_embedding_width(arch));
   if (!weight) return NULL;
-  weight->zero_row = arch->pad_id >= 0 && arch->pad_id < vocabulary ? arch->pad_id : -1;
+  weight->zero_row = arch->pad_id >= 0 && arch->pad_id < vocabulary && !arch->padding_learnt ? arch->pad_id : -1;
   return weight;
 }
 
@@ -111,6 +111,10 @@ static struct weight *add_positions(struct builder *builder) {
   weight->initialisation = learned ? INITIAL_NORMAL : arch->positions == POSITIONS_SINUSOID ? INITIAL_SINUSOID : INITIAL_SINUSOID_INTERLEAVED;
   weight->deviation = table_deviation(arch);
   return weight;
+}
+
+static void scale_start(const struct builder *builder, const struct stack_arch *stack, struct weight *weight) {
+  if (weight && builder->model->arch.scaled_residuals) weight->deviation /= sqrtf(2 * (float)stack->layers);
 }
 
 static void add_layer(struct builder *builder, struct layer *layer, const struct stack_arch *stack, bool cross) {
@@ -128,6 +132,9 @@ static void add_layer(struct builder *builder, struct layer *layer, const struct
   layer->up = add_linear(builder, "feed_forward.up", stack->ffn, 0, 0, hidden, arch->ffn_bias);
   layer->down = add_linear(builder, "feed_forward.down", hidden, 0, 0, stack->ffn, arch->ffn_bias);
   layer->feed_forward_norm = add_norm(builder, "feed_forward.norm", hidden);
+  scale_start(builder, stack, layer->self.output.weight);
+  scale_start(builder, stack, layer->cross.output.weight);
+  scale_start(builder, stack, layer->down.weight);
 }
 
 static void add_stack(struct builder *builder, struct stack *stack, const char *name, const struct stack_arch *shape, bool cross) {

@@ -167,9 +167,10 @@ static struct tensor *embed(const struct run *run) {
   const struct arch *arch = &run->model->arch;
   const struct stack *stack = run->stack;
   const struct batch_side *side = run->side;
-  struct embedding_tables tables = {.table = stack->embedding, .positions = stack->positions, .types = stack->types, .scale = arch->embedding_scale, .padding = arch->pad_id};
+  struct embedding_tables tables = {.table = stack->embedding, .positions = stack->positions, .types = stack->types,
+                                    .scale = arch->embedding_scale, .padding = arch->padding_learnt ? -1 : arch->pad_id};
   // Dropout comes after the norm, if there is one.
-  struct dropout dropout = dropout_at(run, arch->dropout, SITE_EMBEDDING), none = {0};
+  struct dropout dropout = dropout_at(run, arch->embedding_dropout, SITE_EMBEDDING), none = {0};
   const int32_t *positions = table_rows(run), *types = side->types;
   if (stack->types && !types) types = context_node(run->context, (size_t)side->rows * sizeof *types);  // zeros
   if (!context_ok(run->context)) return NULL;

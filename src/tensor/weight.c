@@ -19,6 +19,8 @@ void weight_free(struct weight *weight) {
   weight->values = weight->gradient = weight->first = weight->second = weight->packed = weight->packed_transposed = NULL;
 }
 
+static size_t part_stride(const struct weight_part *part) { return (size_t)(part->stride ? part->stride : part->rows); }
+
 static void read_stored(const struct weight_part *part, int cols, int row, float *out) {
   size_t size = number_size(part->type);
   const char *base = part->stored;
@@ -27,7 +29,7 @@ static void read_stored(const struct weight_part *part, int cols, int row, float
     return;
   }
   for (int col = 0; col < cols; col++)
-    number_read(out + col, base + ((size_t)col * (size_t)part->rows + (size_t)row) * size, part->type, 1);
+    number_read(out + col, base + ((size_t)col * part_stride(part) + (size_t)row) * size, part->type, 1);
 }
 
 const float *weight_row(const struct weight *weight, int row, float *scratch) {
@@ -39,11 +41,28 @@ const float *weight_row(const struct weight *weight, int row, float *scratch) {
   return scratch;
 }
 
-static void copy_rows(const struct weight *weight, float *out) {
-  for (int row = 0; row < weight->rows; row++) {
-    float *place = out + (size_t)row * (size_t)weight->cols;
-    const float *found = weight_row(weight, row, place);
-    if (found != place) memcpy(place, found, (size_t)weight->cols * sizeof *place);
+// A transposed part turned over, in strips of its rows, so that memory is read and written in whole cache lines.
+static void turn_part(const struct weight_part *part, int cols, float *out) {
+  enum { STRIP = 16 };
+  size_t size = number_size(part->type);
+  for (int row = 0; row < part->rows; row += STRIP) {
+    int rows = part->rows - row < STRIP ? part->rows - row : STRIP;
+    const char *base = (const char *)part->stored + (size_t)row * size;
+    for (int col = 0; col < cols; col++) {
+      float strip[STRIP];
+      number_read(strip, base + (size_t)col * part_stride(part) * size, part->type, (size_t)rows);
+      for (int i = 0; i < rows; i++) out[(size_t)(row + i) * (size_t)cols + (size_t)col] = strip[i];
+    }
+  }
+}
+
+static void copy_stored(const struct weight *weight, float *out) {
+  size_t cols = (size_t)weight->cols;
+  for (int p = 0; p < weight->part_count; p++) {
+    const struct weight_part *part = &weight->parts[p];
+    if (part->transposed) turn_part(part, weight->cols, out);
+    else number_read(out, part->stored, part->type, (size_t)part->rows * cols);
+    out += (size_t)part->rows * cols;
   }
 }
 
@@ -52,7 +71,7 @@ bool weight_own_values(struct weight *weight, struct error *error) {
   bool stored = weight->parts[0].stored != NULL;
   float *values = memory_new_aligned(error, weight_size(weight), sizeof *values);
   if (!values) return false;
-  if (stored) copy_rows(weight, values);
+  if (stored) copy_stored(weight, values);
   else memset(values, 0, weight_size(weight) * sizeof *values);
   weight->values = values;
   return true;
@@ -134,7 +153,7 @@ static const float *as_matrix(const struct weight *weight, float **converted, st
   if (weight->values) return weight->values;
   if (weight->part_count == 1 && part->type == TYPE_F32 && !part->transposed) return part->stored;
   *converted = memory_new_aligned(error, weight_size(weight), sizeof(float));
-  if (*converted) copy_rows(weight, *converted);
+  if (*converted) copy_stored(weight, *converted);
   return *converted;
 }
 

@@ -24,6 +24,7 @@ struct weight_part {
   const void *stored;  // NULL: not stored, see values
   enum number_type type;
   bool transposed;     // stored as [cols, rows]
+  int stride;          // of a transposed part: how many numbers the stored rows are apart; 0: `rows`, nothing lies between
 };
 
 struct weight {

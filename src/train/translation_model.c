@@ -164,6 +164,7 @@ bool translation_job_get_model(struct translation_job *job) {
     return error_set(job->error, ERROR_UNSUPPORTED, "%s: it is a %s model; --task translation needs an encoder and a decoder",
                      place, arch->layout);
   if (options->dropout < 0) options->dropout = arch->dropout;
+  else arch->embedding_dropout = (float)options->dropout;
   if (options->attention_dropout < 0) options->attention_dropout = arch->attention_dropout;
   if (options->activation_dropout < 0) options->activation_dropout = arch->activation_dropout;
   arch->dropout = (float)options->dropout;

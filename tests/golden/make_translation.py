@@ -116,13 +116,8 @@ def numbers_of_forward(model, batch):
     return golden
 
 
-def saved_parameters(model):
-    """Trained tensors by their name in model.safetensors; a tied one appears once."""
-    return {name: p for name, p in model.named_parameters() if p.requires_grad}
-
-
 def numbers_of_backward(model, batch):
-    parameters = saved_parameters(model)
+    parameters = tiny.saved_parameters(model)
     golden = {}
 
     def record(prefix, names, smoothing):
@@ -139,34 +134,12 @@ def numbers_of_backward(model, batch):
     return golden
 
 
-def numbers_of_training(model, batch, steps=10):
-    parameters = list(saved_parameters(model).values())
-    groups = [dict(params=[p for p in parameters if p.dim() >= 2], weight_decay=0.01),
-              dict(params=[p for p in parameters if p.dim() < 2], weight_decay=0.0)]
-    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), eps=1e-9)
-    losses, norms = [], []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss = batch_loss(model, batch)
-        loss.backward()
-        norms.append(torch.nn.utils.clip_grad_norm_(parameters, 1.0).item())
-        losses.append(loss.item())
-        optimizer.step()
-    return {"steps.losses": torch.tensor(losses), "steps.norms": torch.tensor(norms)}
-
-
 def numbers(model, batch, trained):
     golden = numbers_of_forward(model, batch)
     if trained:
         golden |= numbers_of_backward(model, batch)
-        golden |= numbers_of_training(copy.deepcopy(model), batch)
+        golden |= tiny.numbers_of_training(copy.deepcopy(model), lambda model: batch_loss(model, batch))
     return golden
-
-
-def worst_rounding(golden, model, batch, trained):
-    """The largest distance to the same numbers in f64: what any correct f32 program may differ by."""
-    exact = numbers(copy.deepcopy(model).double(), batch, trained)
-    return max(((golden[n].double() - exact[n]).abs().max() / (exact[n].abs().max() + 1e-3), n) for n in golden)
 
 
 def make_case(case):
@@ -178,7 +151,7 @@ def make_case(case):
     batch = make_batch(model.config, LONG if case == "marian-long" else LENGTHS, seed=2)
     trained = case in TRAINED
     golden = numbers(model, batch, trained)
-    distance, name = worst_rounding(golden, model, batch, trained)
+    distance, name = tiny.worst_rounding(golden, numbers(copy.deepcopy(model).double(), batch, trained))
     save_file({n: t.contiguous() for n, t in (golden | describe_batch(batch)).items()}, path + "/golden.safetensors")
     print(f"{case}: loss {golden['loss'].item():.4f}, {len(golden)} numbers, furthest from f64: {name} by {distance:.1e}")
     if trained:

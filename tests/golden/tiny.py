@@ -12,6 +12,7 @@ warnings.filterwarnings("ignore")
 
 import torch
 from transformers import MarianConfig, MarianMTModel, PegasusConfig, PegasusForConditionalGeneration
+from transformers.pytorch_utils import Conv1D
 from transformers.utils.logging import disable_progress_bar
 
 disable_progress_bar()
@@ -48,7 +49,7 @@ def make_model(family, seed, *, width, heads, ffn, layers, vocab_size, gain=1.1,
 def randomise(model, seed, gain):
     """Matrices keep the size of what they multiply (times gain); embeddings come out near 1 after their scale."""
     generator = torch.Generator().manual_seed(seed)
-    width = model.config.d_model
+    turned = {name + ".weight" for name, module in model.named_modules() if isinstance(module, Conv1D)}  # [inputs, outputs]
 
     def normal(tensor, std, mean=0.0):
         tensor.copy_(mean + std * torch.randn(tensor.shape, generator=generator))
@@ -56,13 +57,14 @@ def randomise(model, seed, gain):
     for name, p in model.named_parameters():
         if "embed_positions" in name:
             continue
-        if "layer_norm" in name:
+        if "norm" in name or ".ln_" in name:
             normal(p, 0.2, 1.0 if name.endswith("weight") else 0.0)
         elif name.endswith("bias"):
             normal(p, 0.1)
         else:
-            normal(p, gain / p.shape[1] ** 0.5)
-    normal(model.final_logits_bias, 0.3)
+            normal(p, gain / p.shape[0 if name in turned else 1] ** 0.5)
+    if hasattr(model, "final_logits_bias"):
+        normal(model.final_logits_bias, 0.3)
 
 
 def save(model, case, shard_size="1GB", generation_config=False):
@@ -75,8 +77,35 @@ def save(model, case, shard_size="1GB", generation_config=False):
     return path
 
 
-def load(path, dtype=torch.float32):
+def load(path, dtype=torch.float32, auto_class="AutoModelForSeq2SeqLM"):
     """The model of a directory in f32 whatever it was saved in, with attention weights that can be asked for."""
-    from transformers import AutoModelForSeq2SeqLM
+    import transformers
 
-    return AutoModelForSeq2SeqLM.from_pretrained(path, dtype=dtype, attn_implementation="eager").eval()
+    return getattr(transformers, auto_class).from_pretrained(path, dtype=dtype, attn_implementation="eager").eval()
+
+
+def saved_parameters(model):
+    """Trained tensors by their name in model.safetensors; a tied one appears once."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def numbers_of_training(model, loss_of, steps=10):
+    """steps.losses and steps.norms of AdamW steps on loss_of(model): see make_translation.py."""
+    parameters = list(saved_parameters(model).values())
+    groups = [dict(params=[p for p in parameters if p.dim() >= 2], weight_decay=0.01),
+              dict(params=[p for p in parameters if p.dim() < 2], weight_decay=0.0)]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), eps=1e-9)
+    losses, norms = [], []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(parameters, 1.0).item())
+        losses.append(loss.item())
+        optimizer.step()
+    return {"steps.losses": torch.tensor(losses), "steps.norms": torch.tensor(norms)}
+
+
+def worst_rounding(golden, exact):
+    """The largest distance to the same numbers in f64: what any correct f32 program may differ by, and where."""
+    return max(((golden[n].double() - exact[n]).abs().max() / (exact[n].abs().max() + 1e-3), n) for n in golden)

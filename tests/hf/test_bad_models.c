@@ -41,7 +41,7 @@ static void use_golden(const char *name) {
 static void refuses_bad_configs(void **state) {
   (void)state;
   static const char *const cases[][3] = {
-    {"model_type", "\"t5\"", "\"model_type\" is \"t5\"; qkv reads marian, pegasus, qkv"},
+    {"model_type", "\"t5\"", "\"model_type\" is \"t5\"; qkv reads marian, pegasus, "},
     {"model_type", NULL, "no \"model_type\""},
     {"model_type", "7", "has to be a text"},
     {"d_model", "\"32\"", "\"d_model\" has to be a whole number"},

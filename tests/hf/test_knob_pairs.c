@@ -38,18 +38,29 @@ static void many_heads(struct arch *arch) { arch->encoder.heads = arch->encoder.
 static void attention_scale(struct arch *arch) { arch->attention_scale = 0.7f; }
 static void normal_start(struct arch *arch) { arch->initial_deviation = 0.1f; }
 static void dropouts(struct arch *arch) {
-  arch->dropout = 0.1f, arch->attention_dropout = 0.2f, arch->activation_dropout = 0.15f;
+  arch->dropout = arch->embedding_dropout = 0.1f, arch->attention_dropout = 0.2f, arch->activation_dropout = 0.15f;
 }
 static void one_layer(struct arch *arch) { arch->encoder.layers = 1; }
 static void decoder_only(struct arch *arch) {
   arch->family = FAMILY_DECODER, arch->encoder = (struct stack_arch){0}, arch->source_vocab = 0, arch->shared_embeddings = false;
+}
+static void embedding_dropout(struct arch *arch) { arch->embedding_dropout = 0.2f; }
+static void padding_learnt(struct arch *arch) { arch->padding_learnt = true; }
+static void scaled_residuals(struct arch *arch) { arch->scaled_residuals = true, arch->initial_deviation = 0.1f; }
+static void gpt2(struct arch *arch) {
+  decoder_only(arch);
+  arch->norm_place = NORM_PRE, arch->positions = POSITIONS_LEARNED, arch->activation = ACTIVATION_GELU_TANH;
+  arch->final_norm = arch->scaled_residuals = arch->padding_learnt = true;
+  arch->embedding_scale = 1, arch->initial_deviation = 0.1f;
+  arch->bos_id = arch->eos_id, arch->pad_id = arch->decoder_start_id = arch->forced_eos_id = arch->unk_id = -1;
 }
 static void gated(struct arch *arch) { arch->gated = true; }
 
 static void (*const knobs[])(struct arch *) = {
   norm_rms, norm_none, pre, pre_and_final, epsilon, embedding_norm, no_residual, no_positions, interleaved, learned, offset,
   unscaled, gelu, gelu_tanh, silu, hyperbolic, linear, no_attention_bias, no_ffn_bias, head_bias, learnt_head_bias, unshared,
-  untied, shared_keys, wide_heads, many_heads, attention_scale, normal_start, dropouts, one_layer, decoder_only, gated};
+  untied, shared_keys, wide_heads, many_heads, attention_scale, normal_start, dropouts, one_layer, decoder_only, embedding_dropout, padding_learnt,
+  scaled_residuals, gpt2, gated};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };
 
@@ -116,6 +127,7 @@ static void save_and_open(struct trial *trial) {
   struct arch read = checkpoint.arch;
   read.unk_id = trial->model->arch.unk_id;  // marian and pegasus leave it to the tokenizer
   read.initial_deviation = trial->model->arch.initial_deviation;
+  read.scaled_residuals = trial->model->arch.scaled_residuals;
   require(memcmp(&read, &trial->model->arch, sizeof read) == 0, "another arch came back");
   require(model_prepare(checkpoint.model, trial->context.kernels, false, error), error->message);
   size_t size, size_again;

@@ -128,7 +128,7 @@ static struct arch small_arch(const char *layout) {
     .family = FAMILY_ENCODER_DECODER, .hidden = 12, .source_vocab = 11, .target_vocab = 11, .encoder = {2, 3, 3, 20},
     .decoder = {1, 2, 2, 24}, .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 16,
     .embedding_scale = 3.46410161513775459f, .activation = ACTIVATION_RELU, .attention_bias = true, .ffn_bias = true,
-    .head_bias = true, .shared_embeddings = true, .tied_head = true, .dropout = 0.1f, .bos_id = -1, .eos_id = 0, .pad_id = 10,
+    .head_bias = true, .shared_embeddings = true, .tied_head = true, .dropout = 0.1f, .embedding_dropout = 0.1f, .bos_id = -1, .eos_id = 0, .pad_id = 10,
     .unk_id = 1, .decoder_start_id = 10, .forced_eos_id = 0};
   snprintf(arch.layout, sizeof arch.layout, "%s", layout);
   return arch;

@@ -14,6 +14,7 @@ struct golden_batch {
 static inline void golden_side(struct golden_batch *golden, int side, const struct safetensors *file, const char *ids, const char *offsets,
                                struct batch_side *out) {
   const struct stored_tensor *tokens = safetensors_find(file, ids), *starts = safetensors_find(file, offsets);
+  if (!tokens) return;  // a model without this side
   const int32_t *start = starts->data;
   int sequences = (int)starts->count - 1;
   golden->positions[side] = calloc(tokens->count, sizeof(int32_t));
@@ -32,13 +33,14 @@ static inline void golden_batch_fill(struct golden_batch *golden, const struct s
   *golden = (struct golden_batch){0};
   golden_side(golden, 0, file, "source.ids", "source.offsets", &batch->source);
   golden_side(golden, 1, file, "target.inputs", "target.offsets", &batch->target);
-  golden->cross = calloc((size_t)batch->source.span_count, sizeof *golden->cross);
+  golden->cross = calloc((size_t)batch->target.span_count, sizeof *golden->cross);
   for (int s = 0; s < batch->source.span_count; s++) {
     const struct span *source = &batch->source.spans[s], *target = &batch->target.spans[s];
     golden->cross[s] = (struct span){.q0 = target->q0, .qn = target->qn, .k0 = source->q0, .kn = source->qn};
   }
   batch->cross = golden->cross;
-  batch->cross_count = batch->sequences = batch->source.span_count;
+  batch->cross_count = batch->source.span_count;
+  batch->sequences = batch->target.span_count;
   batch->labels = safetensors_find(file, "target.labels")->data;
   batch->label_count = batch->target.rows;
 }

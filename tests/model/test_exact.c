@@ -51,7 +51,7 @@ static struct arch arch_of(enum norm_place place) {
     .encoder = {.layers = 2, .heads = 3, .kv_heads = 3, .ffn = 101}, .decoder = {.layers = 2, .heads = 6, .kv_heads = 2, .ffn = 101},
     .norm_place = place, .final_norm = place == NORM_PRE, .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 64,
     .embedding_scale = 8, .activation = ACTIVATION_GELU, .attention_bias = true, .ffn_bias = true, .shared_embeddings = true, .tied_head = true,
-    .pad_id = VOCABULARY - 1, .eos_id = 0, .unk_id = 1, .bos_id = -1, .decoder_start_id = VOCABULARY - 1, .dropout = 0.1f, .attention_dropout = 0.1f,
+    .pad_id = VOCABULARY - 1, .eos_id = 0, .unk_id = 1, .bos_id = -1, .decoder_start_id = VOCABULARY - 1, .dropout = 0.1f, .embedding_dropout = 0.1f, .attention_dropout = 0.1f,
     .activation_dropout = 0.1f};
 }
 

@@ -1,5 +1,5 @@
-// Whole models against PyTorch (tests/golden/<case>): hidden states, attention weights, logits, losses and every gradient,
-// with each kernel table that this processor can run; and the same again after saving and loading.
+// Whole models against PyTorch (tests/golden/<case>): hidden states, attention weights, logits, losses, every gradient and ten
+// steps of training, with each kernel table that this processor can run; and the same again after saving and loading.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #include "cpu/cpu.h"
 #include "golden_batch.h"
 #include "hf/checkpoint.h"
+#include "train/optimizer.h"
 
 static const char *kernel_names[] = {"reference", "avx2", "avx512"};
 
@@ -62,8 +63,9 @@ static void check_logits(struct context *context, const struct model *model, str
   context->probe = compare_hidden;
   context->probe_attention = compare_attention;
   context->probe_user = records;
-  struct tensor *encoded = model_encode(context, model, &records->batch->batch.source);
-  struct tensor *decoded = model_decode(context, model, &records->batch->batch, encoded);
+  const struct batch *batch = &records->batch->batch;
+  struct tensor *encoded = batch->source.rows ? model_encode(context, model, &batch->source) : NULL;
+  struct tensor *decoded = model_decode(context, model, batch, encoded);
   struct tensor *logits = model_logits(context, model, decoded, NULL, 0);
   assert_non_null(logits);
   const struct stored_tensor *expected = safetensors_find(records->golden, "logits");
@@ -135,39 +137,78 @@ static void check_losses(struct context *context, struct model *model, struct re
   check_gradients(model, records->golden, "grad.smoothed/", 1);
 }
 
-static void check_case(const char *name, const struct kernels *kernels, bool gradients) {
-  char path[4096], file[4200];
+// Over-fitting the batch: the loss and the norm of the gradient before each of ten steps.
+static void check_steps(struct context *context, struct model *model, const struct records *records) {
+  const struct batch *batch = &records->batch->batch;
+  const struct stored_tensor *losses = safetensors_find(records->golden, "steps.losses");
+  const float *norms = safetensors_find(records->golden, "steps.norms")->data;
+  struct optimizer_options options = optimizer_defaults();
+  options.weight_decay = 0.01;
+  for (size_t step = 0; step < losses->count; step++) {
+    struct loss loss = {0};
+    double norm;
+    context_begin(context, true, false, 0, 0);
+    assert_true(model_loss(context, model, batch, 0, 1.0f / (float)batch->label_count, &loss, NULL));
+    assert_true(optimizer_step(model, &options, (int64_t)step + 1, 1e-3, &norm, context->error));
+    assert_float_equal(loss.sum / (double)loss.count, ((const float *)losses->data)[step], 2e-4);
+    assert_float_equal(norm, norms[step], 1e-3 * norms[step] + 1e-3);
+  }
+}
+
+struct golden_case {
+  const char *name;
+  bool gradients;
+};
+
+// Leaves the model, before it is trained, in `save_to` unless that is NULL.
+static void check_directory(const char *path, const struct safetensors *golden, const struct golden_case *tested,
+                            const struct kernels *kernels, const char *save_to) {
   struct error error = {0};
   struct checkpoint checkpoint;
   struct context context;
-  struct safetensors golden;
   struct golden_batch batch;
-  snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QKV_SOURCE_ROOT"), name);
-  snprintf(file, sizeof file, "%s/golden.safetensors", path);
-  if (!checkpoint_open(path, &checkpoint, &error) || !safetensors_open(&golden, file, &error)) fail_msg("%s", error.message);
-  golden_batch_fill(&batch, &golden);
-  assert_true(model_prepare(checkpoint.model, kernels, gradients, &error));
+  if (!checkpoint_open(path, &checkpoint, &error)) fail_msg("%s", error.message);
+  golden_batch_fill(&batch, golden);
+  assert_true(model_prepare(checkpoint.model, kernels, tested->gradients, &error));
   assert_true(context_open(&context, kernels, (size_t)1 << 30, &error));
-  struct records records = {&golden, &batch, 0};
-  print_message("%s with the %s kernels\n", name, kernels->name);
+  struct records records = {golden, &batch, 0};
   check_logits(&context, checkpoint.model, &records);
-  int layers = checkpoint.arch.encoder.layers + checkpoint.arch.decoder.layers;
-  assert_int_equal(records.compared, layers + 2 + layers + checkpoint.arch.decoder.layers);
-  if (gradients) check_losses(&context, checkpoint.model, &records);
+  int encoder = checkpoint.arch.encoder.layers, decoder = checkpoint.arch.decoder.layers, crossed = encoder ? decoder : 0;
+  assert_int_equal(records.compared, encoder + (encoder > 0) + decoder + 1 + encoder + decoder + crossed);
+  struct checkpoint_saving saving = {.type = checkpoint.type, .config = checkpoint.config, .generation = &checkpoint.generation};
+  if (save_to && !checkpoint_save(save_to, checkpoint.model, &saving, &error)) fail_msg("%s", error.message);
+  if (tested->gradients) check_losses(&context, checkpoint.model, &records);
+  if (tested->gradients) check_steps(&context, checkpoint.model, &records);
   assert_int_equal(error.code, 0);
   golden_batch_free(&batch);
   context_close(&context);
-  safetensors_close(&golden);
   checkpoint_close(&checkpoint);
 }
 
+static void check_case(const struct golden_case *tested, const struct kernels *kernels) {
+  char path[4096], file[4200], saved[] = "/tmp/qkv-golden-XXXXXX", command[64];
+  struct error error = {0};
+  struct safetensors golden;
+  snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QKV_SOURCE_ROOT"), tested->name);
+  snprintf(file, sizeof file, "%s/golden.safetensors", path);
+  if (!safetensors_open(&golden, file, &error)) fail_msg("%s", error.message);
+  assert_non_null(mkdtemp(saved));
+  print_message("%s with the %s kernels\n", tested->name, kernels->name);
+  check_directory(path, &golden, tested, kernels, saved);
+  check_directory(saved, &golden, tested, kernels, NULL);
+  snprintf(command, sizeof command, "rm -r %s", saved);
+  assert_int_equal(system(command), 0);
+  safetensors_close(&golden);
+}
+
 static void test_golden(void **state) {
-  static const struct { const char *name; bool gradients; } cases[] = {
+  static const struct golden_case cases[] = {
     {"marian", true}, {"marian-knobs", true}, {"marian-unshared", true}, {"marian-untied", true}, {"marian-one-head", true}, {"marian-long", true},
-    {"pegasus", true}, {"pegasus-tanh", true}, {"pegasus-silu", true}, {"marian-sharded", false}, {"marian-f16", false}, {"marian-bf16", false}};
+    {"pegasus", true}, {"pegasus-tanh", true}, {"pegasus-silu", true}, {"marian-sharded", false}, {"marian-f16", false}, {"marian-bf16", false},
+    {"gpt2", true}, {"gpt2-knobs", true}};
   const struct kernels *kernels = cpu_kernels_named(kernel_names[(intptr_t)*state]);
   if (!kernels) skip();
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case(cases[i].name, kernels, cases[i].gradients);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case(&cases[i], kernels);
 }
 
 int main(void) {

@@ -38,14 +38,16 @@ static void head_bias(struct arch *arch) { arch->head_bias = arch->head_bias_tra
 static void untied(struct arch *arch) { arch->tied_head = false; }
 static void unshared(struct arch *arch) { arch->shared_embeddings = false; }
 static void scaled(struct arch *arch) { arch->attention_scale = 0.9f; }
-static void dropout(struct arch *arch) { arch->dropout = 0.3f; }
+static void dropout(struct arch *arch) { arch->dropout = 0.3f, arch->embedding_dropout = 0.2f; }
+static void learnt_padding(struct arch *arch) { arch->padding_learnt = true; }
 static void inner_dropout(struct arch *arch) { arch->attention_dropout = 0.2f, arch->activation_dropout = 0.25f; }
 
 static const struct knob knobs[] = {
   {"pre-norm", pre_norm}, {"rms", rms_norm}, {"no norm", no_norm}, {"embedding norm", embedding_norm}, {"no residual", no_residual},
   {"learned positions", learned}, {"no positions", no_positions}, {"gelu", gelu}, {"gelu tanh", gelu_tanh}, {"silu", silu},
   {"tanh", tanh_activation}, {"grouped heads", grouped}, {"one head", one_head}, {"wide heads", wide_heads}, {"no biases", no_biases},
-  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"dropout", dropout}, {"inner dropout", inner_dropout}};
+  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"dropout", dropout}, {"learnt padding", learnt_padding},
+  {"inner dropout", inner_dropout}};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };
 

@@ -71,7 +71,7 @@ static void update(struct run *run, struct update *update, int64_t step, size_t 
 
 static void no_dropout(struct run *run) {
   struct arch *arch = &run->golden.checkpoint.model->arch;
-  arch->dropout = arch->attention_dropout = arch->activation_dropout = 0;
+  arch->dropout = arch->embedding_dropout = arch->attention_dropout = arch->activation_dropout = 0;
 }
 
 static void ten_steps_as_pytorch(void **state) {
@@ -96,7 +96,7 @@ static float *weights_after(const char *name, int steps, size_t group, double dr
   parallel_set_threads(threads);
   start(&run, name);
   struct arch *arch = &run.golden.checkpoint.model->arch;
-  arch->dropout = arch->attention_dropout = arch->activation_dropout = (float)dropout;
+  arch->dropout = arch->embedding_dropout = arch->attention_dropout = arch->activation_dropout = (float)dropout;
   for (int step = 0; step < steps; step++) {
     struct update result;
     update(&run, &result, step + 1, group, 0.1, 1e-3);
@@ -115,7 +115,7 @@ static float *gradients_of(const char *name, size_t group, size_t *size) {
   struct run run;
   start(&run, name);
   struct model *model = run.golden.checkpoint.model;
-  model->arch.dropout = model->arch.attention_dropout = model->arch.activation_dropout = 0.1f;
+  model->arch.dropout = model->arch.embedding_dropout = model->arch.attention_dropout = model->arch.activation_dropout = 0.1f;
   int64_t labels = 0;
   for (size_t i = 0; i < run.golden.pair_count; i++) labels += (int64_t)run.golden.pairs[i].target_count;
   struct update result;
