@@ -148,7 +148,7 @@ static void check_steps(struct context *context, struct model *model, const stru
     struct loss loss = {0};
     double norm;
     context_begin(context, true, false, 0, 0);
-    assert_true(model_loss(context, model, batch, 0, 1.0f / (float)batch->label_count, &loss, NULL));
+    assert_true(model_loss(context, model, batch, 0, (struct loss_scale){1.0f / (float)batch->label_count, 0}, &loss, NULL));
     assert_true(optimizer_step(model, &options, (int64_t)step + 1, 1e-3, &norm, context->error));
     assert_float_equal(loss.sum / (double)loss.count, ((const float *)losses->data)[step], 2e-4);
     assert_float_equal(norm, norms[step], 1e-3 * norms[step] + 1e-3);
