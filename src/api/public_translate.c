@@ -139,6 +139,11 @@ static bool read_lines(struct job *job) {
   return true;
 }
 
+// The beginning that is given belongs to the first piece of a line.
+static int prefix_of(const struct job *job, size_t piece) {
+  return job->lines[job->pieces.items[piece].line].first == piece ? job->translator->prefix_count : 0;
+}
+
 static bool search(struct job *job) {
   size_t count = job->pieces.count;
   if (count == 0) return true;
@@ -147,7 +152,7 @@ static bool search(struct job *job) {
   bool fine = requests && job->found;
   for (size_t i = 0; fine && i < count; i++)
     requests[i] = (struct generation_request){.source = job->pieces.items[i].ids, .source_count = job->pieces.items[i].count,
-                                              .prefix = job->translator->prefix, .prefix_count = job->translator->prefix_count};
+                                              .prefix = job->translator->prefix, .prefix_count = prefix_of(job, i)};
   fine = fine && session_run(job->translator->session, requests, count, job->found, job->error);
   free(requests);
   return fine;
@@ -162,7 +167,7 @@ static bool pair_all(struct job *job) {
   for (size_t i = 0; i < job->pieces.count; i++) {
     const struct generation *generation = job->found[i];
     pairs += generation->count;
-    for (int k = 0; k < generation->count; k++) tokens += translator->prefix_count + generation->hypotheses[k].count;
+    for (int k = 0; k < generation->count; k++) tokens += prefix_of(job, i) + generation->hypotheses[k].count;
   }
   job->first_pair = memory_new(job->error, job->pieces.count, sizeof *job->first_pair);
   job->pairs = memory_new(job->error, pairs, sizeof *job->pairs);
@@ -174,9 +179,8 @@ static bool pair_all(struct job *job) {
     job->first_pair[i] = n;
     for (int k = 0; k < job->found[i]->count; k++, n++) {
       const struct hypothesis *hypothesis = &job->found[i]->hypotheses[k];
-      int count = translator->prefix_count + hypothesis->count;
-      for (int t = 0; t < count; t++)
-        target[t] = t < translator->prefix_count ? translator->prefix[t] : hypothesis->ids[t - translator->prefix_count];
+      int prefix = prefix_of(job, i), count = prefix + hypothesis->count;
+      for (int t = 0; t < count; t++) target[t] = t < prefix ? translator->prefix[t] : hypothesis->ids[t - prefix];
       job->pairs[n] = (struct forced_pair){.source = job->pieces.items[i].ids,
                                            .source_count = job->pieces.items[i].count,
                                            .target = target,
@@ -228,7 +232,7 @@ static bool give_line(struct job *job, size_t index) {
   for (size_t i = 0; i < line->count; i++) {
     const struct generation *generation = job->found[line->first + i];
     if (i == 0 || generation->count < count) count = generation->count;
-    item->unfinished |= !generation->hypotheses[0].ended;
+    item->unfinished |= generation->hypotheses[0].ending != ENDING_TOKEN;
   }
   struct qkv_hypothesis *hypotheses = memory_new(job->error, count, sizeof *hypotheses);
   item->hypotheses = hypotheses;

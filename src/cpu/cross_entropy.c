@@ -132,6 +132,33 @@ void KERNEL_NAME(log_softmax)(float *logits, int stride, int rows, int columns) 
   work_for((size_t)rows, 1.0 * rows * columns, log_softmax_row, &job);
 }
 
+struct softmax {
+  float *logits;
+  size_t stride;
+  int columns;
+  float factor;
+};
+
+static void softmax_row(void *data, size_t row, int worker) {
+  const struct softmax *job = data;
+  float *x = job->logits + row * job->stride;
+  vec shift = vec_set(row_largest(x, job->columns)), factor = vec_set(job->factor);
+  for (int i = 0; i < job->columns; i += LANES) {
+    lane_mask mask = mask_first(job->columns - i);
+    vec_store_mask(x + i, vec_mul(vec_sub(vec_load_mask(x + i, mask), shift), factor), mask);
+  }
+  vec inverse = vec_div(vec_set(1), vec_set(exponentials(x, job->columns, 0, true)));
+  for (int i = 0; i < job->columns; i += LANES) {
+    lane_mask mask = mask_first(job->columns - i);
+    vec_store_mask(x + i, vec_mul(vec_load_mask(x + i, mask), inverse), mask);
+  }
+}
+
+void KERNEL_NAME(softmax)(float *logits, int stride, int rows, int columns, float factor) {
+  struct softmax job = {logits, stride, columns, factor};
+  work_for((size_t)rows, 1.2 * rows * columns, softmax_row, &job);
+}
+
 struct largest {
   float *values;
   int32_t *indexes;

@@ -24,6 +24,7 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->embed_gradient = KERNEL_NAME(embed_gradient);
   kernels->cross_entropy = KERNEL_NAME(cross_entropy);
   kernels->log_softmax = KERNEL_NAME(log_softmax);
+  kernels->softmax = KERNEL_NAME(softmax);
   kernels->largest = KERNEL_NAME(largest);
   kernels->sum_squares = KERNEL_NAME(sum_squares);
   kernels->adamw = KERNEL_NAME(adamw);

@@ -473,6 +473,16 @@ static void reference_log_softmax(float *logits, int stride, int rows, int colum
   }
 }
 
+static void reference_softmax(float *logits, int stride, int rows, int columns, float factor) {
+  for (int row = 0; row < rows; row++) {
+    float *z = logits + (size_t)row * (size_t)stride;
+    double total = 0, largest = z[0];
+    for (int v = 1; v < columns; v++) largest = z[v] > largest ? z[v] : largest;
+    for (int v = 0; v < columns; v++) total += exp((z[v] - largest) * factor);
+    for (int v = 0; v < columns; v++) z[v] = (float)(exp((z[v] - largest) * factor) / total);
+  }
+}
+
 static void reference_largest(float *values, int32_t *indexes, const float *x, int stride, int rows, int columns, int count) {
   for (int row = 0; row < rows; row++) {
     float *found = values + (size_t)row * (size_t)count;

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "generate/ensemble.h"
+#include "generate/generation.h"
 
 enum { GROUP_ROWS = 4096, LOGIT_ROWS = 128 };
 
@@ -136,7 +137,7 @@ static bool run_model(struct context *context, const struct model *model, struct
                                     logits->cols, 0, 0);
     context->arena.low = mark;
   }
-  return true;
+  return !losses || generation_check_numbers(losses, hidden->rows, 1, context->error);
 }
 
 static void give_log_probs(const struct group *group, const float *losses, int rows, int model_count) {

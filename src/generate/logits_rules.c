@@ -14,7 +14,8 @@ bool logits_rules_open(struct logits_rules *rules, const struct generation_optio
     if (count > 1) long_words = true;
   }
   rules->history = rules->repetition || options->no_repeat_ngram_size || options->encoder_no_repeat_ngram_size || long_words;
-  rules->any = rules->history || options->bad_words.count || options->min_length || options->min_new_tokens;
+  rules->any = rules->history || options->bad_words.count || options->min_length || options->min_new_tokens ||
+               options->suppressed.count || options->begin_suppressed.count;
   if (rules->repetition) rules->seen = memory_new(error, vocabulary, sizeof *rules->seen);
   return !rules->repetition || rules->seen;
 }
@@ -79,6 +80,12 @@ static bool ban_words(struct logits_rules *rules, const struct rule_row *row, st
   return true;
 }
 
+static bool ban_all(struct logits_rules *rules, const struct rule_row *row, const struct id_lists *lists, struct error *error) {
+  bool fine = true;
+  for (int i = 0; fine && i < id_lists_total(lists); i++) fine = ban(rules, row, lists->ids[i], error);
+  return fine;
+}
+
 bool logits_rules_apply(struct logits_rules *rules, const struct rule_row *row, struct error *error) {
   const struct generation_options *options = rules->options;
   if (rules->repetition) penalise_repetition(rules, row);
@@ -90,5 +97,6 @@ bool logits_rules_apply(struct logits_rules *rules, const struct rule_row *row, 
   fine = fine && ban_words(rules, row, error);
   for (int i = 0; fine && row->length < row->min_length && i < options->eos_count; i++)
     fine = ban(rules, row, options->eos_ids[i], error);
-  return fine;
+  fine = fine && ban_all(rules, row, &options->suppressed, error);
+  return fine && (!row->first || ban_all(rules, row, &options->begin_suppressed, error));
 }

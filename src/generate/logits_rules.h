@@ -25,6 +25,7 @@ struct rule_row {
   const int32_t *source;    // [source_count]
   int source_count;
   int min_length;
+  bool first;               // nothing was generated yet
 };
 
 bool logits_rules_open(struct logits_rules *rules, const struct generation_options *options, int vocabulary, struct error *error);

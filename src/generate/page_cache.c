@@ -84,6 +84,11 @@ static void copy_page(struct key_store *store, int32_t to, int32_t from) {
          value_floats(store) * sizeof(float));
 }
 
+static struct key_store *store_of(struct page_cache *cache, const struct page_pool *pool, int model, int layer) {
+  struct layer_cache *stores = &cache->layers[model][layer];
+  return pool == &cache->self ? &stores->self : &stores->cross;
+}
+
 // used_before: the page holds somebody's old keys.
 static int32_t take(struct page_pool *pool, bool *used_before) {
   *used_before = pool->free_count > 0;
@@ -92,19 +97,11 @@ static int32_t take(struct page_pool *pool, bool *used_before) {
   return page;
 }
 
-int32_t page_cache_take_self(struct page_cache *cache) {
+int32_t page_cache_take(struct page_cache *cache, struct page_pool *pool) {
   bool used_before;
-  int32_t page = take(&cache->self, &used_before);
+  int32_t page = take(pool, &used_before);
   for (int m = 0; used_before && m < cache->model_count; m++)
-    for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++) clear_page(&cache->layers[m][layer].self, page);
-  return page;
-}
-
-int32_t page_cache_take_cross(struct page_cache *cache) {
-  bool used_before;
-  int32_t page = take(&cache->cross, &used_before);
-  for (int m = 0; used_before && m < cache->model_count; m++)
-    for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++) clear_page(&cache->layers[m][layer].cross, page);
+    for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++) clear_page(store_of(cache, pool, m, layer), page);
   return page;
 }
 
@@ -119,7 +116,7 @@ void page_cache_own(struct page_cache *cache, int32_t *page) {
   int32_t copy = take(&cache->self, &used_before);
   for (int m = 0; m < cache->model_count; m++)
     for (int layer = 0; layer < cache->models[m]->arch.decoder.layers; layer++)
-      copy_page(&cache->layers[m][layer].self, copy, *page);
+      copy_page(store_of(cache, &cache->self, m, layer), copy, *page);
   page_pool_release(&cache->self, page, 1);
   *page = copy;
 }

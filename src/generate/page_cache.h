@@ -34,9 +34,8 @@ bool page_cache_open(struct page_cache *cache, const struct model *const *models
 void page_cache_close(struct page_cache *cache);
 
 static inline int page_pool_left(const struct page_pool *pool) { return pool->free_count + pool->limit - pool->fresh; }
-// A page with one reference. The caller made sure that one is left.
-int32_t page_cache_take_self(struct page_cache *cache);
-int32_t page_cache_take_cross(struct page_cache *cache);
+// A page of cache->self or cache->cross with one reference. The caller made sure that one is left.
+int32_t page_cache_take(struct page_cache *cache, struct page_pool *pool);
 static inline void page_pool_share(struct page_pool *pool, const int32_t *pages, int count) {
   for (int i = 0; i < count; i++) pool->references[pages[i]]++;
 }

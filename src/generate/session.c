@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -10,10 +11,10 @@
 enum {
   WORKER_ROWS = 128,        // hypotheses that a worker's step works on
   ROWS_FOR_A_WORKER = 24,   // with fewer, threads do more good inside the kernels than beside each other
-  SOURCE_TOKENS = 8192,     // that are encoded together
+  SOURCE_TOKENS = 8192,     // that join together
 };
 
-static const size_t CACHE_MEMORY = (size_t)1 << 30;  // of all workers together
+static const size_t CACHE_MEMORY = (size_t)4 << 30;  // of all workers together, and not more than half of the machine's
 
 struct worker {
   struct session *session;
@@ -81,22 +82,45 @@ static bool check_ids(const char *what, const int32_t *ids, int count, int vocab
   return true;
 }
 
-static bool check_requests(const struct session *session, const struct generation_request *requests, size_t count,
+// A prompt may be as long as the positions are: it leaves no room then, which the result says; a longer one has to slide.
+static bool check_prompt(const struct session *session, const struct generation_request *request, size_t index,
+                         struct error *error) {
+  int most = generation_most_length(&session->models[0]->arch);
+  if (request->prefix_count < 1)
+    return error_set(error, ERROR_USAGE, "prompt %zu has no tokens, and nothing says what a text starts with", index + 1);
+  if (request->prefix_count > most && !session->options->slide)
+    return error_set(error, ERROR_USAGE, "prompt %zu has %d tokens and the model takes %d: cut it, or let the text slide", index + 1,
+                     request->prefix_count, most);
+  return check_ids("prompt", request->prefix, request->prefix_count, session->models[0]->arch.target_vocab, index, error);
+}
+
+static bool check_sentence(const struct session *session, const struct generation_request *request, size_t index,
                            struct error *error) {
   const struct arch *arch = &session->models[0]->arch;
   int most = generation_most_length(arch);
+  if (request->source_count < 1 || request->source_count > most)
+    return error_set(error, ERROR_USAGE, "sentence %zu has %d tokens; wanted 1 to %d", index + 1, request->source_count, most);
+  if (request->prefix_count < 0 || request->prefix_count >= most)
+    return error_set(error, ERROR_USAGE, "the prefix of sentence %zu has %d tokens; wanted 0 to %d", index + 1,
+                     request->prefix_count, most - 1);
+  return check_ids("source", request->source, request->source_count, arch->source_vocab, index, error) &&
+         check_ids("prefix", request->prefix, request->prefix_count, arch->target_vocab, index, error);
+}
+
+static bool check_requests(const struct session *session, const struct generation_request *requests, size_t count,
+                           struct error *error) {
+  bool encodes = session->models[0]->arch.family == FAMILY_ENCODER_DECODER;
   for (size_t i = 0; i < count; i++) {
-    if (requests[i].source_count < 1 || requests[i].source_count > most)
-      return error_set(error, ERROR_USAGE, "sentence %zu has %d tokens; wanted 1 to %d", i + 1, requests[i].source_count, most);
-    if (requests[i].prefix_count < 0 || requests[i].prefix_count >= most)
-      return error_set(error, ERROR_USAGE, "the prefix of sentence %zu has %d tokens; wanted 0 to %d", i + 1,
-                       requests[i].prefix_count, most - 1);
-    if (!check_ids("source", requests[i].source, requests[i].source_count, arch->source_vocab, i, error) ||
-        !check_ids("prefix", requests[i].prefix, requests[i].prefix_count, arch->target_vocab, i, error))
-      return false;
+    if (requests[i].samples > session->options->samples || requests[i].samples < 0)
+      return error_set(error, ERROR_USAGE, "%d samples are wanted of input %zu; the session was opened for %d", requests[i].samples,
+                       i + 1, session->options->samples);
+    if (!(encodes ? check_sentence : check_prompt)(session, &requests[i], i, error)) return false;
   }
   return true;
 }
+
+// What a request brings that has to be fed before its first token.
+static int request_length(const struct generation_request *request) { return request->source_count + request->prefix_count; }
 
 static int longer_first(const void *a, const void *b) {
   const struct queued *x = a, *y = b;
@@ -108,7 +132,7 @@ static bool fill_queue(struct session *session, struct error *error) {
   struct queued *queued = memory_new(error, session->count, sizeof *queued);
   session->queue = memory_new(error, session->count, sizeof *session->queue);
   if (queued && session->queue) {
-    for (size_t i = 0; i < session->count; i++) queued[i] = (struct queued){session->requests[i].source_count, i};
+    for (size_t i = 0; i < session->count; i++) queued[i] = (struct queued){request_length(&session->requests[i]), i};
     qsort(queued, session->count, sizeof *queued, longer_first);
     for (size_t i = 0; i < session->count; i++) session->queue[i] = queued[i].index;
   }
@@ -124,7 +148,7 @@ static size_t take(struct session *session, int room, const size_t **taken) {
     size_t left = session->count - start, share = (left + session->running - 1) / session->running, tokens = 0;
     if (share > (size_t)room) share = room;
     for (n = 0; n < share; n++) {
-      tokens += session->requests[session->queue[start + n]].source_count;
+      tokens += request_length(&session->requests[session->queue[start + n]]);
       if (n && tokens > SOURCE_TOKENS) break;
     }
   } while (n && !atomic_compare_exchange_weak(&session->next, &start, start + n));
@@ -146,12 +170,18 @@ static bool refill(struct worker *worker) {
   return n == 0 || search_admit(search, taken, (int)n);
 }
 
+static size_t cache_memory(void) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  size_t half = pages > 0 && size > 0 ? (size_t)pages * (size_t)size / 2 : CACHE_MEMORY;
+  return half < CACHE_MEMORY ? half : CACHE_MEMORY;
+}
+
 static bool open_worker(struct worker *worker) {
   struct session *session = worker->session;
   if (worker->open) return true;
-  int rows = WORKER_ROWS > session->options->beams ? WORKER_ROWS : session->options->beams;
+  int width = generation_width(session->options), rows = WORKER_ROWS > width ? WORKER_ROWS : width;
   worker->open = search_open(&worker->search, session->models, session->model_count, session->options, rows,
-                             CACHE_MEMORY / session->worker_count, &worker->error);
+                             cache_memory() / session->worker_count, &worker->error);
   return worker->open;
 }
 
@@ -203,7 +233,7 @@ bool session_run(struct session *session, const struct generation_request *reque
   atomic_store(&session->failed, false);
   bool fine = fill_queue(session, error);
   if (fine) {
-    size_t wanted = count * session->options->beams / ROWS_FOR_A_WORKER;
+    size_t wanted = count * generation_width(session->options) / ROWS_FOR_A_WORKER;
     session->running = wanted < 1 ? 1 : wanted < (size_t)session->worker_count ? (int)wanted : session->worker_count;
     parallel_for(session->running, worker_task, session);
     fine = gather_errors(session, error);

@@ -103,6 +103,8 @@ struct norm {
                                const int32_t *targets, int rows, int columns, float smoothing, float scale))               \
   /* In place: logits become log-probabilities */                                                                          \
   KERNEL(void, log_softmax, (float *logits, int stride, int rows, int columns))                                            \
+  /* In place: logits * factor become probabilities; factor > 0 */                                                        \
+  KERNEL(void, softmax, (float *logits, int stride, int rows, int columns, float factor))                                  \
   /* Per row the `count` (at most 64) largest values in falling order, ties to the lower index; indexes [rows, count] */    \
   KERNEL(void, largest, (float *values, int32_t *indexes, const float *x, int stride, int rows, int columns, int count))   \
   KERNEL(double, sum_squares, (const float *x, size_t n))                                                                  \

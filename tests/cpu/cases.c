@@ -158,6 +158,16 @@ static void log_softmax_case(const struct kernels *kernels, const struct shape *
   kernels->log_softmax(logits, stride, s->rows, s->columns);
 }
 
+// variant: factor
+static void softmax_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  static const float factors[] = {1, 0.5f, 2, 1.25f, 100, 1e-3f, 1e6f, 1};
+  int stride = s->columns + s->variant;
+  float *logits = case_output(outputs, (size_t)(s->rows * stride), 3e-6f);
+  for (int i = 0; i < s->rows * stride; i++) logits[i] *= i % 5 == 0 ? 20 : 3;
+  if (s->columns > 3) logits[1] = -1e30f;
+  kernels->softmax(logits, stride, s->rows, s->columns, factors[s->variant]);
+}
+
 // variant: how many (coarse values: many ties); minus infinities
 static void largest_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   static const int counts[] = {1, 2, 3, 5, 16, 17, 64, 10};
@@ -219,6 +229,7 @@ const struct slot_case slot_cases[] = {
   CASE(embed_gradient, row_shapes),
   CASE(cross_entropy, logit_shapes),
   CASE(log_softmax, logit_shapes),
+  CASE(softmax, logit_shapes),
   CASE(largest, logit_shapes),
   CASE(sum_squares, flat_shapes),
   CASE(adamw, flat_shapes),
