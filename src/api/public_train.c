@@ -1,26 +1,20 @@
 // Training, behind the public function.
 #include "api/public_context.h"
 #include "base/buffer.h"
-#include "train/train_options.h"
-#include "train/translation_task.h"
+#include "train/task.h"
 
 struct qkv_train_options qkv_train_options_default(void) { return train_options_default(); }
-
-static bool check_task(const struct qkv_train_options *options, struct error *error) {
-  if (options->task || options->config || options->resume > 0) return true;
-  return error_set(error, ERROR_USAGE, "--task is missing: what to train for; \"translation\" is the one task so far");
-}
 
 bool qkv_train(struct qkv_context *context, const char *out, const struct qkv_train_options *options,
                const struct qkv_train_listener *listener) {
   struct error *error = public_begin(context);
-  return check_task(options, error) && translation_task_run(out, options, listener, error);
+  return job_run(out, options, listener, error);
 }
 
 char *qkv_train_show_batch(struct qkv_context *context, const struct qkv_train_options *options) {
   struct error *error = public_begin(context);
   struct buffer text = {0};
-  if (check_task(options, error) && translation_task_show_batch(&text, options, error)) return text.data;
+  if (job_show_batch(&text, options, error)) return text.data;
   buffer_free(&text);
   return NULL;
 }

@@ -17,21 +17,28 @@ static void order_samples(struct batch_plan *plan) {
     plan->order[i] = (uint32_t)(plan->options.shuffled ? random_permuted(key, i, plan->sample_count) : i);
 }
 
+struct lengths {
+  const struct samples *samples;
+  uint64_t epoch;
+};
+
 static int compare_lengths(const void *a, const void *b, void *data) {
-  const struct sample *samples = data;
+  const struct lengths *lengths = data;
+  const struct samples *samples = lengths->samples;
   uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
-  const struct sample *x = &samples[first], *y = &samples[second];
-  if (x->target_count != y->target_count) return x->target_count < y->target_count ? -1 : 1;
-  if (x->source_count != y->source_count) return x->source_count < y->source_count ? -1 : 1;
+  struct sample_rows x = samples->rows(samples->user, lengths->epoch, first), y = samples->rows(samples->user, lengths->epoch, second);
+  if (x.target != y.target) return x.target < y.target ? -1 : 1;
+  if (x.source != y.source) return x.source < y.source ? -1 : 1;
   return (first > second) - (first < second);
 }
 
-static void sort_windows(struct batch_plan *plan, const struct corpus *corpus) {
-  size_t window = plan->options.window;
+static void sort_windows(struct batch_plan *plan, const struct samples *samples) {
+  struct lengths lengths = {samples, plan->epoch};
+  size_t window = plan->options.shuffled ? samples->window : 0;
   if (window < 2) return;
   for (size_t start = 0; start < plan->sample_count; start += window) {
     size_t left = plan->sample_count - start;
-    qsort_r(plan->order + start, left < window ? left : window, sizeof *plan->order, compare_lengths, (void *)corpus->samples);
+    qsort_r(plan->order + start, left < window ? left : window, sizeof *plan->order, compare_lengths, &lengths);
   }
 }
 
@@ -41,38 +48,38 @@ static bool start_batch(struct batch_plan *plan, size_t position, struct error *
   return true;
 }
 
-static bool cut_batches(struct batch_plan *plan, const struct corpus *corpus, struct error *error) {
+static bool cut_batches(struct batch_plan *plan, const struct samples *samples, struct error *error) {
   size_t sources = 0, targets = 0;
   plan->batch_count = 0;
   for (size_t i = 0; i < plan->sample_count; i++) {
-    const struct sample *sample = &corpus->samples[plan->order[i]];
-    sources += sample->source_count;
-    targets += sample->target_count;
+    struct sample_rows rows = samples->rows(samples->user, plan->epoch, plan->order[i]);
+    sources += rows.source;
+    targets += rows.target;
     bool full = sources > plan->options.batch_tokens || targets > plan->options.batch_tokens;
     if (i == 0 || full) {
       if (!start_batch(plan, i, error)) return false;
-      sources = sample->source_count;
-      targets = sample->target_count;
+      sources = rows.source;
+      targets = rows.target;
     }
   }
   if (plan->batch_count) plan->starts[plan->batch_count] = plan->sample_count;
   return true;
 }
 
-bool batch_plan_make(struct batch_plan *plan, const struct corpus *corpus, const struct batch_plan_options *options,
+bool batch_plan_make(struct batch_plan *plan, const struct samples *samples, const struct batch_plan_options *options,
                      uint64_t epoch, struct error *error) {
   uint32_t *order = plan->order;
-  if (corpus->count != plan->sample_count || !order) {
-    if (!(order = memory_resize(error, order, corpus->count, sizeof *order))) return false;
+  if (samples->count != plan->sample_count || !order) {
+    if (!(order = memory_resize(error, order, samples->count, sizeof *order))) return false;
     plan->order = order;
-    plan->sample_count = corpus->count;
+    plan->sample_count = samples->count;
   }
   plan->options = *options;
   if (plan->options.accumulate < 1) plan->options.accumulate = 1;
   plan->epoch = epoch;
   order_samples(plan);
-  sort_windows(plan, corpus);
-  if (!cut_batches(plan, corpus, error)) return false;
+  sort_windows(plan, samples);
+  if (!cut_batches(plan, samples, error)) return false;
   size_t group = (size_t)plan->options.accumulate;
   plan->update_count = (plan->batch_count + group - 1) / group;
   return true;

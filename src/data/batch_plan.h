@@ -1,7 +1,7 @@
 // The order of training as a function of (seed, epoch): which samples stand in which batch, and which batch comes when.
 //
 //   1. The samples of an epoch are permuted.
-//   2. In windows of `window` samples they are sorted by length, so that a batch holds sentences alike in length.
+//   2. In windows of `samples->window` they are sorted by length, so that a batch holds sentences alike in length.
 //   3. The row of samples is cut into batches: as many as fit into `batch_tokens` on the longer side. Nothing is padded, so
 //      only real tokens count.
 //   4. The batches are permuted.
@@ -9,13 +9,12 @@
 // Planning an epoch takes 4 bytes a sample; afterwards any batch of it is found at once, which is how a run that was
 // interrupted finds its place.
 #pragma once
-#include "data/corpus.h"
+#include "data/samples.h"
 
 struct batch_plan_options {
   uint64_t seed;
   size_t batch_tokens;
-  size_t window;     // 0 or 1: not sorted
-  bool shuffled;     // otherwise the samples stay in their order: for validation
+  bool shuffled;     // otherwise the samples stay in their order, unsorted: for validation
   int accumulate;    // batches per update; 0 counts as 1
 };
 
@@ -30,8 +29,8 @@ struct batch_plan {
   size_t start_capacity;
 };
 
-// Starts from all zero; may be called again for the next epoch. An empty corpus gives no batches.
-bool batch_plan_make(struct batch_plan *plan, const struct corpus *corpus, const struct batch_plan_options *options,
+// Starts from all zero; may be called again for the next epoch. No samples give no batches.
+bool batch_plan_make(struct batch_plan *plan, const struct samples *samples, const struct batch_plan_options *options,
                      uint64_t epoch, struct error *error);
 void batch_plan_free(struct batch_plan *plan);
 

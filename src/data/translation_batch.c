@@ -90,17 +90,6 @@ bool translation_batch_fill(struct translation_batch *out, const struct sentence
   return true;
 }
 
-bool translation_batch_from_corpus(struct translation_batch *out, const struct corpus *corpus, const uint32_t *samples,
-                                   size_t count, int decoder_start_id, struct error *error) {
-  if (!memory_grow(error, &out->pairs, &out->listed_capacity, count, sizeof *out->pairs)) return false;
-  for (size_t i = 0; i < count; i++) {
-    const struct sample *sample = &corpus->samples[samples[i]];
-    out->pairs[i] = (struct sentence_pair){corpus_source(corpus, samples[i]), corpus_target(corpus, samples[i]),
-                                           sample->source_count, sample->target_count, samples[i], sample->place};
-  }
-  return translation_batch_fill(out, out->pairs, count, decoder_start_id, error);
-}
-
 void translation_batch_free(struct translation_batch *batch) {
   free(batch->source_ids);
   free(batch->source_positions);
@@ -115,4 +104,37 @@ void translation_batch_free(struct translation_batch *batch) {
   free(batch->target_spans);
   free(batch->cross_spans);
   *batch = (struct translation_batch){0};
+}
+
+// --- Samples
+
+// Samples that are sorted by length together.
+static const size_t WINDOW = 4096;
+
+static struct sample_rows count_rows(const void *user, uint64_t epoch, size_t sample) {
+  const struct translation_samples *of = user;
+  (void)epoch;
+  return (struct sample_rows){of->corpus->samples[sample].source_count, of->corpus->samples[sample].target_count};
+}
+
+static void count_targets(const void *user, uint64_t epoch, size_t sample, int64_t targets[TARGET_HEADS]) {
+  targets[0] += count_rows(user, epoch, sample).target;
+}
+
+static const struct batch *fill_batch(void *user, uint64_t epoch, const uint32_t *list, size_t count, struct error *error) {
+  struct translation_samples *of = user;
+  struct translation_batch *out = &of->batch;
+  (void)epoch;
+  if (!memory_grow(error, &out->pairs, &out->listed_capacity, count, sizeof *out->pairs)) return NULL;
+  for (size_t i = 0; i < count; i++) {
+    const struct sample *sample = &of->corpus->samples[list[i]];
+    out->pairs[i] = (struct sentence_pair){corpus_source(of->corpus, list[i]), corpus_target(of->corpus, list[i]),
+                                           sample->source_count, sample->target_count, list[i], sample->place};
+  }
+  return translation_batch_fill(out, out->pairs, count, of->decoder_start_id, error) ? &out->batch : NULL;
+}
+
+struct samples translation_samples(struct translation_samples *of) {
+  return (struct samples){.count = of->corpus->count, .user = of, .rows = count_rows, .count_targets = count_targets,
+                          .fill = fill_batch, .window = WINDOW, .paths = of->corpus->paths, .ledger = &of->corpus->ledger};
 }

@@ -3,7 +3,7 @@
 #pragma once
 #include "base/error.h"
 #include "data/corpus.h"
-#include "model/batch.h"
+#include "data/samples.h"
 
 struct sentence_pair {
   const int32_t *source, *target;  // both end with the end-of-sequence token
@@ -24,7 +24,13 @@ struct translation_batch {
 
 bool translation_batch_fill(struct translation_batch *out, const struct sentence_pair *pairs, size_t count, int decoder_start_id,
                             struct error *error);
-// The same for samples of a corpus, by number.
-bool translation_batch_from_corpus(struct translation_batch *out, const struct corpus *corpus, const uint32_t *samples,
-                                   size_t count, int decoder_start_id, struct error *error);
 void translation_batch_free(struct translation_batch *batch);
+
+// A corpus of parallel text as samples (see samples.h). Free `batch` at the end.
+struct translation_samples {
+  const struct corpus *corpus;
+  int decoder_start_id;
+  struct translation_batch batch;  // the last one that was filled
+};
+
+struct samples translation_samples(struct translation_samples *of);

@@ -122,6 +122,17 @@ struct loss {
   struct loss_part texts;
 };
 
+static inline void loss_add(struct loss *to, const struct loss *more) {
+  to->sum += more->sum;
+  to->plain_sum += more->plain_sum;
+  to->count += more->count;
+  to->correct += more->correct;
+  to->texts.sum += more->texts.sum;
+  to->texts.plain_sum += more->texts.plain_sum;
+  to->texts.count += more->texts.count;
+  to->texts.correct += more->texts.correct;
+}
+
 // What the gradients of each part's sum are multiplied by: weight / targets of the whole update. `texts` is read by heads of two
 // parts only, the others use `scale` whatever their part is.
 struct loss_scale {

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "train/schedule.h"
+#include "train/task.h"
 
 enum field_kind { FIELD_TEXT, FIELD_INTEGER, FIELD_NUMBER, FIELD_FILES };
 
@@ -22,11 +23,11 @@ struct field {
 #define MANY 1e15
 
 static const struct field fields[] = {
-  FIELD(FIELD_TEXT, task, "task", 0, 0, " translation "),
+  FIELD(FIELD_TEXT, task, "task", ANY_WORD),
   FIELD(FIELD_FILES, train, "train", ANY_WORD),
   FIELD(FIELD_FILES, valid, "valid", ANY_WORD),
   FIELD(FIELD_TEXT, from, "from", ANY_WORD),
-  FIELD(FIELD_TEXT, family, "family", 0, 0, " marian pegasus ", true),
+  FIELD(FIELD_TEXT, family, "family", 0, 0, NULL, true),
   FIELD(FIELD_TEXT, size, "size", 0, 0, " tiny small base large ", true),
   FIELD(FIELD_INTEGER, encoder_layers, "encoder-layers", 1, 256, NULL, true),
   FIELD(FIELD_INTEGER, decoder_layers, "decoder-layers", 1, 256, NULL, true),
@@ -62,7 +63,7 @@ static const struct field fields[] = {
   FIELD(FIELD_NUMBER, max_time, "max-time", 0, MANY),
   FIELD(FIELD_INTEGER, valid_every, "valid-every", 1, MANY),
   FIELD(FIELD_INTEGER, patience, "patience", 0, MANY),
-  FIELD(FIELD_TEXT, metric, "metric", 0, 0, " bleu chrf loss "),
+  FIELD(FIELD_TEXT, metric, "metric", ANY_WORD),
   FIELD(FIELD_INTEGER, average, "average", 0, 1000),
   FIELD(FIELD_TEXT, average_of, "average-of", 0, 0, " best last "),
   FIELD(FIELD_INTEGER, keep_every, "keep-every", 0, MANY),
@@ -171,8 +172,7 @@ static bool check_field(const struct qkv_train_options *options, const struct fi
   const void *value = field_of(options, field);
   if (field->kind == FIELD_TEXT && field->words) {
     const char *text = *(const char *const *)value;
-    const char *found = *text && !strchr(text, ' ') ? strstr(field->words, text) : NULL;
-    if (found && found[-1] == ' ' && found[strlen(text)] == ' ') return true;
+    if (!strchr(text, ' ') && task_lists(field->words, text)) return true;
     return error_set(error, ERROR_USAGE, "--%s is \"%s\"; wanted one of:%s", field->name, text, field->words);
   }
   if (field->kind != FIELD_INTEGER && field->kind != FIELD_NUMBER) return true;
@@ -181,7 +181,41 @@ static bool check_field(const struct qkv_train_options *options, const struct fi
   return error_set(error, ERROR_USAGE, "--%s is %g; wanted %g to %g", field->name, number, field->low, field->high);
 }
 
-static bool check_contradictions(const struct qkv_train_options *options, bool complete, struct error *error) {
+static bool some_task_lists(const char *option) {
+  const struct task *task;
+  for (size_t i = 0; (task = task_at(i)); i++)
+    if (task_lists(task->options, option)) return true;
+  return false;
+}
+
+static bool check_word(const struct task *task, const char *option, const char *word, const char *words, struct error *error) {
+  if (!word || (!strchr(word, ' ') && task_lists(words, word))) return true;
+  return error_set(error, ERROR_USAGE, "--%s is \"%s\"; with --task %s wanted one of:%s", option, word, task->name, words);
+}
+
+// What depends on the task: its name, which options it takes, its families and metrics.
+static bool check_task(const struct qkv_train_options *options, bool complete, struct error *error) {
+  const struct task *task = options->task ? task_find(options->task) : NULL;
+  if (!task) {
+    struct buffer names = {0};
+    for (size_t i = 0; (task = task_at(i)); i++) buffer_format(&names, " %s", task->name);
+    if (options->task)
+      error_set(error, ERROR_USAGE, "--task is \"%s\"; wanted one of:%s", options->task, buffer_string(&names));
+    else if (complete)
+      error_set(error, ERROR_USAGE, "--task is missing: what to train for; one of:%s", buffer_string(&names));
+    buffer_free(&names);
+    return error->code == ERROR_NONE;
+  }
+  for (int i = 0; i < FIELDS; i++)
+    if (!undecided(options, &fields[i]) && some_task_lists(fields[i].name) && !task_lists(task->options, fields[i].name))
+      return error_set(error, ERROR_USAGE, "--%s is not an option of --task %s", fields[i].name, task->name);
+  if (complete && options->train.count == 0)
+    return error_set(error, ERROR_USAGE, "--train is missing: the text to learn from, as %s", task->files);
+  return check_word(task, "family", options->family, task->families, error) &&
+         check_word(task, "metric", options->metric, task->metrics, error);
+}
+
+static bool check_contradictions(const struct qkv_train_options *options, struct error *error) {
   for (int i = 0; i < FIELDS; i++)
     if (options->from && fields[i].new_model && !undecided(options, &fields[i]))
       return error_set(error, ERROR_USAGE,
@@ -202,15 +236,13 @@ static bool check_contradictions(const struct qkv_train_options *options, bool c
   if (options->hidden > 0 && options->heads > 0 && options->hidden % options->heads != 0)
     return error_set(error, ERROR_USAGE, "--hidden %lld cannot be split into --heads %lld; it has to be a multiple",
                      (long long)options->hidden, (long long)options->heads);
-  if (complete && options->train.count == 0)
-    return error_set(error, ERROR_USAGE, "--train is missing: the text to learn from, as pairs of files SOURCE TARGET");
   return true;
 }
 
 bool train_options_check(const struct qkv_train_options *options, bool complete, struct error *error) {
   for (int i = 0; i < FIELDS; i++)
     if (!undecided(options, &fields[i]) && !check_field(options, &fields[i], error)) return false;
-  return check_contradictions(options, complete, error);
+  return check_task(options, complete, error) && check_contradictions(options, error);
 }
 
 // A number with all its digits: cJSON's own has 15.

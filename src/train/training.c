@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "tensor/profile.h"
 #include "train/state.h"
 
@@ -28,11 +27,15 @@ static double seconds_spent(const struct training *training) {
   return training->position.seconds + (clock_seconds() - training->started);
 }
 
+struct batch_plan_options training_plan_options(const struct qkv_train_options *options) {
+  return (struct batch_plan_options){.seed = (uint64_t)options->seed, .batch_tokens = (size_t)options->batch_tokens, .shuffled = true,
+                                     .accumulate = (int)options->accumulate};
+}
+
 static bool make_plan(struct training *training) {
   const struct qkv_train_options *options = training->options;
-  struct batch_plan_options plan = {.seed = (uint64_t)options->seed, .batch_tokens = (size_t)options->batch_tokens,
-                                    .window = TRAINING_WINDOW, .shuffled = true, .accumulate = (int)options->accumulate};
-  return batch_plan_make(&training->plan, training->corpus, &plan, training->position.epoch, training->error);
+  struct batch_plan_options plan = training_plan_options(options);
+  return batch_plan_make(&training->plan, training->samples, &plan, training->position.epoch, training->error);
 }
 
 bool training_open(struct training *training, bool resumed) {
@@ -45,37 +48,40 @@ bool training_open(struct training *training, bool resumed) {
       !average_open(&training->average, (int)options->average, strcmp(options->average_of, "best") == 0,
                     average_size(training->model), training->directory, training->error))
     return false;
-  return training_log_open(&training->log, training->directory, resumed, training->position.log_size, training->error);
+  return training_log_open(&training->log, training->directory, training->curve, resumed, training->position.log_size, training->error);
 }
 
 void training_close(struct training *training) {
   batch_plan_free(&training->plan);
-  translation_batch_free(&training->batch);
   average_close(&training->average);
   training_log_close(&training->log);
 }
 
 // --- Updates
 
+static void count_targets(const struct training *training, size_t first, size_t count, int64_t targets[TARGET_HEADS]) {
+  const struct samples *samples = training->samples;
+  for (size_t b = first; b < first + count; b++) {
+    struct batch_list list = batch_plan_batch(&training->plan, b);
+    for (size_t i = 0; i < list.count; i++) samples->count_targets(samples->user, training->plan.epoch, list.samples[i], targets);
+  }
+}
+
 static bool run_update(struct training *training, struct update *update) {
   const struct qkv_train_options *options = training->options;
+  const struct samples *samples = training->samples;
   struct training_position *position = &training->position;
   size_t first, count;
-  int64_t labels = 0;
+  int64_t targets[TARGET_HEADS] = {0};
   batch_plan_update(&training->plan, position->update, &first, &count);
+  count_targets(training, first, count, targets);
+  update_begin(update, training->context, training->model, position->step + 1, (uint64_t)options->seed,
+               options->label_smoothing > 0 ? options->label_smoothing : 0, targets);
+  update->paths = samples->paths;
   for (size_t b = first; b < first + count; b++) {
     struct batch_list list = batch_plan_batch(&training->plan, b);
-    for (size_t i = 0; i < list.count; i++) labels += training->corpus->samples[list.samples[i]].target_count;
-  }
-  update_begin(update, training->context, training->model, position->step + 1, (uint64_t)options->seed, options->label_smoothing,
-               labels);
-  update->paths = training->corpus->paths;
-  for (size_t b = first; b < first + count; b++) {
-    struct batch_list list = batch_plan_batch(&training->plan, b);
-    if (!translation_batch_from_corpus(&training->batch, training->corpus, list.samples, list.count,
-                                       training->model->arch.decoder_start_id, training->error) ||
-        !update_add(update, &training->batch.batch))
-      return false;
+    const struct batch *batch = samples->fill(samples->user, training->plan.epoch, list.samples, list.count, training->error);
+    if (!batch || !update_add(update, batch)) return false;
   }
   return update_end(update, &training->optimizer, schedule_rate(&training->schedule, position->step + 1));
 }
@@ -84,7 +90,7 @@ static void advance(struct training *training, const struct update *update) {
   struct training_position *position = &training->position;
   position->step++;
   position->update++;
-  position->tokens += update->source_tokens + update->loss.count;
+  position->tokens += update->tokens;
 }
 
 static double smooth(double old, double now) { return old > 0 ? 0.95 * old + 0.05 * now : now; }
@@ -117,7 +123,7 @@ static void show_progress(struct training *training, const struct update *update
   double remaining = seconds_left(training);
   if (remaining >= 0) clock_text(left, remaining);
   if (training->options->max_steps >= 0) snprintf(most, sizeof most, "/%" PRId64, training->options->max_steps);
-  double tokens = (double)(update->source_tokens + update->loss.count);
+  double tokens = (double)(update->tokens);
   training_say(training, QKV_TRAIN_PROGRESS, "update %" PRId64 "%s, epoch %.2f: loss %.3f, learning rate %.2g, %.0f tokens/s%s%s",
                training->position.step, most,
                (double)training->position.epoch + (double)training->position.update / (double)training->plan.update_count,
@@ -131,7 +137,7 @@ static bool note_update(struct training *training, const struct update *update, 
   struct log_update line = {.step = position->step, .loss = update->loss.plain_sum / (double)update->loss.count,
                             .epoch = (double)position->epoch + (double)position->update / (double)training->plan.update_count,
                             .learning_rate = rate, .norm = update->norm, .seconds = seconds_spent(training),
-                            .labels = update->loss.count, .tokens = update->source_tokens + update->loss.count};
+                            .labels = update->loss.count, .tokens = update->tokens};
   training->update_seconds = smooth(training->update_seconds, seconds);
   show_progress(training, update, rate, seconds);
   return training_log_update(&training->log, &line, training->error);
@@ -139,53 +145,18 @@ static bool note_update(struct training *training, const struct update *update, 
 
 // --- Validation
 
-static double score_of(const struct training *training, const struct validation_scores *scores) {
-  const char *metric = training->options->metric;
-  if (strcmp(metric, "bleu") == 0) return scores->bleu;
-  if (strcmp(metric, "chrf") == 0) return scores->chrf;
-  return -scores->loss;
+static double rank(const struct training *training, const struct scores *scores) {
+  return scores_rank(scores, training->options->metric);
 }
 
-static void write_scores(struct buffer *out, const struct validation_scores *scores) {
-  buffer_text(out, "loss ");
-  buffer_decimal(out, scores->loss, 3);
-  buffer_text(out, ", perplexity ");
-  buffer_decimal(out, scores->perplexity, 2);
-  buffer_text(out, ", ");
-  buffer_decimal(out, 100 * scores->accuracy, 1);
-  buffer_text(out, " % of tokens right");
-  if (!scores->translated) return;
-  buffer_text(out, ", BLEU ");
-  buffer_decimal(out, scores->bleu, 2);
-  buffer_text(out, ", chrF ");
-  buffer_decimal(out, scores->chrf, 2);
-}
-
-static void say_text(const struct training *training, const char *name, struct text_line line) {
-  training_say(training, QKV_TRAIN_NOTE, "  %-7s %.*s", name, (int)(line.size < 300 ? line.size : 300), line.text);
-}
-
-// Three sentences of the validation text, the same ones every time.
-static void show_samples(const struct training *training) {
-  const struct validation *validation = training->validation;
-  size_t count = validation->corpus->count, shown = count < TRAINING_SHOWN ? count : TRAINING_SHOWN;
-  for (size_t i = 0; i < shown; i++) {
-    size_t sample = (2 * i + 1) * count / (2 * shown);
-    say_text(training, "source", validation_source(validation, sample));
-    say_text(training, "wanted", validation_target(validation, sample));
-    say_text(training, "got", validation_translation(validation, sample));
-  }
-}
-
-static bool measure(struct training *training, struct validation_scores *scores) {
+static bool measure(struct training *training, struct scores *scores) {
   double start = clock_seconds();
-  if (!validation_run(training->validation, training->context, training->model, scores, training->error)) return false;
+  if (!training->validate(training->user, scores)) return false;
   if (!isfinite(scores->loss))
     return error_set(training->error, ERROR_NUMERIC,
                      "update %" PRId64 ": the validation loss is not finite; a lower --learning-rate usually helps",
                      training->position.step);
   training->validation_seconds = clock_seconds() - start;
-  training->last_scores = *scores;
   return true;
 }
 
@@ -203,9 +174,9 @@ static bool save_state(struct training *training) {
 
 // Takes the scores into the position. Returns whether this is the best model so far. A falling loss also counts as progress:
 // at the beginning BLEU stays near 0 for long.
-static bool note_scores(struct training *training, const struct validation_scores *scores) {
+static bool note_scores(struct training *training, const struct scores *scores) {
   struct training_position *position = &training->position;
-  double score = score_of(training, scores);
+  double score = rank(training, scores);
   bool lower = !position->has_best || scores->loss < position->best_loss;
   bool best = !position->has_best || score > position->best_score ||
               (score == position->best_score && scores->loss < position->score_loss);
@@ -224,17 +195,17 @@ static bool note_scores(struct training *training, const struct validation_score
 
 static bool validate(struct training *training) {
   struct training_position *position = &training->position;
-  struct validation_scores scores;
+  struct scores scores;
   if (!measure(training, &scores)) return false;
-  average_keep(&training->average, training->model, position->step, score_of(training, &scores));
+  average_keep(&training->average, training->model, position->step, rank(training, &scores));
   bool best = note_scores(training, &scores);
-  if (best && !training->save_model(training->user, training->model, training->directory, training->error)) return false;
+  if (best && !training->save_model(training->user, training->directory)) return false;
   struct buffer text = {0};
-  write_scores(&text, &scores);
+  scores_write_text(&scores, false, &text);
   training_say(training, QKV_TRAIN_NOTE, "validation after update %" PRId64 ": %s%s", position->step, buffer_string(&text),
                best ? "; the best so far, saved" : "");
   buffer_free(&text);
-  if (scores.translated) show_samples(training);
+  if (training->show_validation) training->show_validation(training->user);
   return training_log_validation(&training->log, position->step, &scores, best, seconds_spent(training), training->error);
 }
 
@@ -245,21 +216,17 @@ static bool try_average(struct training *training) {
   struct average *average = &training->average;
   if (average->count < 2) return true;
   average_apply(average, training->model);
-  struct validation_scores scores;
+  struct scores scores;
   if (!model_repack(training->model, training->error) || !measure(training, &scores)) return false;
-  double score = score_of(training, &scores);
+  double score = rank(training, &scores);
   bool better = score > training->position.best_score;
   struct buffer text = {0};
-  write_scores(&text, &scores);
+  scores_write_text(&scores, false, &text);
   training_say(training, QKV_TRAIN_NOTE, "the mean of %d checkpoints: %s; %s", average->count, buffer_string(&text),
                better ? "better than each, saved" : "not better than the best of them, which stays");
   buffer_clear(&text);
-  buffer_format(&text, "{\"event\":\"average\",\"checkpoints\":%d,\"valid_loss\":", average->count);
-  json_write_number(&text, scores.loss);
-  if (scores.translated) {
-    buffer_text(&text, ",\"bleu\":");
-    json_write_number(&text, scores.bleu);
-  }
+  buffer_format(&text, "{\"event\":\"average\",\"checkpoints\":%d", average->count);
+  scores_write_json(&scores, true, &text);
   buffer_format(&text, ",\"best\":%s}", better ? "true" : "false");
   bool ok = buffer_check(&text, training->error) && training_log_line(&training->log, buffer_string(&text), training->error);
   buffer_free(&text);
@@ -267,7 +234,7 @@ static bool try_average(struct training *training) {
   training->averaged = true;
   training->averaged_count = average->count;
   training->best_scores = scores;
-  return training->save_model(training->user, training->model, training->directory, training->error);
+  return training->save_model(training->user, training->directory);
 }
 
 static bool at_end(struct training *training) {
@@ -291,7 +258,7 @@ static bool keep_copy(struct training *training) {
   if (options->keep_every <= 0 || training->position.step % options->keep_every != 0) return true;
   char name[40], directory[4096];
   snprintf(name, sizeof name, "steps/%" PRId64, training->position.step);
-  return training->save_model(training->user, training->model, file_join(directory, training->directory, name), training->error);
+  return training->save_model(training->user, file_join(directory, training->directory, name));
 }
 
 static bool next_epoch(struct training *training) {

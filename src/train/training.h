@@ -11,17 +11,12 @@
 #include "train/training_log.h"
 #include "train/update.h"
 
-enum {
-  TRAINING_WINDOW = 4096,  // samples that are sorted by length together
-  TRAINING_SHOWN = 3,      // translations shown at a validation
-};
-
 struct training_position {
   int64_t step;         // updates done
   uint64_t epoch;       // from 0
   uint64_t update;      // the next one within the epoch
   double seconds;       // spent, also by earlier runs
-  int64_t tokens;       // source and target tokens learnt from
+  int64_t tokens;       // rows of encoder and decoder learnt from
   bool has_best;
   double best_score;    // larger is better
   double score_loss;    // validation loss of the model with the best score: it decides between equal scores
@@ -41,21 +36,22 @@ struct training {
   struct model *model;
   struct context *context;
   struct error *error;
-  const struct corpus *corpus;
-  struct validation *validation;
+  const struct samples *samples;
   struct schedule schedule;
   struct optimizer_options optimizer;
   const struct qkv_train_listener *listener;  // may be NULL
-  void *user;
-  bool (*save_model)(void *user, const struct model *model, const char *directory, struct error *error);
+  void *user;             // of the three functions that follow
+  bool (*validate)(void *user, struct scores *scores);
+  void (*show_validation)(void *user);  // after validate: samples for people; may be NULL
+  bool (*save_model)(void *user, const char *directory);
+  const struct score_kind *curve;       // a score that curves.svg shows beside the loss; may be NULL
   const char *identity;   // what a state has to be of to go on from it; see state.h
   // Held
   struct training_position position;
   struct batch_plan plan;
-  struct translation_batch batch;
   struct average average;
   struct training_log log;
-  struct validation_scores last_scores, best_scores;
+  struct scores best_scores;
   double started;         // clock
   double state_saved, state_cost;
   double update_seconds, validation_seconds;  // of one, smoothed; for the estimate of what is left
@@ -69,6 +65,9 @@ struct training {
 bool training_open(struct training *training, bool resumed);
 bool training_run(struct training *training);
 void training_close(struct training *training);
+
+// How the options say that samples become batches.
+struct batch_plan_options training_plan_options(const struct qkv_train_options *options);
 
 // A line for the listener. The text may have several lines; each is a note of its own.
 void training_say(const struct training *training, enum qkv_train_event event, const char *format, ...)

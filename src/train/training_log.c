@@ -24,6 +24,8 @@ static bool add_point(struct points *points, double x, double y, struct error *e
   return true;
 }
 
+static double shown(const struct training_log *log, double score) { return log->curve->factor * score; }
+
 // Takes the points of the curves back from what an earlier run wrote.
 static bool read_points(struct training_log *log, struct error *error) {
   char *line = NULL;
@@ -36,12 +38,12 @@ static bool read_points(struct training_log *log, struct error *error) {
     const cJSON *step = cJSON_GetObjectItemCaseSensitive(object, "step");
     const cJSON *loss = cJSON_GetObjectItemCaseSensitive(object, "loss");
     const cJSON *valid = cJSON_GetObjectItemCaseSensitive(object, "valid_loss");
-    const cJSON *bleu = cJSON_GetObjectItemCaseSensitive(object, "bleu");
+    const cJSON *score = log->curve ? cJSON_GetObjectItemCaseSensitive(object, log->curve->key) : NULL;
     if (cJSON_IsNumber(step) && cJSON_IsNumber(loss)) ok = add_point(&log->loss, step->valuedouble, loss->valuedouble, error);
     if (ok && cJSON_IsNumber(step) && cJSON_IsNumber(valid))
       ok = add_point(&log->valid_loss, step->valuedouble, valid->valuedouble, error);
-    if (ok && cJSON_IsNumber(step) && cJSON_IsNumber(bleu))
-      ok = add_point(&log->bleu, step->valuedouble, bleu->valuedouble, error);
+    if (ok && cJSON_IsNumber(step) && cJSON_IsNumber(score))
+      ok = add_point(&log->score, step->valuedouble, shown(log, score->valuedouble), error);
     cJSON_Delete(object);
   }
   free(line);
@@ -49,8 +51,9 @@ static bool read_points(struct training_log *log, struct error *error) {
   return ok;
 }
 
-bool training_log_open(struct training_log *log, const char *directory, bool resumed, uint64_t size, struct error *error) {
-  *log = (struct training_log){0};
+bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed, uint64_t size,
+                       struct error *error) {
+  *log = (struct training_log){.curve = curve};
   file_join(log->path, directory, "log.jsonl");
   file_join(log->curves_path, directory, "curves.svg");
   if (resumed && truncate(log->path, (off_t)size) != 0 && errno != ENOENT) return cannot(log, error);
@@ -69,7 +72,7 @@ void training_log_close(struct training_log *log) {
   if (log->file) fclose(log->file);
   free_points(&log->loss);
   free_points(&log->valid_loss);
-  free_points(&log->bleu);
+  free_points(&log->score);
   *log = (struct training_log){0};
 }
 
@@ -101,33 +104,28 @@ bool training_log_update(struct training_log *log, const struct log_update *upda
   return add_point(&log->loss, (double)update->step, update->loss, error) && write_buffer(log, &line, error);
 }
 
-bool training_log_validation(struct training_log *log, int64_t step, const struct validation_scores *scores, bool best,
-                             double seconds, struct error *error) {
+bool training_log_validation(struct training_log *log, int64_t step, const struct scores *scores, bool best, double seconds,
+                             struct error *error) {
   struct buffer line = {0};
   buffer_format(&line, "{\"step\":%" PRId64, step);
-  number(&line, "valid_loss", scores->loss);
-  number(&line, "perplexity", scores->perplexity);
-  number(&line, "accuracy", scores->accuracy);
-  if (scores->translated) {
-    number(&line, "bleu", scores->bleu);
-    number(&line, "chrf", scores->chrf);
-  }
+  scores_write_json(scores, false, &line);
   buffer_format(&line, ",\"best\":%s", best ? "true" : "false");
   number(&line, "seconds", seconds);
   buffer_char(&line, '}');
-  if (!add_point(&log->valid_loss, (double)step, scores->loss, error)) return false;
-  if (scores->translated && !add_point(&log->bleu, (double)step, scores->bleu, error)) return false;
-  return write_buffer(log, &line, error);
+  bool ok = add_point(&log->valid_loss, (double)step, scores->loss, error);
+  for (int i = 0; ok && i < scores->count; i++)
+    if (scores->items[i].kind == log->curve) ok = add_point(&log->score, (double)step, shown(log, scores->items[i].value), error);
+  return write_buffer(log, &line, error) && ok;
 }
 
 static bool draw(const struct training_log *log, struct error *error) {
   const struct curve curves[] = {
     {"training loss", CURVE_LEFT, log->loss.x, log->loss.y, log->loss.count},
     {"validation loss", CURVE_LEFT, log->valid_loss.x, log->valid_loss.y, log->valid_loss.count},
-    {"BLEU", CURVE_RIGHT, log->bleu.x, log->bleu.y, log->bleu.count},
+    {log->curve ? log->curve->name : "", CURVE_RIGHT, log->score.x, log->score.y, log->score.count},
   };
-  struct curves all = {.x_name = "update", .left_name = "loss per token", .right_name = log->bleu.count ? "BLEU" : NULL,
-                       .curves = curves, .count = log->bleu.count ? 3 : 2};
+  struct curves all = {.x_name = "update", .left_name = "loss per token", .right_name = log->score.count ? log->curve->name : NULL,
+                       .curves = curves, .count = log->score.count ? 3 : 2};
   struct buffer svg = {0};
   bool ok = curves_draw(&svg, &all, error) && file_write_all(log->curves_path, buffer_string(&svg), svg.size, error);
   buffer_free(&svg);

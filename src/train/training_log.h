@@ -3,11 +3,12 @@
 // State: the points of the curves, in memory; the file's size, which a training's state keeps so that a resumed run cuts off
 // what was written after its beginning.
 #pragma once
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "train/validation.h"
+#include "train/scores.h"
 
 struct training_log {
   char path[4096], curves_path[4096];
@@ -15,21 +16,23 @@ struct training_log {
   struct points {
     double *x, *y;
     size_t count, x_capacity, y_capacity;
-  } loss, valid_loss, bleu;
+  } loss, valid_loss, score;
+  const struct score_kind *curve;  // which score is drawn beside the losses; may be NULL
 };
 
 struct log_update {
   int64_t step;
   double epoch, loss, learning_rate, norm, seconds;  // seconds since the training began
-  int64_t labels, tokens;                            // tokens: source and target
+  int64_t labels, tokens;                            // tokens: rows of encoder and decoder
 };
 
 // Starts a new log, or cuts an existing one to `size` bytes and goes on with it.
-bool training_log_open(struct training_log *log, const char *directory, bool resumed, uint64_t size, struct error *error);
+bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed, uint64_t size,
+                       struct error *error);
 void training_log_close(struct training_log *log);
 bool training_log_update(struct training_log *log, const struct log_update *update, struct error *error);
-bool training_log_validation(struct training_log *log, int64_t step, const struct validation_scores *scores, bool best,
-                             double seconds, struct error *error);
+bool training_log_validation(struct training_log *log, int64_t step, const struct scores *scores, bool best, double seconds,
+                             struct error *error);
 // A line that is already a JSON object.
 bool training_log_line(struct training_log *log, const char *json, struct error *error);
 // Makes what was written durable enough to be counted on, and draws the curves. *size receives the file's size.

@@ -1,264 +1,296 @@
-#include "train/translation_task.h"
-
-#include <dirent.h>
+// --task translation: from pairs of files to a translator.
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/parallel.h"
-#include "cpu/cpu.h"
-#include "train/recipe.h"
-#include "train/state.h"
-#include "train/translation_job.h"
+#include "data/translation_batch.h"
+#include "metrics/bleu.h"
+#include "metrics/chrf.h"
+#include "text/learn.h"
+#include "train/task.h"
+#include "train/valid_translator.h"
 
-static const size_t WORK_MEMORY = (size_t)1 << 36;  // of addresses; only what is touched becomes real
+enum {
+  BEAMS = 5,  // with which translations are measured and a new model is to be searched unless somebody says otherwise
+  SHOWN = 3,  // translations shown at a validation
+};
+static const double HELD_OUT = 0.01;
+static const size_t HELD_OUT_MOST = 2000;  // lines, so that validating a large corpus stays short
 
-static bool has_valid(const struct translation_job *job) { return job->options.valid.count > 0; }
+struct translation {
+  struct parallel_text train_text, valid_text;
+  struct corpus train, valid;
+  struct translation_samples train_samples, valid_samples;
+  struct valid_translator translator;
+  struct buffer translations;  // of the last validation, a line for each sample
+};
 
-// --- Options and text
+static const struct score_kind bleu = {.metric = "bleu", .key = "bleu", .name = "BLEU", .before = "BLEU ", .after = "", .factor = 1,
+                                       .decimals = 2, .headline = true};
+static const struct score_kind chrf = {.metric = "chrf", .key = "chrf", .name = "chrF", .before = "chrF ", .after = "", .factor = 1,
+                                       .decimals = 2, .headline = true};
 
-static bool directory_is_free(const char *path, struct error *error) {
-  if (!file_exists(path)) return true;
-  DIR *directory = opendir(path);
-  int entries = 0;
-  while (directory && readdir(directory)) entries++;
-  if (directory) closedir(directory);
-  if (directory && entries <= 2) return true;
-  return error_set(error, ERROR_USAGE,
-                   "%s exists already; choose another name, remove it, or go on with the training in it with --resume", path);
-}
+// --- Text
 
-static void find_parent(struct translation_job *job) {
-  snprintf(job->parent, sizeof job->parent, "%s", job->out ? job->out : "./x");
-  size_t size = strlen(job->parent);
-  while (size > 1 && job->parent[size - 1] == '/') job->parent[--size] = 0;
-  char *slash = strrchr(job->parent, '/');
-  if (!slash) strcpy(job->parent, ".");
-  else slash[slash == job->parent] = 0;
-}
-
-static bool read_options(struct translation_job *job, const struct qkv_train_options *options) {
-  job->options = *options;
-  char *path = job->config_path;
-  if (options->resume > 0) {
-    if (options->config)
-      return error_set(job->error, ERROR_USAGE,
-                       "--resume and --config contradict each other: a resumed training has its options in %s",
-                       file_join(path, job->out, "training.json"));
-    if (!state_exists(job->out))
-      return error_set(job->error, ERROR_USAGE, "%s: there is nothing to resume; it holds no last/state.safetensors", job->out);
-    job->options.config = file_join(path, job->out, "training.json");
-  } else if (job->out && !directory_is_free(job->out, job->error)) {
-    return false;
-  }
-  if (!train_options_check(&job->options, !job->options.config, job->error)) return false;
-  if (job->options.config && !train_options_read(&job->options, &job->config, &job->lists, job->error)) return false;
-  return train_options_check(&job->options, true, job->error);
-}
-
-static bool open_text(struct translation_job *job) {
+static bool open_text(struct job *job) {
+  struct translation *own = job->state;
   const struct qkv_train_options *options = &job->options;
-  if (!parallel_text_open(&job->train_text, options->train.items, options->train.count, job->error)) return false;
-  return !has_valid(job) || parallel_text_open(&job->valid_text, options->valid.items, options->valid.count, job->error);
+  if (!parallel_text_open(&own->train_text, options->train.items, options->train.count, job->error)) return false;
+  job->amount = own->train_text.lines;
+  return !job_has_valid(job) || parallel_text_open(&own->valid_text, options->valid.items, options->valid.count, job->error);
 }
 
-// --- The training itself
-
-static void say_beginning(const struct translation_job *job) {
-  const struct training *training = &job->training;
-  training_say(training, QKV_TRAIN_NOTE, "qkv " QKV_VERSION ": %s on the %s path of %s, %d thread%s", job->kernels->dtype,
-               job->kernels->name, cpu_name(), parallel_threads(), parallel_threads() == 1 ? "" : "s");
+// Whose lines validation takes, and which share of them where it is a part of the training text.
+static const struct parallel_text *valid_text(const struct job *job) {
+  const struct translation *own = job->state;
+  return job_has_valid(job) ? &own->valid_text : &own->train_text;
 }
 
-static void say_model(const struct translation_job *job) {
-  const struct arch *arch = &job->model->arch;
-  training_say(&job->training, QKV_TRAIN_NOTE,
-               "a %s model: %d + %d layers, %d wide, %d heads, feed-forward %d, vocabulary %d: %.1f million parameters",
-               arch->layout, arch->encoder.layers, arch->decoder.layers, arch->hidden, arch->encoder.heads, arch->encoder.ffn,
-               arch->target_vocab, (double)model_parameters(job->model) / 1e6);
-  if (strcmp(arch->layout, "qkv") == 0)
-    training_say(&job->training, QKV_TRAIN_NOTE, "no class of transformers has this mix of knobs: it is saved as model_type qkv, which qkv alone opens");
+static double held_out(const struct job *job) {
+  const struct translation *own = job->state;
+  if (job_has_valid(job)) return 0;
+  double most = (double)HELD_OUT_MOST / (double)own->train_text.lines;
+  return most < HELD_OUT ? most : HELD_OUT;
 }
 
-static int64_t updates_per_epoch(struct translation_job *job) {
-  struct batch_plan plan = {0};
-  struct batch_plan_options options = {.seed = (uint64_t)job->options.seed, .batch_tokens = (size_t)job->options.batch_tokens,
-                                       .window = TRAINING_WINDOW, .shuffled = true, .accumulate = (int)job->options.accumulate};
-  int64_t updates = batch_plan_make(&plan, &job->train, &options, 0, job->error) ? (int64_t)plan.update_count : -1;
-  batch_plan_free(&plan);
-  if (updates == 0) error_set(job->error, ERROR_FORMAT, "no line of the training text was kept; there is nothing to learn from");
-  return updates;
+// --- Tokenizer
+
+struct line_source {
+  const struct parallel_text *text;
+  double held_out;
+  size_t file, line;
+  bool target;
+};
+
+// Source and target alternate, so that the vocabulary learns from both sides alike.
+static bool next_line(void *data, const char **line, size_t *size, struct error *error) {
+  struct line_source *at = data;
+  while (at->file < at->text->count) {
+    const struct line_file *source = &at->text->sources[at->file], *target = &at->text->targets[at->file];
+    if (at->line >= source->count) {
+      at->file++;
+      at->line = 0;
+      continue;
+    }
+    struct text_line text = line_file_get(source, at->line);
+    bool wanted = at->held_out <= 0 || !parallel_text_held_out(text, at->held_out);
+    if (at->target) text = line_file_get(target, at->line);
+    at->line += at->target;
+    at->target = !at->target;
+    if (!wanted) continue;
+    *line = text.text;
+    *size = text.size;
+    return true;
+  }
+  return false;
 }
 
-static bool decide_steps(struct translation_job *job) {
-  int64_t updates = updates_per_epoch(job);
-  if (updates <= 0) return false;
-  struct qkv_train_options *options = &job->options;
-  buffer_clear(&job->said);
-  recipe_decide_steps(options, job->train_text.lines, updates, &job->said);
-  training_say(&job->training, QKV_TRAIN_NOTE, "%s", buffer_string(&job->said));
-  int64_t total = options->epochs >= 0 ? options->epochs * updates : options->max_steps;
-  if (options->max_steps >= 0 && options->max_steps < total) total = options->max_steps;
-  enum schedule_kind kind = SCHEDULE_INVERSE_SQRT;
-  schedule_find(&kind, options->schedule);
-  job->training.schedule = (struct schedule){kind, options->learning_rate, options->warmup_steps, total};
-  training_say(&job->training, QKV_TRAIN_NOTE,
-               "%" PRId64 " updates an epoch of up to %" PRId64
-               " tokens on the longer side; learning rate up to %g, %s after %" PRId64
-               " warm-up updates; dropout %g; label smoothing %g",
-               updates, options->batch_tokens * options->accumulate, options->learning_rate, options->schedule,
-               options->warmup_steps, options->dropout, options->label_smoothing);
+static bool learn_tokenizer(struct job *job) {
+  const struct translation *own = job->state;
+  const struct qkv_train_options *options = &job->options;
+  bool pegasus = strcmp(options->family, "pegasus") == 0;
+  struct tokenizer_options wanted = pegasus ? tokenizer_options_pegasus() : tokenizer_options_marian();
+  wanted.vocab_size = (size_t)options->vocab_size;
+  wanted.lowercase = options->lowercase > 0;
+  wanted.model_max_length = (size_t)options->max_length;
+  struct line_source source = {.text = &own->train_text, .held_out = held_out(job)};
+  double start = clock_seconds();
+  job->tokenizer = tokenizer_learn(&wanted, next_line, &source, job->error);
+  if (!job->tokenizer) return false;
+  char took[32];
+  job_say(job, "a vocabulary of %zu pieces, shared by both languages, learnt in %s", tokenizer_size(job->tokenizer),
+          clock_text(took, clock_seconds() - start));
   return true;
 }
 
-static bool save_beginning(struct translation_job *job) {
-  char path[4096];
-  return file_make_directory(job->out, job->error) && tokenizer_save(job->tokenizer, job->out, NULL, job->error) &&
-         translation_job_save_model(job, job->model, job->out, job->error) &&
-         train_options_write(&job->options, file_join(path, job->out, "training.json"), job->error);
+// --- Model
+
+static void set_ids(const struct job *job, struct arch *arch) {
+  struct special_ids ids = tokenizer_special_ids(job->tokenizer);
+  arch->bos_id = ids.begin;
+  arch->eos_id = job_special_id(job, "end", ids.end, "</s>");
+  arch->unk_id = ids.unknown;
+  arch->pad_id = job_special_id(job, "padding", ids.padding, "<pad>");
+  arch->decoder_start_id = arch->pad_id;
+  arch->forced_eos_id = arch->eos_id;
 }
 
-static bool prepare_training(struct translation_job *job) {
-  struct training *training = &job->training;
+static bool describe_model(struct job *job, struct arch *arch) {
   const struct qkv_train_options *options = &job->options;
-  if (!context_open(&job->context, job->kernels, WORK_MEMORY, job->error)) return false;
-  job->context_open = true;
-  size_t batch_tokens = options->batch_tokens < 4096 ? (size_t)options->batch_tokens : 4096;
+  bool pre = arch->norm_place == NORM_PRE;
+  if (pre != (strcmp(options->family, "pegasus") == 0))
+    return error_set(job->error, ERROR_USAGE, "--family %s has the norm %s each sublayer, which --norm-place %s contradicts; give one of the two",
+                     options->family, pre ? "behind" : "before", options->norm_place);
+  arch->family = FAMILY_ENCODER_DECODER;
+  arch->source_vocab = arch->target_vocab = (int)tokenizer_size(job->tokenizer);
+  arch->max_positions = options->max_length > 512 ? (int)options->max_length : 512;
+  arch->embedding_scale = (float)sqrt((double)options->hidden);
+  arch->head_bias = true;
+  arch->shared_embeddings = true;
+  arch->encoder = (struct stack_arch){.layers = (int)options->encoder_layers, .heads = (int)options->heads,
+                                      .kv_heads = (int)options->kv_heads, .ffn = (int)options->ffn};
+  arch->decoder = arch->encoder;
+  arch->decoder.layers = (int)options->decoder_layers;
+  set_ids(job, arch);
+  return job->error->code == ERROR_NONE;
+}
+
+static bool check_model(struct job *job) {
   const struct arch *arch = &job->model->arch;
-  if (!validation_open(&job->validation, &job->valid, translation_job_valid_text(job), arch->decoder_start_id, batch_tokens,
-                       job->error))
-    return false;
-  if (!valid_translator_open(&job->translator, &job->valid, job->tokenizer, arch, job->error)) return false;
-  if (strcmp(options->metric, "loss") != 0)
-    job->validation.translator = (struct translator){&job->translator, valid_translator_run};
-  training->directory = job->out;
-  training->model = job->model;
-  training->context = &job->context;
-  training->corpus = &job->train;
-  training->validation = &job->validation;
-  training->optimizer = optimizer_defaults();
-  training->optimizer.weight_decay = options->weight_decay;
-  training->optimizer.clip_norm = options->clip_norm;
-  training->user = job;
-  training->save_model = translation_job_save_model;
-  training->identity = buffer_string(&job->identity);
-  return model_prepare(job->model, job->kernels, true, job->error);
-}
-
-static bool start_training(struct translation_job *job) {
-  const struct qkv_train_options *options = &job->options;
-  bool resumed = options->resume > 0;
-  struct training *training = &job->training;
-  if (!resumed && !save_beginning(job)) return false;
-  if (!prepare_training(job)) return false;
-  if (resumed) {
-    if (!average_open(&training->average, (int)options->average, options->average && strcmp(options->average_of, "best") == 0,
-                      average_size(job->model), job->out, job->error) ||
-        !state_load(training, options->resume_anyway > 0))
-      return false;
-    training_say(training, QKV_TRAIN_NOTE, "resuming after update %" PRId64, training->position.step);
-  }
-  if (!training_open(training, resumed)) return false;
-  return resumed || translation_job_log_start(job);
-}
-
-static const char *const ends[] = {
-  [END_STEPS] = "all updates are done", [END_EPOCHS] = "all epochs are done", [END_TIME] = "the time is up",
-  [END_PATIENCE] = "the score has stopped rising", [END_INTERRUPTED] = "interrupted"};
-
-static void say_end(const struct translation_job *job) {
-  const struct training *training = &job->training;
-  const struct training_position *position = &training->position;
-  double seconds = position->seconds + clock_seconds() - training->started;
-  char took[32], score[64] = "";
-  clock_text(took, seconds);
-  const struct validation_scores *best = &training->best_scores;
-  if (best->translated) snprintf(score, sizeof score, ", BLEU %.2f, chrF %.2f (greedy)", best->bleu, best->chrf);
-  training_say(training, QKV_TRAIN_NOTE, "done (%s): %" PRId64 " updates, %.1f epochs, %.1f million tokens in %s",
-               ends[training->end], position->step,
-               (double)position->epoch + (double)position->update / (double)training->plan.update_count,
-               (double)position->tokens / 1e6, took);
-  if (training->averaged)
-    training_say(training, QKV_TRAIN_NOTE, "%s holds the mean of %" PRId64 " checkpoints", job->out, training->averaged_count);
-  else
-    training_say(training, QKV_TRAIN_NOTE, "%s holds the model after update %" PRId64, job->out, position->best_step);
-  if (best->loss > 0) training_say(training, QKV_TRAIN_NOTE, "on the validation text: loss %.3f%s", best->loss, score);
-  translation_job_say_corpora(job);
-  training_say(training, QKV_TRAIN_NOTE, "next:\n  qkv translate %s FILE\n  qkv eval %s SOURCE TARGET", job->out, job->out);
-}
-
-static bool train(struct translation_job *job) {
-  if (!start_training(job) || !training_run(&job->training)) return false;
-  if (job->training.end == END_INTERRUPTED)
-    return error_set(job->error, ERROR_INTERRUPTED,
-                     "interrupted after update %" PRId64 "; the state is saved, and `qkv train %s --resume` goes on",
-                     job->training.position.step, job->out);
-  say_end(job);
+  if (arch->family != FAMILY_ENCODER_DECODER)
+    return error_set(job->error, ERROR_UNSUPPORTED, "%s: it is a %s model; --task translation needs an encoder and a decoder",
+                     job->options.resume > 0 ? job->out : job->options.from, arch->layout);
+  job->generation.num_beams = BEAMS;
   return true;
 }
 
-// --- Putting it together
+// --- Corpora
 
-static void set_up(struct translation_job *job, const char *out, const struct qkv_train_listener *listener, struct error *error) {
-  *job = (struct translation_job){.out = out, .error = error};
-  generation_defaults_init(&job->generation);
-  job->training.error = error;
-  job->training.listener = listener;
-  job->training.options = &job->options;
-  find_parent(job);
+static bool read_samples(struct job *job) {
+  struct translation *own = job->state;
+  const struct qkv_train_options *options = &job->options;
+  const struct arch *arch = &job->model->arch;
+  struct corpus_options wanted = {.tokenizer = job->tokenizer, .eos_id = arch->eos_id, .source_vocab = arch->source_vocab,
+                                  .target_vocab = arch->target_vocab, .max_tokens = (size_t)options->max_length,
+                                  .cut_long = strcmp(options->on_long, "cut") == 0, .held_out = held_out(job),
+                                  .fingerprints = true, .directory = job->parent};
+  if (options->max_length > options->batch_tokens)
+    return error_set(job->error, ERROR_USAGE,
+                     "--max-length %" PRId64 " is more than --batch-tokens %" PRId64
+                     ": the longest pair would not fit into a batch",
+                     options->max_length, options->batch_tokens);
+  struct corpus_options valid = wanted;
+  valid.part = job_has_valid(job) ? PART_ALL : PART_HELD_OUT;
+  // Validation text is never dropped for its length: that would make scores incomparable.
+  valid.cut_long = true;
+  if (!corpus_read(&own->valid, valid_text(job), &valid, job->error)) return false;
+  if (own->valid.count == 0)
+    return error_set(job->error, ERROR_FORMAT, "%s; give --valid SOURCE TARGET",
+                     job_has_valid(job) ? "no line of the validation text was kept"
+                                        : "the 1 % that is held out for validation is no line at all");
+  wanted.part = job_has_valid(job) ? PART_ALL : PART_KEPT;
+  wanted.fingerprints = false;
+  wanted.compare = &own->valid;
+  if (!corpus_read(&own->train, &own->train_text, &wanted, job->error)) return false;
+  own->train_samples = (struct translation_samples){.corpus = &own->train, .decoder_start_id = arch->decoder_start_id};
+  own->valid_samples = (struct translation_samples){.corpus = &own->valid, .decoder_start_id = arch->decoder_start_id};
+  job->train = translation_samples(&own->train_samples);
+  job->valid = translation_samples(&own->valid_samples);
+  return valid_translator_open(&own->translator, &own->valid, job->tokenizer, arch, job->error);
 }
 
-static bool choose_kernels(struct translation_job *job) {
-  enum precision precision = PRECISION_AUTO;
-  if (job->options.dtype && !precision_read(&precision, job->options.dtype, job->error)) return false;
-  job->kernels = cpu_kernels(precision, job->error);
-  return job->kernels != NULL;
+static void say_ledger(const struct job *job, const char *name, const struct corpus *corpus) {
+  struct buffer text = {0};
+  buffer_format(&text, "%s: %" PRIu64 " pairs read, %" PRIu64 " kept, %" PRIu64 " source and %" PRIu64 " target tokens\n", name,
+                corpus->ledger.read, corpus->ledger.kept, corpus->source_tokens, corpus->target_tokens);
+  ledger_write_text(&corpus->ledger, &text, corpus->paths, 5);
+  job_say(job, "%s", buffer_string(&text));
+  buffer_free(&text);
 }
 
-// Everything up to the corpora, the same for training and for showing a batch.
-static bool get_ready(struct translation_job *job, const struct qkv_train_options *options) {
-  if (!read_options(job, options) || !choose_kernels(job) || !open_text(job)) return false;
-  say_beginning(job);
-  recipe_decide(&job->options, job->train_text.lines, &job->said);
-  training_say(&job->training, QKV_TRAIN_NOTE, "%s", buffer_string(&job->said));
-  if (!translation_job_get_tokenizer(job) || !translation_job_get_model(job) || !translation_job_read_corpora(job)) return false;
-  say_model(job);
-  translation_job_say_corpora(job);
-  return decide_steps(job) && translation_job_make_identity(job);
+static void say_text(const struct job *job) {
+  const struct translation *own = job->state;
+  say_ledger(job, "training text", &own->train);
+  say_ledger(job, "validation text", &own->valid);
+  if (!job_has_valid(job))
+    job_say(job, "without --valid, %" PRIu64 " of the lines were held out for validation", own->train.ledger.held_out);
+  uint64_t same = own->train.ledger.entries[LEDGER_IN_VALID].count;
+  if (same)
+    error_warn(job->error,
+               "%" PRIu64
+               " pairs of the training text also stand in the validation text; its scores look better than "
+               "they are",
+               same);
 }
 
-static void tear_down(struct translation_job *job) {
-  training_close(&job->training);
-  validation_close(&job->validation);
-  valid_translator_close(&job->translator);
-  if (job->context_open) context_close(&job->context);
-  corpus_close(&job->train);
-  corpus_close(&job->valid);
-  if (job->checkpoint.model) checkpoint_close(&job->checkpoint);
-  else if (job->model) model_free(job->model);
-  generation_defaults_free(&job->generation);
-  tokenizer_free(job->tokenizer);
-  parallel_text_close(&job->train_text);
-  parallel_text_close(&job->valid_text);
-  buffer_free(&job->said);
-  buffer_free(&job->identity);
-  train_options_free_lists(&job->lists);
-  cJSON_Delete(job->config);
+static void add_fingerprint(cJSON *identity, const char *name, const struct corpus *corpus) {
+  struct text_line tokens = {(const char *)corpus->tokens,
+                             (size_t)(corpus->source_tokens + corpus->target_tokens) * sizeof(int32_t)};
+  struct text_line places = {(const char *)corpus->samples, corpus->count * sizeof *corpus->samples};
+  job_add_fingerprint(identity, name, corpus->count, "pairs", tokens, places);
 }
 
-bool translation_task_run(const char *out, const struct qkv_train_options *options, const struct qkv_train_listener *listener,
-                          struct error *error) {
-  struct translation_job job;
-  set_up(&job, out, listener, error);
-  bool ok = get_ready(&job, options) && train(&job);
-  tear_down(&job);
-  return ok;
+static void add_identity(const struct job *job, cJSON *identity) {
+  const struct translation *own = job->state;
+  add_fingerprint(identity, "training_text", &own->train);
+  add_fingerprint(identity, "validation_text", &own->valid);
+}
+
+// --- Validation
+
+// The raw text of a validation sample.
+static struct text_line source_line(const struct job *job, size_t sample) {
+  uint64_t place = ((const struct translation *)job->state)->valid.samples[sample].place;
+  return line_file_get(&valid_text(job)->sources[place_file(place)], place_line(place) - 1);
+}
+
+static struct text_line target_line(const struct job *job, size_t sample) {
+  uint64_t place = ((const struct translation *)job->state)->valid.samples[sample].place;
+  return line_file_get(&valid_text(job)->targets[place_file(place)], place_line(place) - 1);
+}
+
+static struct text_line cut_line(const char **at, const char *end) {
+  const char *start = *at, *stop = memchr(start, '\n', (size_t)(end - start));
+  if (!stop) stop = end;
+  *at = stop < end ? stop + 1 : end;
+  return (struct text_line){start, (size_t)(stop - start)};
+}
+
+static bool score_translations(struct job *job, struct scores *scores) {
+  struct translation *own = job->state;
+  struct bleu_options bleu_options = {0};
+  struct chrf_options chrf_options = {0};
+  struct bleu_statistics bleu_statistics = {0};
+  struct chrf_statistics chrf_statistics = {0};
+  const char *at = buffer_string(&own->translations), *end = at + own->translations.size;
+  for (size_t i = 0; i < own->valid.count; i++) {
+    struct text_line line = cut_line(&at, end), wanted = target_line(job, i);
+    struct metric_text hypothesis = {line.text, line.size}, reference = {wanted.text, wanted.size};
+    if (!bleu_add(&bleu_statistics, &bleu_options, hypothesis, &reference, 1, job->error)) return false;
+    if (!chrf_add(&chrf_statistics, &chrf_options, hypothesis, &reference, 1, job->error)) return false;
+  }
+  scores_add(scores, &bleu, bleu_score(&bleu_statistics, &bleu_options).score);
+  scores_add(scores, &chrf, chrf_score(&chrf_statistics, &chrf_options));
+  return true;
+}
+
+static bool is_translated(const struct job *job) { return strcmp(job->options.metric, "loss") != 0; }
+
+static bool validate(struct job *job, struct scores *scores) {
+  struct translation *own = job->state;
+  struct loss sum;
+  if (!validation_loss(&job->validation, &job->context, job->model, &sum)) return false;
+  *scores = scores_of_loss(&sum, true);
+  if (!is_translated(job)) return true;
+  buffer_clear(&own->translations);
+  return valid_translator_run(&own->translator, job->model, &own->translations, job->error) &&
+         buffer_check(&own->translations, job->error) && score_translations(job, scores);
+}
+
+static void say_line(const struct job *job, const char *name, struct text_line line) {
+  job_say(job, "  %-7s %.*s", name, (int)(line.size < 300 ? line.size : 300), line.text);
+}
+
+// Three sentences of the validation text, the same ones every time.
+static void show_validation(const struct job *job) {
+  const struct translation *own = job->state;
+  if (!is_translated(job)) return;
+  size_t count = own->valid.count, shown = count < SHOWN ? count : SHOWN, next = 0;
+  const char *at = buffer_string(&own->translations), *end = at + own->translations.size;
+  for (size_t i = 0; i < shown; i++) {
+    size_t sample = (2 * i + 1) * count / (2 * shown);
+    struct text_line translation = {0};
+    for (; next <= sample; next++) translation = cut_line(&at, end);
+    say_line(job, "source", source_line(job, sample));
+    say_line(job, "wanted", target_line(job, sample));
+    say_line(job, "got", translation);
+  }
 }
 
 // --- --show-batch
 
-static void show_side(struct buffer *out, const struct translation_job *job, const char *name, const int32_t *ids, int count) {
+static void show_side(struct buffer *out, const struct job *job, const char *name, const int32_t *ids, int count) {
   buffer_format(out, "  %-8s", name);
   for (int i = 0; i < count; i++) {
     const char *token = tokenizer_token(job->tokenizer, ids[i]);
@@ -267,8 +299,7 @@ static void show_side(struct buffer *out, const struct translation_job *job, con
   buffer_char(out, '\n');
 }
 
-static void show_batch(struct buffer *out, const struct translation_job *job, const struct translation_batch *filled) {
-  const struct batch *batch = &filled->batch;
+static void show_batch(const struct job *job, const struct batch *batch, struct buffer *out) {
   buffer_format(out, "the first batch: %d pairs, %d source and %d target tokens, %d to be learnt; nothing is padded\n",
                 batch->sequences, batch->source.rows, batch->target.rows, batch->label_count);
   for (int i = 0; i < batch->sequences; i++) {
@@ -283,22 +314,41 @@ static void show_batch(struct buffer *out, const struct translation_job *job, co
   }
 }
 
-bool translation_task_show_batch(struct buffer *text, const struct qkv_train_options *options, struct error *error) {
-  struct translation_job job;
-  struct batch_plan plan = {0};
-  struct translation_batch batch = {0};
-  set_up(&job, NULL, NULL, error);
-  bool ok = options->resume <= 0 || error_set(error, ERROR_USAGE, "--show-batch and --resume contradict each other");
-  ok = ok && get_ready(&job, options);
-  struct batch_plan_options wanted = {.seed = (uint64_t)job.options.seed, .batch_tokens = (size_t)job.options.batch_tokens,
-                                      .window = TRAINING_WINDOW, .shuffled = true, .accumulate = (int)job.options.accumulate};
-  ok = ok && batch_plan_make(&plan, &job.train, &wanted, 0, error);
-  struct batch_list list = ok ? batch_plan_batch(&plan, 0) : (struct batch_list){0};
-  ok = ok &&
-       translation_batch_from_corpus(&batch, &job.train, list.samples, list.count, job.model->arch.decoder_start_id, error);
-  if (ok) show_batch(text, &job, &batch);
-  translation_batch_free(&batch);
-  batch_plan_free(&plan);
-  tear_down(&job);
-  return ok && buffer_check(text, error);
+static void say_next(const struct job *job) {
+  job_say(job, "next:\n  qkv translate %s FILE\n  qkv eval %s SOURCE TARGET", job->out, job->out);
 }
+
+static void close_translation(struct job *job) {
+  struct translation *own = job->state;
+  translation_batch_free(&own->train_samples.batch);
+  translation_batch_free(&own->valid_samples.batch);
+  valid_translator_close(&own->translator);
+  corpus_close(&own->train);
+  corpus_close(&own->valid);
+  parallel_text_close(&own->train_text);
+  parallel_text_close(&own->valid_text);
+  buffer_free(&own->translations);
+}
+
+const struct task translation_task = {
+  .name = "translation",
+  .files = "pairs of files SOURCE TARGET",
+  .options = " encoder-layers decoder-layers label-smoothing max-length on-long ",
+  .families = " marian pegasus ",
+  .metrics = " bleu chrf loss ",
+  .curve = &bleu,
+  .state_size = sizeof(struct translation),
+  .open_text = open_text,
+  .learn_tokenizer = learn_tokenizer,
+  .describe_model = describe_model,
+  .check_model = check_model,
+  .read_samples = read_samples,
+  .say_text = say_text,
+  .add_identity = add_identity,
+  .validate = validate,
+  .show_validation = show_validation,
+  .show_batch = show_batch,
+  .say_next = say_next,
+  .scored = "greedy",
+  .close = close_translation,
+};

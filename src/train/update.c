@@ -11,9 +11,9 @@
 enum { NAMED_LINES = 20 };
 
 void update_begin(struct update *update, struct context *context, struct model *model, int64_t step, uint64_t seed,
-                  double label_smoothing, int64_t labels) {
-  *update = (struct update){.context = context, .model = model, .step = step, .seed = seed, .label_smoothing = label_smoothing,
-                            .scale = 1.0 / (double)(labels > 0 ? labels : 1)};
+                  double label_smoothing, const int64_t targets[TARGET_HEADS]) {
+  *update = (struct update){.context = context, .model = model, .step = step, .seed = seed, .label_smoothing = label_smoothing};
+  for (int head = 0; head < TARGET_HEADS; head++) update->scales[head] = 1.0 / (double)(targets[head] > 0 ? targets[head] : 1);
 }
 
 struct search {
@@ -64,15 +64,11 @@ static bool report_not_finite(struct update *update, const struct batch *batch) 
 bool update_add(struct update *update, const struct batch *batch) {
   struct loss loss = {0};
   context_begin(update->context, true, true, update->seed, (uint64_t)update->step);
-  if (!model_loss(update->context, update->model, batch, (float)update->label_smoothing,
-                  (struct loss_scale){.scale = (float)update->scale}, &loss, NULL))
-    return false;
-  if (!isfinite(loss.sum)) return report_not_finite(update, batch);
-  update->loss.sum += loss.sum;
-  update->loss.plain_sum += loss.plain_sum;
-  update->loss.count += loss.count;
-  update->loss.correct += loss.correct;
-  update->source_tokens += batch->source.rows;
+  struct loss_scale scale = {.scale = (float)update->scales[0], .texts = (float)update->scales[1]};
+  if (!model_loss(update->context, update->model, batch, (float)update->label_smoothing, scale, &loss, NULL)) return false;
+  if (!isfinite(loss.sum) || !isfinite(loss.texts.sum)) return report_not_finite(update, batch);
+  loss_add(&update->loss, &loss);
+  update->tokens += batch->source.rows + batch->target.rows;
   return true;
 }
 

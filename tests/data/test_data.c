@@ -240,17 +240,20 @@ static void any_number_of_threads_reads_the_same(void **state) {
 static void a_plan_is_a_function_of_seed_and_epoch(void **state) {
   struct reading reading;
   read_long(&reading, 5000, (struct corpus_options){0});
-  struct batch_plan_options options = {.seed = 3, .batch_tokens = 200, .window = 512, .shuffled = true, .accumulate = 3};
+  struct translation_samples of = {.corpus = &reading.corpus};
+  struct samples samples = translation_samples(&of);
+  samples.window = 512;
+  struct batch_plan_options options = {.seed = 3, .batch_tokens = 200, .shuffled = true, .accumulate = 3};
   struct batch_plan plan = {0}, again = {0}, other = {0};
-  assert_true(batch_plan_make(&plan, &reading.corpus, &options, 2, &reading.error));
-  assert_true(batch_plan_make(&again, &reading.corpus, &options, 1, &reading.error));
-  assert_true(batch_plan_make(&again, &reading.corpus, &options, 2, &reading.error));
+  assert_true(batch_plan_make(&plan, &samples, &options, 2, &reading.error));
+  assert_true(batch_plan_make(&again, &samples, &options, 1, &reading.error));
+  assert_true(batch_plan_make(&again, &samples, &options, 2, &reading.error));
   assert_memory_equal(plan.order, again.order, plan.sample_count * sizeof *plan.order);
   assert_int_equal(plan.batch_count, again.batch_count);
-  assert_true(batch_plan_make(&other, &reading.corpus, &options, 3, &reading.error));
+  assert_true(batch_plan_make(&other, &samples, &options, 3, &reading.error));
   assert_memory_not_equal(plan.order, other.order, plan.sample_count * sizeof *plan.order);
   options.seed = 4;
-  assert_true(batch_plan_make(&other, &reading.corpus, &options, 2, &reading.error));
+  assert_true(batch_plan_make(&other, &samples, &options, 2, &reading.error));
   assert_memory_not_equal(plan.order, other.order, plan.sample_count * sizeof *plan.order);
 
   // Every sample once, no batch over the limit, no batch that could have been larger by the next sample.

@@ -142,7 +142,17 @@ static void options_that_cannot_be(void **state) {
   options.hidden = 65;
   options.heads = 4;
   expect_refused(&options, "--hidden 65");
+  options.heads = -1;
+  options.family = "gpt5";
+  expect_refused(&options, "--family is \"gpt5\"; with --task translation wanted one of: marian pegasus");
+  options = with_text();
+  options.metric = "bleu chrf";
+  expect_refused(&options, "--metric");
   options = train_options_default();
+  expect_refused(&options, "--task is missing");
+  options.task = "dance";
+  expect_refused(&options, "--task is \"dance\"; wanted one of: translation");
+  options.task = "translation";
   expect_refused(&options, "--train is missing");
 }
 

@@ -57,9 +57,10 @@ static void finish(struct run *run) {
 static void update(struct run *run, struct update *update, int64_t step, size_t group, double smoothing, double rate) {
   struct golden *golden = &run->golden;
   int start_id = golden->checkpoint.arch.decoder_start_id;
-  int64_t labels = 0;
+  int64_t labels = 0, targets[TARGET_HEADS] = {0};
   for (size_t i = 0; i < golden->pair_count; i++) labels += (int64_t)golden->pairs[i].target_count;
-  update_begin(update, &run->context, golden->checkpoint.model, step, 7, smoothing, labels);
+  targets[0] = labels;
+  update_begin(update, &run->context, golden->checkpoint.model, step, 7, smoothing, targets);
   for (size_t i = 0; i < golden->pair_count; i += group) {
     size_t left = golden->pair_count - i;
     assert_true(translation_batch_fill(&run->batch, golden->pairs + i, left < group ? left : group, start_id, &run->error));
@@ -116,10 +117,10 @@ static float *gradients_of(const char *name, size_t group, size_t *size) {
   start(&run, name);
   struct model *model = run.golden.checkpoint.model;
   model->arch.dropout = model->arch.embedding_dropout = model->arch.attention_dropout = model->arch.activation_dropout = 0.1f;
-  int64_t labels = 0;
-  for (size_t i = 0; i < run.golden.pair_count; i++) labels += (int64_t)run.golden.pairs[i].target_count;
+  int64_t targets[TARGET_HEADS] = {0};
+  for (size_t i = 0; i < run.golden.pair_count; i++) targets[0] += (int64_t)run.golden.pairs[i].target_count;
   struct update result;
-  update_begin(&result, &run.context, model, 1, 7, 0.1, labels);
+  update_begin(&result, &run.context, model, 1, 7, 0.1, targets);
   for (size_t i = 0; i < run.golden.pair_count; i += group) {
     size_t left = run.golden.pair_count - i;
     assert_true(translation_batch_fill(&run.batch, run.golden.pairs + i, left < group ? left : group,
@@ -184,7 +185,8 @@ static void numbers_that_are_not_finite_stop_the_update(void **state) {
                                      run.golden.checkpoint.arch.decoder_start_id, &run.error));
   struct update result;
   const char *paths[] = {"train.en"};
-  update_begin(&result, &run.context, model, 5, 7, 0, run.batch.batch.label_count);
+  int64_t targets[TARGET_HEADS] = {run.batch.batch.label_count};
+  update_begin(&result, &run.context, model, 5, 7, 0, targets);
   result.paths = paths;
   assert_false(update_add(&result, &run.batch.batch));
   assert_int_equal(run.error.code, ERROR_NUMERIC);

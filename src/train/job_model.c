@@ -1,0 +1,104 @@
+// The tokenizer and the model of a training: from nothing, from another model, or from the training's own directory.
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "hf/layout.h"
+#include "train/task.h"
+
+bool job_get_tokenizer(struct job *job) {
+  const struct qkv_train_options *options = &job->options;
+  const char *place = options->resume > 0 ? job->out : options->from ? options->from : options->tokenizer;
+  if (!place) return job->task->learn_tokenizer(job);
+  job->tokenizer = tokenizer_open(place, job->error);
+  return job->tokenizer != NULL;
+}
+
+int job_special_id(const struct job *job, const char *role, int32_t id, const char *token) {
+  if (id < 0) id = tokenizer_id(job->tokenizer, token);
+  if (id < 0)
+    error_set(job->error, ERROR_FORMAT, "%s: the tokenizer has no %s token, which --task %s needs",
+              job->options.tokenizer ? job->options.tokenizer : "this text", role, job->task->name);
+  return id;
+}
+
+struct choice {
+  const char *name;
+  int value;
+};
+
+static const struct choice activations[] = {{"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu-tanh", ACTIVATION_GELU_TANH},
+                                            {"silu", ACTIVATION_SILU}, {"tanh", ACTIVATION_TANH}, {0}};
+static const struct choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE}, {0}};
+static const struct choice position_kinds[] = {{"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
+                                               {"learned", POSITIONS_LEARNED}, {"none", POSITIONS_NONE}, {0}};
+
+// The names were checked when the options were read.
+static int chosen(const struct choice *choices, const char *name) {
+  while (choices->name && strcmp(choices->name, name) != 0) choices++;
+  return choices->value;
+}
+
+static bool describe_model(struct job *job, struct arch *arch) {
+  const struct qkv_train_options *options = &job->options;
+  bool pre = strcmp(options->norm_place, "pre") == 0;
+  *arch = (struct arch){.hidden = (int)options->hidden,
+                        .norm = (enum norm_kind)chosen(norms, options->norm),
+                        .norm_place = pre ? NORM_PRE : NORM_POST,
+                        .norm_epsilon = 1e-5f,
+                        .residual = strcmp(options->residual, "on") == 0,
+                        .positions = (enum position_kind)chosen(position_kinds, options->positions),
+                        .activation = (enum activation)chosen(activations, options->activation),
+                        .attention_bias = true,
+                        .ffn_bias = true,
+                        .embedding_scale = 1,
+                        .tied_head = true,
+                        .bos_id = -1, .eos_id = -1, .pad_id = -1, .unk_id = -1, .decoder_start_id = -1, .forced_eos_id = -1};
+  arch->final_norm = pre && arch->norm != NORM_NONE;
+  if (!job->task->describe_model(job, arch) || !arch_check(arch, job->error)) return false;
+  snprintf(arch->layout, sizeof arch->layout, "%s", layout_for(arch)->model_type);
+  return true;
+}
+
+static bool make_model(struct job *job) {
+  struct arch arch;
+  if (!describe_model(job, &arch)) return false;
+  job->model = model_new(&arch, job->error);
+  return job->model && model_initialise(job->model, (uint64_t)job->options.seed, job->error) &&
+         generation_defaults_from_arch(&job->generation, &job->model->arch, job->error);
+}
+
+static void decide_rate(double *option, float *rate) {
+  if (*option < 0) *option = *rate;
+  *rate = (float)*option;
+}
+
+bool job_get_model(struct job *job) {
+  struct qkv_train_options *options = &job->options;
+  const char *place = options->resume > 0 ? job->out : options->from;
+  if (!place && !make_model(job)) return false;
+  if (place && !checkpoint_open(place, &job->checkpoint, job->error)) return false;
+  if (place) job->model = job->checkpoint.model;
+  struct arch *arch = &job->model->arch;
+  if (!job->task->check_model(job)) return false;
+  // A resumed training finds in its own config.json what its beginning decided.
+  if (options->dropout >= 0 && options->resume <= 0) arch->embedding_dropout = (float)options->dropout;
+  decide_rate(&options->dropout, &arch->dropout);
+  decide_rate(&options->attention_dropout, &arch->attention_dropout);
+  decide_rate(&options->activation_dropout, &arch->activation_dropout);
+  if (arch->positions != POSITIONS_NONE && options->max_length > arch->max_positions)
+    return error_set(job->error, ERROR_USAGE, "--max-length is %" PRId64 ", but the model has only %d positions",
+                     options->max_length, arch->max_positions);
+  return true;
+}
+
+bool job_save_model(struct job *job, const char *directory) {
+  bool old = job->checkpoint.model;
+  struct checkpoint_saving saving = {.type = TYPE_F32, .config = job->checkpoint.config,
+                                     .generation = old ? &job->checkpoint.generation : &job->generation};
+  // A copy beside OUT's own model is a model directory too.
+  if (strcmp(directory, job->out) != 0 &&
+      (!file_make_directory(directory, job->error) || !tokenizer_save(job->tokenizer, directory, NULL, job->error)))
+    return false;
+  return checkpoint_save(directory, job->model, &saving, job->error);
+}
