@@ -46,6 +46,7 @@ struct call {
   VERB(score)           \
   VERB(inspect)         \
   VERB(info)            \
+  VERB(bench)           \
   VERB(forward)         \
   VERB(tokenize)        \
   VERB(detokenize)      \

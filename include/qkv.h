@@ -423,6 +423,26 @@ QKV_API bool qkv_profile_start(struct qkv_context *context);
 // bounds, which takes a second.
 QKV_API char *qkv_profile_stop(struct qkv_context *context);
 
+// One thing that was measured, with all threads (qkv_set_threads).
+struct qkv_rate {
+  const char *what;   // "product, 4096 x 512 x 512": rows x outputs x inputs; "memory, read"; "training, tokens of all sides"
+  const char *path;   // by which kernels: "avx512 bf16"; "" where that says nothing
+  double rate;
+  const char *unit;   // of rate and bound: "GFLOP/s", "GB/s", "tokens/s"
+  double bound;       // what the machine could do at most: products as fast as registers allow, or bytes as fast as memory gives
+                      // them, whichever takes longer; of a model the products alone. 0: this is a bound itself, or there is none
+};
+
+struct qkv_bench {
+  const struct qkv_rate *rates;  // [count]
+  size_t count;
+};
+
+// Measures this machine by every path that its processor has, and, unless model is NULL, how fast the model learns and runs, on
+// made-up text of 32 tokens a sentence. Takes less than a minute. Free with qkv_bench_free.
+QKV_API struct qkv_bench *qkv_bench(struct qkv_context *context, struct qkv_model *model);
+QKV_API void qkv_bench_free(struct qkv_bench *bench);
+
 #ifdef __cplusplus
 }
 #endif

@@ -347,6 +347,14 @@ void profile_count(const char *unit) {
   profile.units++;
 }
 
+double profile_operations(void) {
+  double sum = 0;
+  pthread_mutex_lock(&profile.lock);
+  for (size_t i = 0; i < profile.count; i++) sum += profile.entries[i].work.operations;
+  pthread_mutex_unlock(&profile.lock);
+  return sum;
+}
+
 const struct kernels *profile_kernels(void) { return profile.real; }
 
 // --- The report

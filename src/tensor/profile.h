@@ -41,6 +41,7 @@ struct machine_bound {
   double bytes;       // per second, from memory
 };
 
+double profile_operations(void);  // of all kernels so far that had a name
 const struct kernels *profile_kernels(void);  // whose times they are, not wrapped; NULL: no table was asked for yet
 // The tables for people: by kernel, and by the operation's name.
 void profile_write(struct buffer *out, const struct machine_bound *bound);
