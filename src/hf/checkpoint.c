@@ -30,22 +30,44 @@ static enum number_type usual_type(const struct safetensors *tensors) {
   return bytes[TYPE_F16] >= bytes[TYPE_BF16] ? TYPE_F16 : TYPE_BF16;
 }
 
-static bool load(struct checkpoint *out, const char *directory, struct error *error) {
+// config.json doesn't tell whether a model without a head was made with its pooler: the file does.
+static void look_for_pooler(struct checkpoint *out) {
+  if (out->arch.head != HEAD_NONE || !out->arch.pooler) return;
+  for (const struct tensor_name *row = out->layout->names; row->stored; row++)
+    if (strcmp(row->weight, "head.pooler.weight") == 0 && names_find(&out->tensors, out->layout, row->stored)) return;
+  out->arch.pooler = false;
+  out->arch.pooler_activation = ACTIVATION_NONE;
+}
+
+static bool load(struct checkpoint *out, const char *directory, const struct head_choice *choice, struct error *error) {
   struct bindings bindings = {0};
-  out->model = model_new(&out->arch, error);
-  bool ok = out->model && safetensors_open_directory(&out->tensors, directory, error) &&
-            bindings_make(&bindings, out->layout, out->model, error) &&
-            bindings_load(&bindings, &out->tensors, out->model, directory, error);
+  if (!safetensors_open_directory(&out->tensors, directory, error)) return false;
+  look_for_pooler(out);
+  bool ok = (out->model = model_new(&out->arch, error)) != NULL && bindings_make(&bindings, out->layout, out->model, error) &&
+            bindings_load(&bindings, &out->tensors, out->model, directory, choice ? &choice->seed : NULL, error);
   bindings_free(&bindings);
   if (ok) out->type = usual_type(&out->tensors);
   return ok;
 }
 
+static bool choose_head(struct checkpoint *out, const struct head_choice *choice, struct error *error) {
+  enum head_kind before = out->arch.head;
+  if (choice && !heads_set(&out->arch, choice->head, choice->labels, error)) return false;
+  if (!out->arch.labels) return true;
+  if (!labels_read(&out->labels, out->config, "config.json", error)) return false;
+  if (out->labels.count != out->arch.labels || out->arch.head != before) labels_free(&out->labels);
+  return arch_check(&out->arch, error);
+}
+
 bool checkpoint_open(const char *directory, struct checkpoint *out, struct error *error) {
+  return checkpoint_open_as(directory, NULL, out, error);
+}
+
+bool checkpoint_open_as(const char *directory, const struct head_choice *choice, struct checkpoint *out, struct error *error) {
   *out = (struct checkpoint){0};
   generation_defaults_init(&out->generation);
-  bool ok = read_config(out, directory, error) && generation_defaults_read(&out->generation, directory, out->config, error) &&
-            load(out, directory, error);
+  bool ok = read_config(out, directory, error) && choose_head(out, choice, error) && generation_defaults_read(&out->generation, directory, out->config, error) &&
+            load(out, directory, choice, error);
   if (!ok) checkpoint_close(out);
   return ok;
 }
@@ -54,6 +76,7 @@ void checkpoint_close(struct checkpoint *checkpoint) {
   model_free(checkpoint->model);
   safetensors_close(&checkpoint->tensors);
   cJSON_Delete(checkpoint->config);
+  labels_free(&checkpoint->labels);
   generation_defaults_free(&checkpoint->generation);
   *checkpoint = (struct checkpoint){0};
 }

@@ -4,6 +4,7 @@
 // every use of its model. The original JSON is kept, and patched when saving.
 #pragma once
 #include "hf/generation_config.h"
+#include "hf/heads.h"
 #include "hf/safetensors.h"
 #include "model/model.h"
 
@@ -16,11 +17,21 @@ struct checkpoint {
   const struct layout *layout;
   cJSON *config;                   // as read
   struct generation_defaults generation;
+  struct labels labels;            // of HEAD_CLASSIFY and HEAD_TAG; empty when another head or number was asked for
   enum number_type type;           // of most numbers in the file
+};
+
+// Another head than the one that config.json names: for fine-tuning. Tensors of the head that the file lacks, or has for another
+// number of labels, start from random numbers; a warning lists them.
+struct head_choice {
+  enum head_kind head;
+  int labels;      // of HEAD_CLASSIFY and HEAD_TAG, otherwise 0
+  uint64_t seed;   // of the random numbers
 };
 
 // Needs config.json and model.safetensors; generation_config.json may be missing. On failure nothing is left to close.
 bool checkpoint_open(const char *directory, struct checkpoint *out, struct error *error);
+bool checkpoint_open_as(const char *directory, const struct head_choice *choice, struct checkpoint *out, struct error *error);
 void checkpoint_close(struct checkpoint *checkpoint);
 
 struct checkpoint_saving {
@@ -28,6 +39,7 @@ struct checkpoint_saving {
   size_t shard_size;                             // the most bytes of tensors in one file; 0: one file
   const cJSON *config;                           // of the checkpoint that the model came from, or NULL
   const struct generation_defaults *generation;  // NULL: those that follow from the arch
+  const struct labels *labels;                   // NULL: those of config, or LABEL_0 and so on
 };
 
 // Writes the model in the layout that model->arch.layout names into a directory, which is made if missing. Each file appears

@@ -257,7 +257,7 @@ static bool write_config(const char *directory, const struct model *model, const
   bool patch = before && strcmp(before, layout->model_type) == 0;
   cJSON *config = patch ? cJSON_Duplicate(saving->config, true) : cJSON_CreateObject();
   char path[4096];
-  bool ok = (config || error_memory(error, 0)) && config_write(config, layout, &model->arch, saving->type, error) &&
+  bool ok = (config || error_memory(error, 0)) && config_write(config, layout, &model->arch, saving->labels, saving->type, error) &&
             json_write_exact(config, file_join(path, directory, "config.json"), error);
   cJSON_Delete(config);
   return ok;
@@ -265,6 +265,7 @@ static bool write_config(const char *directory, const struct model *model, const
 
 static bool write_generation(const char *directory, const struct arch *arch, const struct checkpoint_saving *saving,
                              struct error *error) {
+  if (arch->family == FAMILY_ENCODER) return true;  // it generates nothing
   if (saving->generation) return generation_defaults_write(saving->generation, directory, error);
   struct generation_defaults defaults;
   bool ok = generation_defaults_from_arch(&defaults, arch, error) && generation_defaults_write(&defaults, directory, error);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "hf/heads.h"
 #include "hf/json_exact.h"
 
 // A hostile file could hold millions of keys, each of which is looked up.
@@ -38,6 +39,7 @@ static double get(const struct arch *arch, const struct config_key *key) {
   const char *field = (const char *)arch + key->field;
   if (key->type == CONFIG_BOOLEAN) return *(const bool *)field;
   if (key->type == CONFIG_NUMBER || key->type == CONFIG_SCALED_BY_WIDTH) return (double)*(const float *)field;
+  if (key->type == CONFIG_TABLE_ROWS) return arch->max_positions + arch->position_offset;
   return *(const int *)field;
 }
 
@@ -237,7 +239,7 @@ static bool read_as(struct arch *arch, const struct layout *layout, const cJSON 
   *arch = (struct arch){0};
   snprintf(arch->layout, sizeof arch->layout, "%s", layout->model_type);
   if (layout->constants) layout->constants(arch);
-  if (!read_keys(arch, layout, config, path, error)) return false;
+  if (!read_keys(arch, layout, config, path, error) || !heads_read(arch, layout, config, path, error)) return false;
   // Most families have one rate for both.
   if (!says_field(layout, offsetof(struct arch, embedding_dropout))) arch->embedding_dropout = arch->dropout;
   return !layout->complete || layout->complete(arch, path, error);
@@ -275,6 +277,15 @@ bool config_read(struct arch *arch, const struct layout **layout, const cJSON *c
          read_as(arch, *layout, config, path, error) && check_ids(arch, *layout, path, error) && arch_check(arch, error);
 }
 
+bool config_defaults(struct arch *arch, const char *model_type, enum head_kind head, int labels, struct error *error) {
+  const struct layout *layout = layout_find(model_type);
+  if (!layout) return error_set(error, ERROR_USAGE, "there is no layout \"%s\"", model_type);
+  cJSON *empty = cJSON_CreateObject();
+  bool ok = (empty || error_memory(error, 0)) && read_as(arch, layout, empty, "config.json", error) && heads_set(arch, head, labels, error);
+  cJSON_Delete(empty);
+  return ok;
+}
+
 // --- writing
 
 static cJSON *new_value(const struct arch *arch, const struct config_key *key) {
@@ -284,7 +295,8 @@ static cJSON *new_value(const struct arch *arch, const struct config_key *key) {
     case CONFIG_SCALED_BY_WIDTH: return cJSON_CreateBool((float)value == scale_by_width(arch));
     case CONFIG_NUMBER: return json_new_float((float)value);
     case CONFIG_ID: return value < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(value);
-    case CONFIG_INTEGER: return cJSON_CreateNumber(value);
+    case CONFIG_INTEGER:
+    case CONFIG_TABLE_ROWS: return cJSON_CreateNumber(value);
     case CONFIG_CHOICE: break;
   }
   for (const struct config_choice *choice = key->choices; choice->name; choice++) {
@@ -319,13 +331,11 @@ static bool put_keys(cJSON *config, const struct layout *layout, const struct ar
   return true;
 }
 
-bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, enum number_type type,
-                  struct error *error) {
+bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, const struct labels *labels,
+                  enum number_type type, struct error *error) {
   static const char *const types[] = {[TYPE_F32] = "float32", [TYPE_F16] = "float16", [TYPE_BF16] = "bfloat16"};
   if (!config_can_say(layout, arch, error)) return false;
-  if (!json_has(config, "architectures") &&
-      !json_put(config, "architectures", cJSON_CreateStringArray(&(const char *){layout->architecture}, 1), error))
-    return false;
+  if (!heads_write(config, layout, arch, labels, error)) return false;
   if (!json_has(config, "is_encoder_decoder") &&
       !json_put(config, "is_encoder_decoder", cJSON_CreateBool(arch->family == FAMILY_ENCODER_DECODER), error))
     return false;
@@ -340,7 +350,8 @@ bool config_can_say(const struct layout *layout, const struct arch *arch, struct
   struct arch back;
   struct error refusal = {0};
   if (!config) return error_memory(error, 0);
-  bool ok = put_keys(config, layout, arch, error);
+  bool ok = heads_write(config, layout, arch, NULL, &refusal) && put_keys(config, layout, arch, error);
+  if (refusal.code) error_set(error, refusal.code, "%s", refusal.message);
   if (ok && !read_as(&back, layout, config, "config.json", &refusal))
     ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have this (%.500s); save it as \"qkv\"", layout->model_type,
                    refusal.message);

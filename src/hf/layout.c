@@ -9,6 +9,7 @@ static const struct layout *const layouts[] = {
   &layout_marian,
   &layout_pegasus,
   &layout_gpt2,
+  &layout_bert,
   &layout_qkv,
 };
 

@@ -12,6 +12,7 @@ enum config_type {
   CONFIG_NUMBER,           // float
   CONFIG_BOOLEAN,          // bool
   CONFIG_CHOICE,           // an enum by its name, see `choices`
+  CONFIG_TABLE_ROWS,       // int max_positions: the file counts the position_offset rows before them, too. `complete` takes those off
   CONFIG_SCALED_BY_WIDTH,  // float: false is 1, true is sqrt(hidden)
 };
 
@@ -49,6 +50,8 @@ enum tensor_role {
   TENSOR_IGNORED,    // read by nobody and not written
 };
 
+#define FOR_HEAD(kind) (1u << (kind))
+
 struct tensor_name {
   const char *stored;  // name in the file, "{}" for the layer's number; NULL ends a table
   const char *weight;  // qkv's name of the weight; a row counts only for models that have this weight
@@ -56,11 +59,28 @@ struct tensor_name {
   enum tensor_role role;
   bool transposed;     // stored as [inputs, outputs]
   bool row;            // a vector stored as [1, n]
+  unsigned heads;      // FOR_HEAD bits of the heads that this row belongs to; 0: all
+};
+
+// --- heads
+
+enum head_transform { NO_TRANSFORM, TRANSFORM_AS_LAYERS, TRANSFORM_GELU };  // before the vocabulary, with which activation
+
+struct layout_head {
+  const char *architecture;      // a class of transformers; NULL ends a table, whose first row counts where a file names none
+  enum head_kind kind;           // of several rows with one kind the first is written
+  enum head_transform transform; // with it the vocabulary has a bias
+  enum pooling pooling;
+  bool pooler;
+  enum activation pooler_activation;
+  bool pooler_dropout;
+  bool unbiased;                 // the classifier
 };
 
 struct layout {
   const char *model_type;
-  const char *architecture;           // the class of transformers
+  const char *architecture;           // the class of transformers, for layouts without a table of heads
+  const struct layout_head *heads;    // NULL: HEAD_LANGUAGE only
   const struct config_key *keys;
   const struct config_pair *aliases;       // {key, key that it stands for}
   const struct config_pair *unsupported;   // {key, the only value that qkv can honour}
@@ -72,7 +92,7 @@ struct layout {
   const char *prefix;                      // of most names; files that were saved from the bare model leave it out. NULL: none
 };
 
-extern const struct layout layout_marian, layout_pegasus, layout_gpt2, layout_qkv;
+extern const struct layout layout_bert, layout_gpt2, layout_marian, layout_pegasus, layout_qkv;
 
 const struct layout *layout_find(const char *model_type);  // NULL: unknown
 // The first layout, in the order of the registry, that can say all of `arch`. layout_qkv always can.

@@ -36,12 +36,19 @@ static void set_shape(struct binding *binding) {
   binding->shape[1] = row || transposed ? rows : cols;
 }
 
-static bool bind_row(struct bindings *bindings, const struct tensor_name *row, const struct model *model, int layer,
-                     struct error *error) {
+// A model without a head is saved as transformers' base class saves it: without the prefix.
+static const char *name_in_file(const struct layout *layout, const struct model *model, const char *name) {
+  size_t length = layout->prefix && model->arch.head == HEAD_NONE ? strlen(layout->prefix) : 0;
+  return length && strncmp(name, layout->prefix, length) == 0 ? name + length : name;
+}
+
+static bool bind_row(struct bindings *bindings, const struct layout *layout, const struct tensor_name *row, const struct model *model,
+                     int layer, struct error *error) {
   struct binding binding = {.row = row, .part = row->part};
   char name[64];
+  if (row->heads && !(row->heads & FOR_HEAD(model->arch.head))) return true;
   fill_pattern(name, sizeof name, row->weight, layer);
-  fill_pattern(binding.stored, sizeof binding.stored, row->stored, layer);
+  fill_pattern(binding.stored, sizeof binding.stored, name_in_file(layout, model, row->stored), layer);
   binding.weight = model_weight(model, name);
   if (!binding.weight) return true;
   set_shape(&binding);
@@ -56,7 +63,7 @@ bool bindings_make(struct bindings *bindings, const struct layout *layout, const
   for (const struct tensor_name *row = layout->names; row->stored; row++) {
     int layers = strstr(row->weight, "{}") ? most : 1;
     for (int layer = 0; layer < layers; layer++) {
-      if (!bind_row(bindings, row, model, layer, error)) return false;
+      if (!bind_row(bindings, layout, row, model, layer, error)) return false;
     }
   }
   return true;
@@ -68,6 +75,26 @@ void bindings_free(struct bindings *bindings) {
 }
 
 // --- reading
+
+static const struct stored_tensor *find_spelled(const struct safetensors *file, const char *name) {
+  const struct stored_tensor *tensor = safetensors_find(file, name);
+  const char *norm = tensor ? NULL : strstr(name, "LayerNorm.");
+  if (!norm) return tensor;
+  char other[160];
+  const char *part = norm + strlen("LayerNorm.");
+  snprintf(other, sizeof other, "%.*s%s", (int)(part - name), name, strcmp(part, "weight") == 0 ? "gamma" : "beta");
+  return safetensors_find(file, other);
+}
+
+const struct stored_tensor *names_find(const struct safetensors *file, const struct layout *layout, const char *name) {
+  const struct stored_tensor *tensor = find_spelled(file, name);
+  size_t length = layout->prefix ? strlen(layout->prefix) : 0;
+  if (tensor || !length) return tensor;
+  char longer[160];
+  if (strncmp(name, layout->prefix, length) == 0) return find_spelled(file, name + length);
+  snprintf(longer, sizeof longer, "%s%s", layout->prefix, name);
+  return find_spelled(file, longer);
+}
 
 // Names for a message: the first few, and how many more.
 struct names_list {
@@ -86,16 +113,25 @@ static const char *list_text(struct names_list *list) {
 
 struct loading {
   const struct safetensors *file;
+  const struct layout *layout;
+  const uint64_t *new_head; // the seed of a head that may be missing, or NULL
   bool *used;               // per tensor of the file
-  const char *prefix;       // that the file's names may lack, or NULL
   const char *directory;
   struct error *error;
 };
 
-static bool check_shape(const struct loading *loading, const struct binding *binding, const struct stored_tensor *tensor) {
+static bool same_shape(const struct binding *binding, const struct stored_tensor *tensor) {
   bool same = tensor->dimensions == binding->dimensions;
   for (int i = 0; same && i < tensor->dimensions; i++) same = tensor->shape[i] == binding->shape[i];
-  if (same) return true;
+  return same;
+}
+
+static bool is_new(const struct loading *loading, const struct binding *binding) {
+  return loading->new_head && strncmp(binding->weight->name, "head.", 5) == 0;
+}
+
+static bool check_shape(const struct loading *loading, const struct binding *binding, const struct stored_tensor *tensor) {
+  if (same_shape(binding, tensor)) return true;
   char found[200], wanted[200];
   return error_set(loading->error, ERROR_FORMAT, "%s: %s is %s; config.json wants %s", safetensors_path(loading->file, tensor),
                    tensor->name, shape_text(found, tensor->shape, tensor->dimensions),
@@ -157,16 +193,9 @@ static bool attach(const struct loading *loading, const struct binding *binding,
                    safetensors_path(loading->file, tensor), tensor->name);
 }
 
-// By its name, or by the name that the bare model gives it.
-static const struct stored_tensor *find_tensor(const struct loading *loading, const char *name) {
-  const struct stored_tensor *tensor = safetensors_find(loading->file, name);
-  size_t length = loading->prefix ? strlen(loading->prefix) : 0;
-  if (tensor || !length || strncmp(name, loading->prefix, length) != 0) return tensor;
-  return safetensors_find(loading->file, name + length);
-}
-
 static bool load_one(const struct loading *loading, const struct binding *binding) {
-  const struct stored_tensor *tensor = find_tensor(loading, binding->stored);
+  const struct stored_tensor *tensor = names_find(loading->file, loading->layout, binding->stored);
+  if (tensor && is_new(loading, binding) && !same_shape(binding, tensor)) return true;
   if (!tensor || loading->used[tensor - loading->file->tensors]) return true;
   loading->used[tensor - loading->file->tensors] = true;
   if (binding->row->role == TENSOR_COPY || binding->row->role == TENSOR_IGNORED) return true;
@@ -179,19 +208,27 @@ static bool may_be_missing(const struct binding *binding) {
   return binding->row->role != TENSOR_STORED;
 }
 
+// What a new head lacks is made here: a function of (seed, name), as in a new model.
 static bool check_missing(const struct bindings *bindings, const struct loading *loading) {
-  struct names_list missing = {0};
+  struct names_list missing = {0}, made = {0};
   for (size_t i = 0; i < bindings->count; i++) {
     const struct binding *binding = &bindings->items[i];
     int part = binding->part == ALL_PARTS ? 0 : binding->part;
-    if (!binding->weight->parts[part].stored && !may_be_missing(binding)) list_name(&missing, binding->stored);
+    if (binding->weight->parts[part].stored || binding->weight->values || may_be_missing(binding)) continue;
+    if (!is_new(loading, binding)) list_name(&missing, binding->stored);
+    else if (!weight_own_values(binding->weight, loading->error)) break;
+    else weight_initialise(binding->weight, *loading->new_head), list_name(&made, binding->stored);
   }
+  if (made.count && !missing.count)
+    error_warn(loading->error, "%s: %zu tensor%s of the new head start%s from random numbers: %s", loading->directory, made.count,
+               made.count == 1 ? "" : "s", made.count == 1 ? "s" : "", list_text(&made));
+  buffer_free(&made.text);
   if (missing.count)
     error_set(loading->error, ERROR_FORMAT, "%s: %zu tensor%s of the model that config.json describes %s missing: %s",
               loading->directory, missing.count, missing.count == 1 ? "" : "s", missing.count == 1 ? "is" : "are",
               list_text(&missing));
   buffer_free(&missing.text);
-  return missing.count == 0;
+  return missing.count == 0 && loading->error->code == ERROR_NONE;
 }
 
 static void report_unused(const struct loading *loading) {
@@ -220,9 +257,8 @@ static bool check_covered(const struct bindings *bindings, const struct model *m
 }
 
 bool bindings_load(const struct bindings *bindings, const struct safetensors *file, struct model *model, const char *directory,
-                   struct error *error) {
-  struct loading loading = {file, memory_new(error, file->count, sizeof(bool)), layout_find(model->arch.layout)->prefix,
-                            directory, error};
+                   const uint64_t *new_head, struct error *error) {
+  struct loading loading = {file, layout_find(model->arch.layout), new_head, memory_new(error, file->count, sizeof(bool)), directory, error};
   bool ok = loading.used != NULL && check_covered(bindings, model, error);
   for (size_t i = 0; ok && i < bindings->count; i++) ok = load_one(&loading, &bindings->items[i]);
   ok = ok && check_missing(bindings, &loading);

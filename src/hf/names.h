@@ -29,6 +29,10 @@ bool bindings_make(struct bindings *bindings, const struct layout *layout, const
 void bindings_free(struct bindings *bindings);
 
 // Points the model's parts at the file's tensors. Missing tensors and wrong shapes are an error that names the first ones;
-// tensors that nobody asks for are a warning. directory names the model in messages.
+// tensors that nobody asks for are a warning. directory names the model in messages. With new_head (its seed) tensors of the head
+// that are missing or of another shape are made by model_initialise's rules instead, and listed in a warning.
 bool bindings_load(const struct bindings *bindings, const struct safetensors *file, struct model *model, const char *directory,
-                   struct error *error);
+                   const uint64_t *new_head, struct error *error);
+// The file's tensor of that name, which may lack the layout's prefix, have it beyond what is asked, or call a norm's gain and bias
+// gamma and beta, as BERT's first files do. NULL: there is none.
+const struct stored_tensor *names_find(const struct safetensors *file, const struct layout *layout, const char *name);

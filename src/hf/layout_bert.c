@@ -1,0 +1,43 @@
+// "bert" (Devlin et al. 2019): an encoder with the norm after each sublayer, learned positions and segments.
+#include "hf/layout_encoders.h"
+
+static const struct config_key keys[] = {
+  ENCODER_KEYS(30522, 512, 1e-12, 0),
+  CONFIG_WHOLE("type_vocab_size", types, 2, 0, POSITION_LIMIT),
+  HEAD_DROPOUT("classifier_dropout", "hidden_dropout_prob"),
+  {0}};
+
+static const struct config_pair unsupported[] = {{"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {0}};
+
+static const struct layout_head heads[] = {
+  {"BertModel", HEAD_NONE, .pooler = true, .pooler_activation = ACTIVATION_TANH},
+  {"BertForPreTraining", HEAD_PRETRAINING, TRANSFORM_AS_LAYERS, .pooler = true, .pooler_activation = ACTIVATION_TANH},
+  {"BertForMaskedLM", HEAD_LANGUAGE, TRANSFORM_AS_LAYERS},
+  {"BertForNextSentencePrediction", HEAD_NEXT_SENTENCE, .pooler = true, .pooler_activation = ACTIVATION_TANH},
+  {"BertForSequenceClassification", HEAD_CLASSIFY, .pooler = true, .pooler_activation = ACTIVATION_TANH},
+  {"BertForTokenClassification", HEAD_TAG},
+  {"BertForQuestionAnswering", HEAD_SPAN},
+  {"BertForMultipleChoice", HEAD_CHOICE, .pooler = true, .pooler_activation = ACTIVATION_TANH},
+  {0}};
+
+static const struct tensor_name names[] = {
+  ENCODER_TABLES("bert.embeddings."),
+  {"bert.embeddings.token_type_embeddings.weight", "encoder.types"},
+  ENCODER_LAYERS("bert.encoder.layer.{}."),
+  {"bert.pooler.dense.weight", "head.pooler.weight"},
+  {"bert.pooler.dense.bias", "head.pooler.bias"},
+  {"cls.predictions.transform.dense.weight", "head.transform.weight"},
+  {"cls.predictions.transform.dense.bias", "head.transform.bias"},
+  {"cls.predictions.transform.LayerNorm.weight", "head.transform.norm.gain"},
+  {"cls.predictions.transform.LayerNorm.bias", "head.transform.norm.bias"},
+  VOCABULARY_NAMES("cls.predictions.decoder.weight", "cls.predictions.bias", "cls.predictions.decoder.bias"),
+  {"cls.seq_relationship.weight", "head.classifier.weight", .heads = NEXT_SENTENCE_HEADS},
+  {"cls.seq_relationship.bias", "head.classifier.bias", .heads = NEXT_SENTENCE_HEADS},
+  {"classifier.weight", "head.classifier.weight", .heads = LABEL_HEADS},
+  {"classifier.bias", "head.classifier.bias", .heads = LABEL_HEADS},
+  SPAN_NAMES,
+  {0}};
+
+const struct layout layout_bert = {
+  .model_type = "bert", .heads = heads, .prefix = "bert.", .keys = keys, .unsupported = unsupported, .harmless = encoder_harmless,
+  .constants = encoder_constants, .complete = encoder_complete, .names = names};

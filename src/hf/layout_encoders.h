@@ -1,0 +1,69 @@
+// What the tables of BERT and its kin share.
+#pragma once
+#include "hf/layout_tables.h"
+
+#define ENCODER_KEYS(vocabulary, positions, epsilon, pad)                                                                     \
+  CONFIG_WHOLE("vocab_size", source_vocab, vocabulary, 1, VOCABULARY_LIMIT),                                                  \
+  CONFIG_WHOLE("hidden_size", hidden, 768, 1, WIDTH_LIMIT),                                                                   \
+  CONFIG_WHOLE("num_hidden_layers", encoder.layers, 12, 1, LAYER_LIMIT),                                                      \
+  CONFIG_WHOLE("num_attention_heads", encoder.heads, 12, 1, HEAD_LIMIT),                                                      \
+  CONFIG_WHOLE("intermediate_size", encoder.ffn, 3072, 1, FFN_LIMIT),                                                         \
+  CONFIG_NAMED("hidden_act", activation, ACTIVATION_GELU, activation_choices),                                                \
+  CONFIG_RATE("hidden_dropout_prob", dropout, 0.1),                                                                           \
+  CONFIG_RATE("attention_probs_dropout_prob", attention_dropout, 0.1),                                                        \
+  CONFIG_TOKEN("pad_token_id", pad_id, pad),                                                                                  \
+  {.key = "max_position_embeddings", .type = CONFIG_TABLE_ROWS, .field = FIELD(max_positions), .otherwise = positions,        \
+   .low = 1, .high = POSITION_LIMIT},                                                                                         \
+  CONFIG_REAL("layer_norm_eps", norm_epsilon, epsilon, 0, 1),                                                                 \
+  ENCODER_COMMON_KEYS
+
+#define ENCODER_COMMON_KEYS                                                                                                   \
+  {.key = "initializer_range", .type = CONFIG_NUMBER, .field = FIELD(initial_deviation), .otherwise = 0.02, .high = 1000,     \
+   .incidental = true},                                                                                                       \
+  CONFIG_SWITCH("tie_word_embeddings", tied_head, true),                                                                      \
+  CONFIG_TOKEN("bos_token_id", bos_id, -1),                                                                                   \
+  CONFIG_TOKEN("eos_token_id", eos_id, -1)
+
+// The dropout before the classifier; where the key is missing or null, the dropout of another key.
+#define HEAD_DROPOUT(key_, otherwise_key)                                                                                     \
+  {.key = key_, .type = CONFIG_NUMBER, .field = FIELD(head_dropout), .high = 0.999, .same_as = otherwise_key, .incidental = true}
+
+enum {
+  LANGUAGE_HEADS = FOR_HEAD(HEAD_LANGUAGE) | FOR_HEAD(HEAD_PRETRAINING),
+  NEXT_SENTENCE_HEADS = FOR_HEAD(HEAD_NEXT_SENTENCE) | FOR_HEAD(HEAD_PRETRAINING),
+  LABEL_HEADS = FOR_HEAD(HEAD_CLASSIFY) | FOR_HEAD(HEAD_TAG) | FOR_HEAD(HEAD_CHOICE),
+};
+
+// The position ids of old files are a buffer that counts from 0.
+#define ENCODER_TABLES(place)                                                                                                 \
+  {place "word_embeddings.weight", "encoder.embedding"},                                                                      \
+  {place "position_embeddings.weight", "encoder.positions"},                                                                  \
+  {place "position_ids", "encoder.positions", .role = TENSOR_IGNORED},                                                        \
+  {place "LayerNorm.weight", "encoder.embedding_norm.gain"},                                                                  \
+  {place "LayerNorm.bias", "encoder.embedding_norm.bias"}
+
+#define ENCODER_LINEAR(stored, weight_) {stored ".weight", weight_ ".weight"}, {stored ".bias", weight_ ".bias"}
+#define ENCODER_NORM(stored, weight_) {stored ".weight", weight_ ".gain"}, {stored ".bias", weight_ ".bias"}
+#define ENCODER_PART(stored, part_)                                                                                           \
+  {stored ".weight", "encoder.{}.self.query_key_value.weight", part_}, {stored ".bias", "encoder.{}.self.query_key_value.bias", part_}
+
+#define ENCODER_LAYERS(place)                                                                                                 \
+  ENCODER_PART(place "attention.self.query", 0), ENCODER_PART(place "attention.self.key", 1),                                 \
+  ENCODER_PART(place "attention.self.value", 2), ENCODER_LINEAR(place "attention.output.dense", "encoder.{}.self.output"),    \
+  ENCODER_NORM(place "attention.output.LayerNorm", "encoder.{}.self.norm"),                                                   \
+  ENCODER_LINEAR(place "intermediate.dense", "encoder.{}.feed_forward.up"),                                                   \
+  ENCODER_LINEAR(place "output.dense", "encoder.{}.feed_forward.down"),                                                       \
+  ENCODER_NORM(place "output.LayerNorm", "encoder.{}.feed_forward.norm")
+
+// The matrix of the vocabulary (tied or of its own) and its bias, which some files have twice.
+#define VOCABULARY_NAMES(matrix, bias, second_bias)                                                                           \
+  {matrix, "head.weight"}, {matrix, "encoder.embedding", .role = TENSOR_TIED, .heads = LANGUAGE_HEADS}, {bias, "head.bias"},  \
+  {second_bias, "head.bias", .role = TENSOR_TIED}
+
+#define SPAN_NAMES                                                                                                            \
+  {"qa_outputs.weight", "head.classifier.weight", .heads = FOR_HEAD(HEAD_SPAN)},                                              \
+  {"qa_outputs.bias", "head.classifier.bias", .heads = FOR_HEAD(HEAD_SPAN)}
+
+void encoder_constants(struct arch *arch);
+bool encoder_complete(struct arch *arch, const char *path, struct error *error);
+extern const char *const encoder_harmless[];
