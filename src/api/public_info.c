@@ -84,7 +84,7 @@ static void describe_kind(struct info *info, const struct qkv_model *model) {
   const struct arch *arch = &model->checkpoint.arch;
   add_text(info, "directory", model->directory);
   add_text(info, "layout", arch->layout);
-  add_text(info, "architecture", model->checkpoint.layout->architecture);
+  add_text(info, "architecture", heads_architecture(model->checkpoint.layout, arch));
   add_text(info, "family", families[arch->family]);
   add_count(info, "parameters", (double)model_parameters(model->checkpoint.model));
 }

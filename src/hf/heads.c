@@ -197,6 +197,11 @@ bool heads_set(struct arch *arch, enum head_kind head, int labels, struct error 
   return true;
 }
 
+const char *heads_architecture(const struct layout *layout, const struct arch *arch) {
+  const struct layout_head *head = layout->heads ? head_of_kind(layout, arch->head) : NULL;
+  return head ? head->architecture : layout->architecture;
+}
+
 const char *heads_name(enum head_kind head) {
   switch (head) {
     case HEAD_LANGUAGE: return "a language head";
