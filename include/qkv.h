@@ -183,15 +183,23 @@ struct qkv_array {
 
 QKV_API void qkv_array_free(struct qkv_array *array);
 
-// One pass over one sequence. All zero but ids (and decoder_ids) gives the logits.
+// One pass over one sequence, or over the choices of a multiple-choice model. All zero but ids (and decoder_ids) gives the logits:
+// [tokens, vocabulary] of translators, language models and models for masked words or pre-training; [1, labels] for sequence
+// classification (regression: [1, 1]), [1, 2] for next sentence, [tokens, labels] for token classification, [tokens, 2] (start, end)
+// for question answering, [1, choices] for multiple choice. Nothing is normalised.
 struct qkv_forward_options {
   const int32_t *ids;              // [id_count] the source, or the text of a model with one stack
   size_t id_count;
   const int32_t *decoder_ids;      // [decoder_id_count] with the start token; without them only the encoder runs
   size_t decoder_id_count;
   const int32_t *attention_mask;   // [id_count] ones, with zeros for hidden tokens at either end; NULL: all are seen
-  const char *want;                // "logits" or NULL: [tokens, vocabulary]; "hidden": [tokens, hidden];
-                                   // "attention": [heads, tokens, tokens]; "cross-attention": [heads, decoder tokens, tokens]
+  const int32_t *type_ids;         // [id_count] the segment of each token; NULL: all 0
+  const size_t *text_ends;         // [text_count] where each choice ends in ids; NULL: ids are one text
+  size_t text_count;
+  const char *want;                // "logits" or NULL; "hidden": [tokens, hidden];
+                                   // "attention": [heads, tokens, tokens]; "cross-attention": [heads, decoder tokens, tokens];
+                                   // "pooled": [texts, hidden], what the classifier reads; "nsp": [texts, 2], whether B follows A
+                                   // (0) or not (1), also of models for pre-training
   const char *stack;               // "encoder", "decoder"; NULL: the decoder if it runs
   int64_t layer;                   // from 0, hidden 0 being the embeddings' output; -1: the last
   bool cached;                     // the decoder takes one token after the other, over stored keys, as generation does

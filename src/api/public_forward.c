@@ -10,18 +10,24 @@
 #include "base/memory.h"
 #include "cpu/cpu.h"
 #include "generate/page_cache.h"
+#include "hf/heads.h"
 
 enum { WORK_MEMORY_SHIFT = 38 };  // address space, not memory
 
 struct forward {
   const struct qkv_forward_options *options;
+  const char *directory;
   const struct model *model;
   struct error *error;
   struct context context;
   struct page_cache cache;
   int source_count, target_count;  // tokens of the two sides; 0 where the model has no such stack
   int first_key, key_count;        // of the source, by the attention mask
-  int32_t *positions;              // 0, 1, 2, ... for the longer side
+  int32_t *positions;              // 0, 1, 2, ... for the longer side; from 0 in each text
+  struct span *spans;              // [text_count] of the texts
+  struct batch_text *texts;
+  int text_count;
+  bool by_head;                    // the wanted numbers come from model_head_outputs
   char name[64];                   // of the wanted tensor
   int row;                         // where the next rows of the result go
   struct qkv_array array;
@@ -31,15 +37,63 @@ struct forward {
 
 static bool is(const char *text, const char *word) { return text && strcmp(text, word) == 0; }
 
-static bool check_ids(const struct forward *forward, const char *name, const int32_t *ids, size_t count, int vocabulary) {
+static bool check_length(const struct forward *forward, const char *name, size_t count) {
   const struct arch *arch = &forward->model->arch;
   if (count == 0) return error_set(forward->error, ERROR_USAGE, "%s are missing", name);
   if (count > (size_t)arch->max_positions && arch->positions != POSITIONS_NONE)
     return error_set(forward->error, ERROR_USAGE, "%s: %zu tokens; the model has %d positions", name, count, arch->max_positions);
+  return true;
+}
+
+static bool check_ids(const struct forward *forward, const char *name, const int32_t *ids, size_t count, int vocabulary) {
+  if (!forward->options->text_ends && !check_length(forward, name, count)) return false;
   for (size_t i = 0; i < count; i++)
     if (ids[i] < 0 || ids[i] >= vocabulary)
       return error_set(forward->error, ERROR_USAGE, "%s: %d at place %zu; the vocabulary has the ids 0 to %d", name, ids[i], i,
                        vocabulary - 1);
+  return true;
+}
+
+static bool check_types(const struct forward *forward) {
+  const struct arch *arch = &forward->model->arch;
+  const int32_t *types = forward->options->type_ids;
+  if (!types) return true;
+  if (!arch->types)
+    return error_set(forward->error, ERROR_USAGE, "type_ids: a %s model of this config.json tells no segments apart; leave them out",
+                     arch->layout);
+  for (size_t i = 0; i < forward->options->id_count; i++)
+    if (types[i] < 0 || types[i] >= arch->types)
+      return error_set(forward->error, ERROR_USAGE, "type_ids: %d at place %zu; the model has the segments 0 to %d", types[i], i,
+                       arch->types - 1);
+  return true;
+}
+
+// One text, or the choices of a question.
+static bool lay_out_texts(struct forward *forward) {
+  const struct qkv_forward_options *options = forward->options;
+  const struct arch *arch = &forward->model->arch;
+  size_t whole = options->id_count, count = options->text_ends ? options->text_count : 1;
+  const size_t *ends = options->text_ends ? options->text_ends : &whole;
+  if (count != 1 && arch->head != HEAD_CHOICE)
+    return error_set(forward->error, ERROR_USAGE, "%zu texts; only a model for multiple choice takes several at once", count);
+  if (count == 0 || ends[count - 1] != whole)
+    return error_set(forward->error, ERROR_USAGE, "text_ends have to end with id_count, %zu", whole);
+  forward->spans = memory_new(forward->error, count, sizeof *forward->spans);
+  forward->texts = memory_new(forward->error, count, sizeof *forward->texts);
+  forward->positions = memory_new(forward->error, whole > options->decoder_id_count ? whole : options->decoder_id_count,
+                                  sizeof *forward->positions);
+  if (!forward->spans || !forward->texts || !forward->positions) return false;
+  forward->text_count = (int)count;
+  size_t first = 0;
+  for (size_t i = 0; i < count; first = ends[i++]) {
+    if (ends[i] < first) return error_set(forward->error, ERROR_USAGE, "text_ends have to rise");
+    if (!check_length(forward, "ids", ends[i] - first)) return false;
+    int n = (int)(ends[i] - first), row = (int)first;
+    forward->spans[i] = (struct span){.q0 = row, .qn = n, .k0 = row, .kn = n};
+    forward->texts[i] = (struct batch_text){.first = row, .count = n, .row = arch->pooling == POOLING_LAST ? row + n - 1 : row};
+    for (int p = 0; p < n; p++) forward->positions[row + p] = p;
+  }
+  for (size_t p = 0; p < options->decoder_id_count; p++) forward->positions[p] = (int32_t)p;
   return true;
 }
 
@@ -60,8 +114,11 @@ static bool read_mask(struct forward *forward) {
   if (!forward->source_count && (first || end < n))
     return error_set(forward->error, ERROR_UNSUPPORTED,
                      "a decoder-only model takes no attention mask; leave out the hidden tokens");
+  if (mask && forward->text_count > 1)
+    return error_set(forward->error, ERROR_UNSUPPORTED, "an attention mask belongs to one text; leave out the hidden tokens of choices");
   forward->first_key = first;
   forward->key_count = end - first;
+  if (mask) forward->spans[0].k0 = first, forward->spans[0].kn = end - first;
   return true;
 }
 
@@ -83,7 +140,7 @@ static bool check(struct forward *forward) {
   }
   if (options->cached && !forward->target_count)
     return error_set(forward->error, ERROR_USAGE, "without decoder_ids there is nothing to cache");
-  return read_mask(forward);
+  return check_types(forward) && lay_out_texts(forward) && read_mask(forward);
 }
 
 // ---- what is wanted: its name and shape ----
@@ -98,10 +155,36 @@ static bool new_array(struct forward *forward, size_t a, size_t b, size_t c) {
   return array->data != NULL;
 }
 
+// What only heads give. Language models' logits don't need to come this way where a decoder makes them.
+static bool choose_head(struct forward *forward, const char *want) {
+  const struct arch *arch = &forward->model->arch;
+  int rows = forward->source_count ? forward->source_count : forward->target_count, texts = forward->text_count;
+  forward->by_head = true;
+  if (forward->options->cached)
+    return error_set(forward->error, ERROR_USAGE, "cached steps give logits over the vocabulary, hidden states and attention only");
+  if (is(want, "pooled")) {
+    if (!arch->pooler && !arch_has_texts(arch))
+      return error_set(forward->error, ERROR_USAGE, "%s: this %s model has %s and no pooler, so there is no pooled row; the hidden states "
+                       "are there with \"hidden\"", forward->directory, arch->layout, heads_name(arch->head));
+    return new_array(forward, texts, arch->hidden, 0);
+  }
+  if (is(want, "nsp")) {
+    if (arch->head != HEAD_NEXT_SENTENCE && arch->head != HEAD_PRETRAINING)
+      return heads_refuse(arch, forward->directory, HEAD_PRETRAINING, forward->error);
+    return new_array(forward, texts, 2, 0);
+  }
+  if (arch->head == HEAD_NONE) return heads_refuse(arch, forward->directory, HEAD_LANGUAGE, forward->error);
+  if (arch_has_vocabulary(arch)) return new_array(forward, rows, arch_head_vocabulary(arch), 0);
+  if (arch->head == HEAD_TAG || arch->head == HEAD_SPAN) return new_array(forward, rows, arch_head_outputs(arch), 0);
+  return new_array(forward, 1, arch->head == HEAD_CHOICE ? texts : arch_head_outputs(arch), 0);
+}
+
 static bool choose(struct forward *forward) {
   const struct qkv_forward_options *options = forward->options;
   const struct arch *arch = &forward->model->arch;
   const char *want = options->want ? options->want : "logits";
+  if (is(want, "pooled") || is(want, "nsp") || (is(want, "logits") && (arch->family == FAMILY_ENCODER || arch->head != HEAD_LANGUAGE)))
+    return choose_head(forward, want);
   if (is(want, "logits")) {
     if (!forward->target_count)
       return error_set(forward->error, ERROR_USAGE, "logits need decoder_ids; without them only the encoder runs");
@@ -115,7 +198,7 @@ static bool choose(struct forward *forward) {
   if (!rows) return error_set(forward->error, ERROR_USAGE, "the %s does not run in this call", decoder ? "decoder" : "encoder");
   bool hidden = is(want, "hidden"), cross = is(want, "cross-attention");
   if (!hidden && !cross && !is(want, "attention"))
-    return error_set(forward->error, ERROR_USAGE, "want is \"%s\"; wanted logits, hidden, attention or cross-attention", want);
+    return error_set(forward->error, ERROR_USAGE, "want is \"%s\"; wanted logits, hidden, attention, cross-attention, pooled or nsp", want);
   if (cross && (!decoder || !forward->source_count))
     return error_set(forward->error, ERROR_USAGE, "only a decoder beside an encoder has cross-attention");
 
@@ -160,12 +243,31 @@ static void catch_attention(void *user, const char *name, const struct span *spa
 
 // ---- the pass ----
 
+static struct batch_side one_stack(const struct forward *forward, int rows) {
+  return (struct batch_side){.rows = rows, .ids = forward->options->ids, .positions = forward->positions, .types = forward->options->type_ids,
+                             .spans = forward->spans, .span_count = forward->text_count};
+}
+
 static struct tensor *encode(struct forward *forward) {
-  int n = forward->source_count;
-  struct span span = {.qn = n, .k0 = forward->first_key, .kn = forward->key_count};
-  struct batch_side side = {
-    .rows = n, .ids = forward->options->ids, .positions = forward->positions, .spans = &span, .span_count = 1};
+  struct batch_side side = one_stack(forward, forward->source_count);
   return model_encode(&forward->context, forward->model, &side);
+}
+
+static bool run_head(struct forward *forward) {
+  const struct arch *arch = &forward->model->arch;
+  struct batch batch = {.texts = forward->texts, .text_count = forward->text_count, .sequences = forward->text_count};
+  if (arch->family == FAMILY_ENCODER) batch.source = one_stack(forward, forward->source_count);
+  else batch.target = one_stack(forward, forward->target_count);
+  struct head_outputs outputs;
+  struct tensor *hidden = model_hidden(&forward->context, forward->model, &batch);
+  bool pooled = is(forward->options->want, "pooled"), texts = is(forward->options->want, "nsp") || !(arch_has_vocabulary(arch) ||
+              arch->head == HEAD_TAG || arch->head == HEAD_SPAN);
+  if (pooled) outputs.pooled = model_pooled(&forward->context, forward->model, &batch, hidden);
+  // The vocabulary is left out where only the texts are wanted.
+  else if (!model_head_outputs(&forward->context, forward->model, &batch, hidden, texts ? &(int32_t){0} : NULL, texts, &outputs)) return false;
+  const struct tensor *wanted = pooled ? outputs.pooled : texts ? outputs.texts : outputs.rows;
+  if (wanted) memcpy(forward->array.data, wanted->data, (size_t)wanted->rows * (size_t)wanted->cols * sizeof(float));
+  return wanted != NULL;
 }
 
 static bool finish(struct forward *forward, struct tensor *hidden) {
@@ -218,10 +320,6 @@ static bool decode_steps(struct forward *forward, struct tensor *encoded) {
 
 static bool run(struct forward *forward) {
   struct context *context = &forward->context;
-  int longest = forward->source_count > forward->target_count ? forward->source_count : forward->target_count;
-  forward->positions = memory_new(forward->error, longest, sizeof *forward->positions);
-  if (!forward->positions) return false;
-  for (int i = 0; i < longest; i++) forward->positions[i] = i;
   if (!context_open(context, forward->model->kernels, (size_t)1 << WORK_MEMORY_SHIFT, forward->error)) return false;
   context->probe_user = forward;
   if (strstr(forward->name, ".hidden.")) {
@@ -231,9 +329,9 @@ static bool run(struct forward *forward) {
     context->attention_name = forward->name;
   }
   context_begin(context, false, false, 0, 0);
-  struct tensor *encoded = forward->source_count ? encode(forward) : NULL;
-  bool fine = context_ok(context);
-  if (fine && forward->target_count)
+  struct tensor *encoded = forward->source_count && !forward->by_head ? encode(forward) : NULL;
+  bool fine = context_ok(context) && (!forward->by_head || run_head(forward));
+  if (fine && forward->target_count && !forward->by_head)
     fine = forward->options->cached ? decode_steps(forward, encoded) : decode_whole(forward, encoded);
   context_close(context);
   return fine;
@@ -241,10 +339,12 @@ static bool run(struct forward *forward) {
 
 struct qkv_array *qkv_forward(struct qkv_context *context, struct qkv_model *model, const struct qkv_forward_options *options) {
   struct error *error = public_begin(context);
-  struct forward forward = {.options = options, .model = public_model_ready(model, error), .error = error};
+  struct forward forward = {.options = options, .directory = model->directory, .model = public_model_ready(model, error), .error = error};
   struct qkv_array *array = NULL;
   if (forward.model && check(&forward) && choose(&forward) && run(&forward)) array = memory_new(error, 1, sizeof *array);
   free(forward.positions);
+  free(forward.spans);
+  free(forward.texts);
   if (array) *array = forward.array;
   else free(forward.array.data);
   return array;
