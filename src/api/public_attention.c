@@ -7,97 +7,16 @@
 #include "base/memory.h"
 #include "draw/heat_map.h"
 #include "generate/forced_decoding.h"
-#include "inspect/attention_record.h"
-
-// Ids of one side and what each shows a reader.
-struct labelled {
-  int32_t *ids;
-  char **labels;
-  int count, capacity;
-};
+#include "inspect/inspected_text.h"
 
 struct qkv_attention_record {
   const struct model *model;
-  struct attention_record record;
-  struct labelled source, inputs, outputs;  // inputs: what the decoder reads; outputs: what it predicts from them
+  struct inspected_text text;
+  struct pass_record record;
   struct buffer picture;
 };
 
-// ---- tokens with labels ----
-
-// A token as a reader knows it: its text without the blanks around it, or its name where it has no text.
-static char *label_of(const struct tokenizer *tokenizer, int32_t id, struct error *error) {
-  struct buffer text = {0};
-  const char *name = tokenizer_token(tokenizer, id);
-  char *label = NULL;
-  if (tokenizer_decode(tokenizer, &id, 1, true, &text, error)) {
-    const char *start = buffer_string(&text);
-    start += strspn(start, " ");
-    size_t size = strlen(start);
-    while (size && start[size - 1] == ' ') size--;
-    bool plain = size > 0 && strcspn(start, "\t\r\n") >= size;
-    struct buffer shown = {0};
-    if (plain) buffer_append(&shown, start, size);
-    else buffer_text(&shown, name ? name : "?");
-    if (buffer_check(&shown, error)) label = memory_copy_text(error, buffer_string(&shown));
-    buffer_free(&shown);
-  }
-  buffer_free(&text);
-  return label;
-}
-
-static bool add(struct labelled *side, const struct tokenizer *tokenizer, int32_t id, struct error *error) {
-  if (side->count == side->capacity) {
-    size_t wanted = (size_t)side->capacity * 2 + 16;
-    int32_t *ids = memory_resize(error, side->ids, wanted, sizeof *ids);
-    if (!ids) return false;
-    side->ids = ids;
-    char **labels = memory_resize(error, side->labels, wanted, sizeof *labels);
-    if (!labels) return false;
-    side->labels = labels;
-    side->capacity = (int)wanted;
-  }
-  char *label = label_of(tokenizer, id, error);
-  if (!label) return false;
-  side->ids[side->count] = id;
-  side->labels[side->count++] = label;
-  return true;
-}
-
-static bool add_all(struct labelled *side, const struct tokenizer *tokenizer, const struct encoding *encoding,
-                    struct error *error) {
-  for (size_t i = 0; i < encoding->count; i++)
-    if (!add(side, tokenizer, encoding->ids[i], error)) return false;
-  return true;
-}
-
-static void labelled_free(struct labelled *side) {
-  for (int i = 0; i < side->count; i++) free(side->labels[i]);
-  free(side->labels);
-  free(side->ids);
-}
-
 // ---- the pass ----
-
-static bool fill_sides(struct qkv_attention_record *out, const struct tokenizer *tokenizer, const char *source,
-                       const char *target, struct error *error) {
-  const struct arch *arch = &out->model->arch;
-  struct encoding encoding = {.keep_all = true};
-  bool fine = tokenizer_encode(tokenizer, source, strlen(source), true, &encoding, error) &&
-              add_all(&out->source, tokenizer, &encoding, error) &&
-              tokenizer_encode(tokenizer, target, strlen(target), true, &encoding, error) &&
-              add_all(&out->outputs, tokenizer, &encoding, error) && add(&out->inputs, tokenizer, arch->decoder_start_id, error);
-  for (int i = 0; fine && i + 1 < out->outputs.count; i++) fine = add(&out->inputs, tokenizer, out->outputs.ids[i], error);
-  encoding_free(&encoding);
-  if (fine && (!out->source.count || !out->outputs.count))
-    return error_set(error, ERROR_USAGE, "the %s has no tokens; there is nothing to look at",
-                     out->source.count ? "target" : "source");
-  int longest = out->source.count > out->inputs.count ? out->source.count : out->inputs.count;
-  if (fine && arch->positions != POSITIONS_NONE && longest > arch->max_positions)
-    return error_set(error, ERROR_USAGE, "the text has %d tokens and the model takes %d; give a shorter one", longest,
-                     arch->max_positions);
-  return fine;
-}
 
 struct qkv_attention_record *qkv_attention_record(struct qkv_context *context, struct qkv_model *model, const char *source,
                                                   const char *target) {
@@ -105,26 +24,20 @@ struct qkv_attention_record *qkv_attention_record(struct qkv_context *context, s
   const struct model *ready = public_model_ready(model, error);
   const struct tokenizer *tokenizer = ready ? public_model_tokenizer(model, error) : NULL;
   if (!tokenizer) return NULL;
-  if (ready->arch.family != FAMILY_ENCODER_DECODER) {
-    error_set(error, ERROR_UNSUPPORTED, "%s: attention can be shown of translators only, so far", model->directory);
-    return NULL;
-  }
   struct qkv_attention_record *out = memory_new(error, 1, sizeof *out);
   if (!out) return NULL;
   out->model = ready;
-  bool fine = fill_sides(out, tokenizer, source, target, error);
-  struct attention_sides sides = {out->source.ids, out->inputs.ids, out->source.count, out->inputs.count};
-  if (fine && attention_record_run(&out->record, ready, &sides, error)) return out;
+  bool fine = inspected_text_make(&out->text, &ready->arch, tokenizer, source, target, error);
+  struct pass_sides sides = inspected_text_sides(&out->text);
+  if (fine && pass_record_run(&out->record, ready, &sides, PASS_WEIGHTS, error)) return out;
   qkv_attention_record_free(out);
   return NULL;
 }
 
 void qkv_attention_record_free(struct qkv_attention_record *record) {
   if (!record) return;
-  attention_record_free(&record->record);
-  labelled_free(&record->source);
-  labelled_free(&record->inputs);
-  labelled_free(&record->outputs);
+  pass_record_free(&record->record);
+  inspected_text_free(&record->text);
   buffer_free(&record->picture);
   free(record);
 }
@@ -132,33 +45,45 @@ void qkv_attention_record_free(struct qkv_attention_record *record) {
 // ---- one place of it ----
 
 struct place {
-  const struct attention_matrix *matrix;
-  const struct labelled *rows, *columns;
-  const char *rows_name, *columns_name;
+  const struct recorded *weights;
+  const struct inspected_side *rows, *columns;
+  const char *kind, *rows_name, *columns_name;
   int layer;
 };
+
+static const char *usual_kind(const struct arch *arch) {
+  return arch->family == FAMILY_ENCODER_DECODER ? "cross" : arch->family == FAMILY_ENCODER ? "encoder" : "decoder";
+}
+
+static bool check_kind(const char *kind, const struct arch *arch, struct error *error) {
+  bool cross = strcmp(kind, "cross") == 0, encoder = strcmp(kind, "encoder") == 0;
+  if (!cross && !encoder && strcmp(kind, "decoder") != 0)
+    return error_set(error, ERROR_USAGE, "the kind of attention is \"%s\"; it can be encoder, decoder or cross", kind);
+  if (arch->family == FAMILY_ENCODER_DECODER || strcmp(kind, usual_kind(arch)) == 0) return true;
+  return error_set(error, ERROR_USAGE, "this model has no %s attention; it has only a stack whose attention is called %s", kind, usual_kind(arch));
+}
 
 static bool find_place(struct place *place, const struct qkv_attention_record *record, const struct qkv_attention_view *view,
                        struct error *error) {
   const struct arch *arch = &record->model->arch;
-  const char *kind = view->kind ? view->kind : "cross";
-  bool cross = strcmp(kind, "cross") == 0, encoder = strcmp(kind, "encoder") == 0;
-  if (!cross && !encoder && strcmp(kind, "decoder") != 0)
-    return error_set(error, ERROR_USAGE, "the kind of attention is \"%s\"; it can be encoder, decoder or cross", kind);
+  const struct inspected_text *text = &record->text;
+  place->kind = view->kind ? view->kind : usual_kind(arch);
+  if (!check_kind(place->kind, arch, error)) return false;
+  bool cross = strcmp(place->kind, "cross") == 0, encoder = strcmp(place->kind, "encoder") == 0;
   const struct stack_arch *stack = encoder ? &arch->encoder : &arch->decoder;
   place->layer = view->layer >= 0 ? (int)view->layer : cross ? forced_alignment_layer(arch) : stack->layers - 1;
-  if (view->layer >= stack->layers)
+  if (view->layer < -1 || view->layer >= stack->layers)
     return error_set(error, ERROR_USAGE, "there is no layer %lld; the %s has the layers 0 to %d", (long long)view->layer,
                      encoder ? "encoder" : "decoder", stack->layers - 1);
-  if (view->head >= stack->heads)
+  if (view->head < -1 || view->head >= stack->heads)
     return error_set(error, ERROR_USAGE, "there is no head %lld; each layer of the %s has the heads 0 to %d",
                      (long long)view->head, encoder ? "encoder" : "decoder", stack->heads - 1);
-  place->matrix = attention_record_find(&record->record, encoder ? "encoder" : "decoder", place->layer, cross);
-  place->rows = encoder ? &record->source : cross ? &record->outputs : &record->inputs;
-  place->columns = encoder || cross ? &record->source : &record->inputs;
-  place->rows_name = encoder ? "source" : "target";
-  place->columns_name = encoder || cross ? "source" : "target";
-  return place->matrix != NULL;
+  place->weights = pass_record_weights(&record->record, encoder ? "encoder" : "decoder", place->layer, cross);
+  place->rows = encoder ? &text->source : cross ? &text->outputs : &text->inputs;
+  place->columns = encoder || cross ? &text->source : &text->inputs;
+  place->rows_name = arch->family != FAMILY_ENCODER_DECODER ? "queries" : encoder ? "source" : "target";
+  place->columns_name = arch->family != FAMILY_ENCODER_DECODER ? "keys" : encoder || cross ? "source" : "target";
+  return place->weights != NULL || error_set(error, ERROR_UNSUPPORTED, "layer %d made no %s attention", place->layer, place->kind);
 }
 
 static enum terminal_shades shades_of(const char *name) {
@@ -173,15 +98,15 @@ const char *qkv_attention_print(struct qkv_context *context, struct qkv_attentio
   struct error *error = public_begin(context);
   struct place place = {0};
   if (!find_place(&place, record, view, error)) return NULL;
-  float *values = attention_matrix_head(place.matrix, (int)view->head, error);
+  float *values = recorded_head(place.weights, (int)view->head, error);
   if (!values) return NULL;
   char title[160], heads[40];
-  if (view->head < 0) snprintf(heads, sizeof heads, "mean of %d heads", place.matrix->heads);
+  if (view->head < 0) snprintf(heads, sizeof heads, "mean of %d heads", place.weights->heads);
   else snprintf(heads, sizeof heads, "head %d", (int)view->head);
-  snprintf(title, sizeof title, "%s attention, layer %d, %s", view->kind ? view->kind : "cross", place.layer, heads);
+  snprintf(title, sizeof title, "%s attention, layer %d, %s", place.kind, place.layer, heads);
   struct heat_map map = {.values = values,
-                         .rows = (size_t)place.matrix->rows,
-                         .columns = (size_t)place.matrix->columns,
+                         .rows = (size_t)place.weights->rows,
+                         .columns = (size_t)place.weights->columns,
                          .row_labels = (const char *const *)place.rows->labels,
                          .column_labels = (const char *const *)place.columns->labels,
                          .title = title,

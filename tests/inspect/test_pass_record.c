@@ -11,7 +11,7 @@
 
 #include "base/memory.h"
 #include "cpu/cpu.h"
-#include "inspect/attention_record.h"
+#include "inspect/pass_record.h"
 
 enum { VOCABULARY = 20, HEADS = 2, POSITIONS = 8 };
 
@@ -31,9 +31,9 @@ static struct model *make(void) {
 
 static const int32_t source[] = {3, 5, 7, 9, 0}, target[] = {VOCABULARY - 1, 4, 6};
 
-static struct attention_sides sides(void) { return (struct attention_sides){source, target, 5, 3}; }
+static struct pass_sides sides(void) { return (struct pass_sides){.source = source, .target = target, .source_count = 5, .target_count = 3}; }
 
-static void expect_rows(const struct attention_matrix *matrix, int rows, int columns, bool causal) {
+static void expect_rows(const struct recorded *matrix, int rows, int columns, bool causal) {
   assert_non_null(matrix);
   assert_true(matrix->heads == HEADS && matrix->rows == rows && matrix->columns == columns);
   for (int head = 0; head < HEADS; head++) {
@@ -52,33 +52,33 @@ static void expect_rows(const struct attention_matrix *matrix, int rows, int col
 
 static void every_attention_of_a_pass_is_there(void **state) {
   struct model *model = make();
-  struct attention_record record;
-  struct attention_sides both = sides();
+  struct pass_record record;
+  struct pass_sides both = sides();
   struct error error = {0};
-  assert_true(attention_record_run(&record, model, &both, &error));
+  assert_true(pass_record_run(&record, model, &both, PASS_WEIGHTS, &error));
   assert_int_equal(record.count, 5);
-  expect_rows(attention_record_find(&record, "encoder", 0, false), 5, 5, false);
+  expect_rows(pass_record_weights(&record, "encoder", 0, false), 5, 5, false);
   for (int layer = 0; layer < 2; layer++) {
-    expect_rows(attention_record_find(&record, "decoder", layer, false), 3, 3, true);
-    expect_rows(attention_record_find(&record, "decoder", layer, true), 3, 5, false);
+    expect_rows(pass_record_weights(&record, "decoder", layer, false), 3, 3, true);
+    expect_rows(pass_record_weights(&record, "decoder", layer, true), 3, 5, false);
   }
-  assert_null(attention_record_find(&record, "decoder", 2, true));
-  const struct attention_matrix *matrix = attention_record_find(&record, "decoder", 1, true);
-  float *one = attention_matrix_head(matrix, 1, &error), *mean = attention_matrix_head(matrix, -1, &error);
+  assert_null(pass_record_weights(&record, "decoder", 2, true));
+  const struct recorded *matrix = pass_record_weights(&record, "decoder", 1, true);
+  float *one = recorded_head(matrix, 1, &error), *mean = recorded_head(matrix, -1, &error);
   for (int i = 0; i < 15; i++) {
     assert_true(one[i] == matrix->values[15 + i]);
     assert_float_equal(mean[i], (matrix->values[i] + matrix->values[15 + i]) / 2, 1e-7);
   }
   free(one);
   free(mean);
-  attention_record_free(&record);
+  pass_record_free(&record);
   model_free(model);
 }
 
-static void expect_refused(const struct model *model, struct attention_sides wrong, const char *message) {
-  struct attention_record record;
+static void expect_refused(const struct model *model, struct pass_sides wrong, const char *message) {
+  struct pass_record record;
   struct error error = {0};
-  assert_false(attention_record_run(&record, model, &wrong, &error));
+  assert_false(pass_record_run(&record, model, &wrong, PASS_WEIGHTS, &error));
   assert_int_equal(error.code, ERROR_USAGE);
   if (!strstr(error.message, message)) fail_msg("\"%s\" says nothing of \"%s\"", error.message, message);
   assert_int_equal(record.count, 0);
@@ -87,7 +87,7 @@ static void expect_refused(const struct model *model, struct attention_sides wro
 static void ids_that_no_model_has_are_refused(void **state) {
   struct model *model = make();
   static const int32_t negative[] = {-1}, large[] = {1, VOCABULARY}, many[POSITIONS + 1];
-  struct attention_sides wrong = sides();
+  struct pass_sides wrong = sides();
   wrong.target = negative, wrong.target_count = 1;
   expect_refused(model, wrong, "the target's id at place 0 is -1");
   wrong = sides();
@@ -102,16 +102,16 @@ static void ids_that_no_model_has_are_refused(void **state) {
 
 static void memory_that_runs_out_is_an_error(void **state) {
   struct model *model = make();
-  struct attention_sides both = sides();
+  struct pass_sides both = sides();
   int failures = 0;
   for (bool done = false; !done; failures++) {
-    struct attention_record record;
+    struct pass_record record;
     struct error error = {0};
     memory_fail_after(failures);
-    done = attention_record_run(&record, model, &both, &error);
+    done = pass_record_run(&record, model, &both, PASS_WEIGHTS, &error);
     memory_fail_after(-1);
     assert_int_equal(error.code, done ? ERROR_NONE : ERROR_MEMORY);
-    attention_record_free(&record);
+    pass_record_free(&record);
   }
   assert_true(failures > 5);
   model_free(model);

@@ -1,0 +1,141 @@
+#include "inspect/logit_lens.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "tensor/operations.h"
+#include "tensor/tape.h"
+
+enum { SHOWN = 5, ROWS_AT_ONCE = 64 };
+static const size_t WORK_MEMORY = (size_t)1 << 36;  // address space
+
+struct lens {
+  struct buffer *out;
+  struct word_list *words;
+  const struct model *model;
+  const struct stack *stack;
+  const int32_t *inputs;
+  struct context context;
+  struct error *error;
+  float *values, *cosines, *entropies;  // [tokens, SHOWN], [tokens], [tokens]
+  int32_t *ids;                         // [tokens, SHOWN]
+  float *scratch;                       // [hidden]
+};
+
+// States between the layers of a pre-norm model have not been normalised yet; the last one has.
+static struct tensor *as_last(struct lens *lens, struct tensor *state, bool last) {
+  const struct arch *arch = &lens->model->arch;
+  const struct norm_weights *norm = &lens->stack->final_norm;
+  if (last || arch->norm_place == NORM_POST || !norm->gain) return state;
+  struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
+  return op_residual_norm(&lens->context, "lens", NULL, state, NULL, norm->gain, norm->bias, &kind, &(struct dropout){0});
+}
+
+static float cosine(const float *a, const float *b, int n) {
+  double product = 0, first = 0, second = 0;
+  for (int i = 0; i < n; i++) {
+    product += (double)a[i] * b[i];
+    first += (double)a[i] * a[i];
+    second += (double)b[i] * b[i];
+  }
+  return first > 0 && second > 0 ? (float)(product / sqrt(first * second)) : 0;
+}
+
+static void look(struct lens *lens, const struct recorded *state, int row, int rows, bool last) {
+  struct context *context = &lens->context;
+  const struct kernels *kernels = context->kernels;
+  context_begin(context, false, false, 0, 0);
+  struct tensor *part = tensor_new(context, rows, state->columns);
+  if (!part) return;
+  memcpy(part->data, state->values + (size_t)row * (size_t)state->columns, (size_t)rows * (size_t)state->columns * sizeof *part->data);
+  for (int i = 0; i < rows; i++)
+    lens->cosines[row + i] = cosine(part->data + (size_t)i * (size_t)state->columns,
+                                    weight_row(lens->stack->embedding, lens->inputs[row + i], lens->scratch), state->columns);
+  struct tensor *logits = model_logits(context, lens->model, as_last(lens, part, last), NULL, 0);
+  if (!logits) return;
+  kernels->log_softmax(logits->data, logits->cols, logits->rows, logits->cols);
+  kernels->largest(lens->values + (size_t)row * SHOWN, lens->ids + (size_t)row * SHOWN, logits->data, logits->cols, rows, logits->cols, SHOWN);
+  for (int i = 0; i < rows; i++) {
+    const float *log_probs = logits->data + (size_t)i * (size_t)logits->cols;
+    double entropy = 0;
+    for (int j = 0; j < logits->cols; j++) entropy -= exp(log_probs[j]) * log_probs[j];
+    lens->entropies[row + i] = (float)(entropy / log(2));
+  }
+}
+
+static void write_floats(struct buffer *out, const char *key, const float *values, int count) {
+  buffer_format(out, "\"%s\":[", key);
+  for (int i = 0; i < count; i++) {
+    if (i) buffer_char(out, ',');
+    buffer_decimal(out, values[i], 4);
+  }
+  buffer_char(out, ']');
+}
+
+static void write_layer(struct lens *lens, int tokens, int shown) {
+  struct buffer *out = lens->out;
+  buffer_text(out, "{\"ids\":[");
+  for (int i = 0; i < tokens; i++) {
+    buffer_text(out, i ? ",[" : "[");
+    for (int j = 0; j < shown; j++) {
+      int32_t id = lens->ids[i * SHOWN + j];
+      word_list_add(lens->words, id, lens->error);
+      buffer_format(out, "%s%d", j ? "," : "", id);
+    }
+    buffer_char(out, ']');
+  }
+  buffer_text(out, "],\"probabilities\":[");
+  for (int i = 0; i < tokens; i++) {
+    buffer_text(out, i ? ",[" : "[");
+    for (int j = 0; j < shown; j++) {
+      if (j) buffer_char(out, ',');
+      buffer_decimal(out, exp(lens->values[i * SHOWN + j]), 5);
+    }
+    buffer_char(out, ']');
+  }
+  buffer_text(out, "],");
+  write_floats(out, "entropy", lens->entropies, tokens);
+  buffer_char(out, ',');
+  write_floats(out, "cosine", lens->cosines, tokens);
+  buffer_char(out, '}');
+}
+
+static void write_states(struct lens *lens, const struct pass_record *record, const char *stack, int tokens) {
+  int layers = lens->stack->arch->layers, vocabulary = lens->model->head.weight->rows;
+  buffer_text(lens->out, ",\"lens\":[");
+  for (int layer = 0; layer <= layers && context_ok(&lens->context); layer++) {
+    char name[48];
+    snprintf(name, sizeof name, "%s.hidden.%d", stack, layer);
+    const struct recorded *state = pass_record_find(record, name);
+    if (!state) continue;
+    for (int row = 0; row < tokens; row += ROWS_AT_ONCE)
+      look(lens, state, row, tokens - row < ROWS_AT_ONCE ? tokens - row : ROWS_AT_ONCE, layer == layers);
+    if (layer) buffer_char(lens->out, ',');
+    write_layer(lens, tokens, vocabulary < SHOWN ? vocabulary : SHOWN);
+  }
+  buffer_char(lens->out, ']');
+}
+
+bool logit_lens_write(struct buffer *out, struct word_list *words, const struct model *model, const struct pass_record *record, const char *stack,
+                      int tokens, const int32_t *ids, struct error *error) {
+  struct lens lens = {.out = out, .words = words, .model = model, .error = error, .inputs = ids,
+                      .stack = strcmp(stack, "encoder") == 0 ? &model->encoder : &model->decoder};
+  lens.values = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.values);
+  lens.ids = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.ids);
+  lens.cosines = memory_new(error, (size_t)tokens, sizeof *lens.cosines);
+  lens.entropies = memory_new(error, (size_t)tokens, sizeof *lens.entropies);
+  lens.scratch = memory_new(error, (size_t)lens.stack->embedding->cols, sizeof *lens.scratch);
+  if (error->code == ERROR_NONE && context_open(&lens.context, model->kernels, WORK_MEMORY, error)) {
+    write_states(&lens, record, stack, tokens);
+    context_close(&lens.context);
+  }
+  free(lens.values);
+  free(lens.ids);
+  free(lens.cosines);
+  free(lens.entropies);
+  free(lens.scratch);
+  return error->code == ERROR_NONE;
+}

@@ -1,0 +1,11 @@
+// One offline HTML file that shows a pass of one or several models over one text. The page's own code lies in page/ and is part
+// of the library; nothing is loaded from anywhere.
+#pragma once
+#include "inspect/page_data.h"
+
+// One subject is one view; of several (moments of a training, before and after fine-tuning) the page has a slider.
+// language: "en", "es" or "pt". start (may be NULL): where the page opens, as its address would say behind '#'.
+bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *language,
+                const char *start, struct error *error);
+// The same numbers alone: {"views":[...],"arrays":[...],"data":"base64"}.
+bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail, struct error *error);

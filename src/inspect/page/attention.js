@@ -1,0 +1,139 @@
+"use strict";
+// Attention: all layers and heads as a grid of small matrices, one of them large with numbers, and as lines between tokens.
+
+const LARGEST_TABLE = 64;  // beyond, cells have no numbers
+
+function attentionKinds(view) {
+  const kinds = view.stacks.map(stack => stack.name);
+  return kinds.length === 2 ? [...kinds, "cross"] : kinds;
+}
+
+function attentionView(view) {
+  const place = attentionPlace(view, state.kind, state.layer);
+  const half = matrix(place.sublayer.query).half;
+  return [
+    element("p", {class: "faint"}, label("looksFrom")), half ? element("p", {class: "faint"}, label("rounded")) : undefined,
+    tokenButtons(place.stack.tokens, state.token, token => change({token})),
+    element("h2", {}, `${label("matrix")}: ${attentionTitle()}`), largeMatrix(place),
+    element("h2", {}, label("lines")), linesPicture(place),
+    element("h2", {}, label("allHeads")), headGrid(view, place.stack),
+  ];
+}
+
+function attentionTitle() {
+  const head = state.head < 0 ? label("mean") : `${label("head")} ${state.head}`;
+  return `${label(state.kind)}, ${label("layer")} ${state.layer}, ${head}`;
+}
+
+// ---- one head, large ----
+
+function largeMatrix(place) {
+  const weights = attentionWeights(place, state.kind, state.layer, state.head);
+  const swap = element("button", {class: "button", id: "swap", onclick: () => change({swap: state.swap ? 0 : 1})}, label("swap"));
+  const queries = place.stack.tokens, keys = place.keyStack.tokens;
+  const shown = state.swap ? keys.map((_, k) => queries.map((_, q) => weights[q][k])) : weights;
+  const [down, across] = state.swap ? [keys, queries] : [queries, keys];
+  const hidden = (row, column) => place.causal && (state.swap ? row > column : column > row);
+  const picture = Math.max(down.length, across.length) <= LARGEST_TABLE ? numberTable(shown, down, across, hidden) : bigCanvas(shown, down, across);
+  return element("div", {}, swap, element("div", {class: "scroll"}, picture));
+}
+
+function numberTable(rows, down, across, hidden) {
+  const palette = colors(), chosen = (axis, i) => (axis === (state.swap ? "across" : "down")) && i === state.token ? " chosen" : "";
+  const table = element("table", {class: "matrix", id: "large-matrix"});
+  table.append(element("tr", {}, element("th"), ...across.map((token, i) => element("th", {class: "column" + chosen("across", i), scope: "col"}, token.label))));
+  rows.forEach((row, y) => table.append(element("tr", {}, element("th", {class: "word" + chosen("down", y), scope: "row"}, down[y].label),
+    ...Array.from(row, (value, x) => hidden(y, x) ? element("td", {class: "masked"})
+      : element("td", {style: `background:${shade(value, 1, palette)};${value > 0.6 ? "color:var(--paper)" : ""}`, "data-weight": value}, value >= 0.005 ? value.toFixed(2).slice(value < 0.995 ? 1 : 0) : "")))));
+  return table;
+}
+
+function bigCanvas(rows, down, across) {
+  const canvas = matrixCanvas(rows, 1200, 0);
+  return withHint(canvas, event => {
+    const x = Math.floor(event.offsetX / canvas.cellSize), y = Math.floor(event.offsetY / canvas.cellSize);
+    return down[y] && across[x] ? `${y} ${down[y].label} → ${x} ${across[x].label}: ${rows[y][x].toFixed(4)}` : "";
+  });
+}
+
+// ---- lines between tokens ----
+
+const LINE_HEIGHT = 22, FAINTEST = 0.02, MOST_LINES = 200;
+
+// Left the queries, right the keys. With a token chosen: where it looks to, and who looks at it (dashed).
+function linesPicture(place) {
+  const weights = attentionWeights(place, state.kind, state.layer, state.head), queries = place.stack.tokens, keys = place.keyStack.tokens;
+  if (Math.max(queries.length, keys.length) > MOST_LINES) return element("p", {class: "faint"}, `> ${MOST_LINES}`);
+  const height = Math.max(queries.length, keys.length) * LINE_HEIGHT + 10, left = 200, right = 480;
+  const svg = svgElement("svg", {width: 700, height, id: "lines", role: "img"});
+  const y = i => 16 + i * LINE_HEIGHT;
+  weights.forEach((row, q) => row.forEach((weight, k) => {
+    if (weight < FAINTEST) return;
+    const from = q === state.token, to = state.kind !== "cross" && k === state.token;
+    const strength = from ? weight : to ? weight * 0.5 : weight * 0.12;
+    const line = svgElement("line", {class: "link", x1: left + 6, y1: y(q), x2: right - 6, y2: y(k), "stroke-opacity": Math.min(1, strength).toFixed(3), "stroke-width": (1 + 4 * weight).toFixed(1)});
+    if (to && !from) line.setAttribute("stroke-dasharray", "4 3");
+    svg.append(line);
+  }));
+  queries.forEach((token, i) => svg.append(lineLabel(token, left, y(i), "end", i)));
+  keys.forEach((token, i) => svg.append(lineLabel(token, right, y(i), "start", state.kind === "cross" ? -1 : i)));
+  return element("div", {class: "scroll"}, svg);
+}
+
+function lineLabel(token, x, y, anchor, index) {
+  const text = svgElement("text", {x, y: y + 5, "text-anchor": anchor}, token.label.length > 22 ? token.label.slice(0, 21) + "…" : token.label);
+  if (index >= 0) {
+    text.style.cursor = "pointer";
+    text.addEventListener("click", () => change({token: index}));
+    if (index === state.token) text.setAttribute("font-weight", "700");
+  }
+  return text;
+}
+
+// ---- the grid ----
+
+const SMALL = 72, MOST_GRID_CELLS = 64;
+
+// A text that is longer than a small picture has pixels is averaged in blocks.
+function shrunk(rows) {
+  const step = Math.ceil(Math.max(rows.length, rows[0].length) / MOST_GRID_CELLS);
+  if (step === 1) return rows;
+  return Array.from({length: Math.ceil(rows.length / step)}, (_, y) => Array.from({length: Math.ceil(rows[0].length / step)}, (_, x) => {
+    let sum = 0;
+    for (let i = y * step; i < Math.min(rows.length, (y + 1) * step); i++)
+      for (let j = x * step; j < Math.min(rows[0].length, (x + 1) * step); j++) sum += rows[i][j];
+    return sum / step;
+  }));
+}
+
+function headGrid(view, stack) {
+  const grid = element("div", {class: "grid", id: "grid", style: `grid-template-columns: auto repeat(${stack.heads}, auto)`});
+  grid.append(element("span"), ...Array.from({length: stack.heads}, (_, head) => element("span", {class: "name top"}, `${label("head")} ${head}`)));
+  const waiting = [];
+  for (let layer = 0; layer < stack.layers.length; layer++) {
+    grid.append(element("span", {class: "name"}, `${label("layer")} ${layer}`));
+    for (let head = 0; head < stack.heads; head++) {
+      const here = layer === state.layer && head === state.head;
+      const button = element("button", {class: "small", "aria-pressed": String(here), "aria-label": `${label("layer")} ${layer}, ${label("head")} ${head}`, onclick: () => change({layer, head})});
+      grid.append(button);
+      waiting.push([button, layer, head]);
+    }
+  }
+  fillGrid(view, state.kind, waiting);
+  return element("div", {class: "scroll"}, grid);
+}
+
+// Small pictures come one after the other, so that the page answers meanwhile; a later choice ends the work.
+let gridWork = 0;
+function fillGrid(view, kind, waiting) {
+  const work = ++gridWork;
+  const next = () => {
+    const until = performance.now() + 30;
+    while (waiting.length && work === gridWork && performance.now() < until) {
+      const [button, layer, head] = waiting.shift();
+      button.append(matrixCanvas(shrunk(attentionWeights(attentionPlace(view, kind, layer), kind, layer, head)), SMALL, 1));
+    }
+    if (waiting.length && work === gridWork) setTimeout(next);
+  };
+  next();
+}

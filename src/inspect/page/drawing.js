@@ -1,0 +1,105 @@
+"use strict";
+// Elements, colours, and the few pictures that everything is made of: strips of values and small matrices.
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value !== undefined) made.setAttribute(key, value);
+  }
+  made.append(...children.filter(child => child !== undefined));
+  return made;
+}
+
+function svgElement(name, attributes = {}, text) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function number(value) { return Number.isFinite(value) ? value.toFixed(state.decimals) : value === -Infinity ? "−∞" : "NaN"; }
+function percent(value) { return (value * 100).toFixed(value >= 0.0995 ? 0 : 1) + " %"; }
+
+function colors() {
+  const style = getComputedStyle(document.documentElement);
+  return {positive: style.getPropertyValue("--cell").trim(), negative: style.getPropertyValue("--negative").trim()};
+}
+
+// From transparent to full: blue for positive, orange for negative values, told apart by everyone.
+function shade(value, full, palette) {
+  const share = Math.min(1, Math.abs(value) / (full || 1));
+  return `rgba(${value < 0 ? palette.negative : palette.positive}, ${Number.isFinite(value) ? share.toFixed(3) : 0})`;
+}
+
+function largest(values) { return values.reduce((top, value) => Number.isFinite(value) ? Math.max(top, Math.abs(value)) : top, 0); }
+
+// ---- hints ----
+
+const hint = document.getElementById("hint");
+function showHint(event, text) {
+  hint.textContent = text;
+  hint.hidden = false;
+  hint.style.left = Math.min(event.clientX + 14, innerWidth - hint.offsetWidth - 8) + "px";
+  hint.style.top = Math.min(event.clientY + 16, innerHeight - hint.offsetHeight - 8) + "px";
+}
+function hideHint() { hint.hidden = true; }
+function withHint(node, textAt) {
+  node.addEventListener("mousemove", event => { const text = textAt(event); if (text) showHint(event, text); else hideHint(); });
+  node.addEventListener("mouseleave", hideHint);
+  return node;
+}
+
+// ---- pictures ----
+
+// [rows][columns] as a canvas with one pixel block a cell.
+function matrixCanvas(rows, size, full) {
+  const columns = rows[0].length, cell = Math.max(1, Math.min(12, Math.floor(size / Math.max(columns, rows.length))));
+  const canvas = element("canvas", {width: columns * cell, height: rows.length * cell}), pen = canvas.getContext("2d"), palette = colors();
+  const top = full || Math.max(...rows.map(largest)) || 1;
+  rows.forEach((row, y) => row.forEach((value, x) => {
+    pen.fillStyle = shade(value, top, palette);
+    pen.fillRect(x * cell, y * cell, cell, cell);
+  }));
+  canvas.cellSize = cell;
+  return canvas;
+}
+
+// A vector as a strip of colours; its values show under the pointer.
+function strip(values, name, full) {
+  const shown = Array.from(values), cell = Math.max(1, Math.min(16, Math.floor(720 / shown.length)));
+  const canvas = element("canvas", {width: shown.length * cell, height: 20, role: "img", "aria-label": name}), pen = canvas.getContext("2d"), palette = colors();
+  const top = full || largest(shown);
+  shown.forEach((value, i) => {
+    pen.fillStyle = shade(value, top, palette);
+    pen.fillRect(i * cell, 0, cell, 20);
+  });
+  return withHint(canvas, event => {
+    const i = Math.floor(event.offsetX / cell);
+    return i < shown.length ? `${name}[${i}] = ${number(shown[i])}` : "";
+  });
+}
+
+const FEW = 12;
+// A vector with its name: the strip, its shape, and its first values as numbers.
+function vectorRow(name, values, full) {
+  const shown = Array.from(values.slice(0, FEW), number).join("  ") + (values.length > FEW ? "  …" : "");
+  return element("div", {}, element("div", {class: "row"}, element("span", {}, name), element("div", {class: "scroll"}, strip(values, name, full)), element("span", {class: "shape"}, `[${values.length}]`)),
+    element("div", {class: "row"}, element("span", {}), element("span", {class: "numbers"}, shown)));
+}
+
+function bar(share, width = 160) { return element("span", {class: "bar", style: `width:${Math.max(1, share * width)}px`}); }
+
+// ---- controls ----
+
+function chooser(name, value, options, choose) {
+  const select = element("select", {"aria-label": name, onchange: event => choose(event.target.value)});
+  for (const [key, text] of options) select.append(element("option", {value: key, selected: String(key) === String(value)}, text));
+  return element("label", {}, name, select);
+}
+
+function tokenButtons(tokens, chosen, choose, below) {
+  return element("div", {class: "tokens"}, ...tokens.map((token, i) =>
+    element("button", {class: "token", "aria-pressed": String(i === chosen), "data-token": i, onclick: () => choose(i)}, token.label, element("small", {}, below ? below(token, i) : String(i)))));
+}

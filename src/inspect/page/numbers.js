@@ -1,0 +1,149 @@
+"use strict";
+// The stored numbers, and the arithmetic of a Transformer on them. Everything is computed in double precision.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const bytes = decodeBase64(document.getElementById("numbers").textContent);
+const matrices = new Map();
+
+function decodeBase64(text) {
+  const binary = atob(text.trim()), out = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) out[i] = binary.charCodeAt(i);
+  return out;
+}
+
+function fromHalf(bits) {
+  const sign = bits & 0x8000 ? -1 : 1, exponent = bits >> 10 & 31, fraction = bits & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * fraction * 2 ** -24;
+}
+
+// A stored array by its number: {rows, columns, values, half}. undefined gives undefined.
+function matrix(number) {
+  if (number === undefined) return undefined;
+  if (!matrices.has(number)) {
+    const {shape: [rows, columns], type, offset} = data.arrays[number];
+    const half = type === "f16";
+    const raw = half ? new Uint16Array(bytes.buffer, offset, rows * columns) : new Float32Array(bytes.buffer, offset, rows * columns);
+    matrices.set(number, {rows, columns, half, values: half ? Float32Array.from(raw, fromHalf) : raw});
+  }
+  return matrices.get(number);
+}
+
+function rowOf(stored, row) { return stored && stored.values.subarray(row * stored.columns, (row + 1) * stored.columns); }
+
+// ---- vectors ----
+
+function dot(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+function plus(a, b) { return Float64Array.from(a, (value, i) => value + (b ? b[i] : 0)); }
+function times(a, factor) { return Float64Array.from(a, value => value * factor); }
+
+function cosine(a, b) {
+  const lengths = Math.sqrt(dot(a, a) * dot(b, b));
+  return lengths > 0 ? dot(a, b) / lengths : 0;
+}
+
+function softmax(scores) {
+  const top = Math.max(...scores), powers = Float64Array.from(scores, s => Math.exp(s - top));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map(p => p / sum);
+}
+
+// {result, mean, variance}: layer norm (Ba et al. 2016), or the root mean square alone (Zhang and Sennrich 2019).
+function normalise(x, gain, bias, model) {
+  const rms = model.norm === "rms";
+  const mean = rms ? 0 : x.reduce((a, b) => a + b, 0) / x.length;
+  const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
+  const deviation = Math.sqrt(variance + model.epsilon);
+  const result = Float64Array.from(x, (value, i) => (value - mean) / deviation * gain[i] + (bias ? bias[i] : 0));
+  return {result, mean, variance};
+}
+
+// y = W x + bias; W [outputs, inputs]
+function product(weight, x, bias) {
+  return Float64Array.from({length: weight.rows}, (_, i) => dot(rowOf(weight, i), x) + (bias ? bias.values[i] : 0));
+}
+
+// Series for small arguments, continued fraction for large ones: 12 digits and more.
+function erf(x) {
+  const a = Math.abs(x);
+  if (a > 6) return Math.sign(x);
+  if (a < 3) {
+    let term = a, sum = a;
+    for (let n = 1; n < 80; n++) {
+      term *= -a * a / n;
+      sum += term / (2 * n + 1);
+    }
+    return Math.sign(x) * sum * 2 / Math.sqrt(Math.PI);
+  }
+  let fraction = a;
+  for (let n = 60; n > 0; n--) fraction = a + n / 2 / fraction;
+  return Math.sign(x) * (1 - Math.exp(-a * a) / (fraction * Math.sqrt(Math.PI)));
+}
+
+const ACTIVATIONS = {
+  none: x => x,
+  relu: x => Math.max(0, x),
+  gelu: x => x / 2 * (1 + erf(x / Math.SQRT2)),
+  gelu_tanh: x => x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  silu: x => x / (1 + Math.exp(-x)),
+  tanh: Math.tanh,
+};
+
+// ---- attention ----
+
+// Where an attention stands: its stack, the sublayer's numbers, and whose tokens are looked at.
+function attentionPlace(view, kind, layer) {
+  const stack = view.stacks.find(s => s.name === (kind === "cross" ? "decoder" : kind));
+  const sublayer = stack.layers[layer][kind === "cross" ? "cross" : "self"];
+  const keyStack = kind === "cross" ? view.stacks.find(s => s.name === "encoder") : stack;
+  return {stack, sublayer, keyStack, causal: stack.causal && kind !== "cross"};
+}
+
+function slice(stored, row, head, width) { return rowOf(stored, row).subarray(head * width, (head + 1) * width); }
+
+// One query's way to its weights: {query, products, scaled, weights}; masked places of `scaled` are minus infinity.
+function attentionRow(place, head, row) {
+  const {stack, sublayer, keyStack, causal} = place;
+  const keyHead = Math.floor(head / (stack.heads / stack.kv_heads));
+  const query = slice(matrix(sublayer.query), row, head, stack.width), keys = matrix(sublayer.key);
+  const products = Float64Array.from(keyStack.tokens, (_, k) => dot(query, slice(keys, k, keyHead, stack.width)));
+  const bias = sublayer.score_bias === undefined ? undefined : rowOf(matrix(sublayer.score_bias), head * stack.tokens.length + row);
+  const scaled = products.map((value, k) => causal && k > row ? -Infinity : value * stack.scale + (bias ? bias[k] : 0));
+  return {query, products, scaled, weights: softmax(scaled), keyHead};
+}
+
+const weightCache = new Map();
+
+// All weights of a head, [queries][keys]; head -1: the mean of the heads.
+function attentionWeights(place, kind, layer, head) {
+  const key = [state.moment, kind, layer, head].join();
+  if (!weightCache.has(key)) weightCache.set(key, head < 0 ? meanWeights(place, kind, layer) : place.stack.tokens.map((_, row) => attentionRow(place, head, row).weights));
+  return weightCache.get(key);
+}
+
+function meanWeights(place, kind, layer) {
+  const heads = Array.from({length: place.stack.heads}, (_, head) => attentionWeights(place, kind, layer, head));
+  return heads[0].map((row, q) => row.map((_, k) => heads.reduce((sum, one) => sum + one[q][k], 0) / heads.length));
+}
+
+function mixedValues(place, head, weights, keyHead) {
+  const values = matrix(place.sublayer.value), out = new Float64Array(place.stack.width);
+  weights.forEach((weight, k) => slice(values, k, keyHead, place.stack.width).forEach((value, i) => { out[i] += weight * value; }));
+  return out;
+}
+
+// ---- is what was computed here what the model computed? ----
+
+// {largest difference, fine}. The model computes in single precision and in another order.
+function compare(own, models, half) {
+  let difference = 0, size = 0;
+  for (let i = 0; i < own.length; i++) {
+    difference = Math.max(difference, Math.abs(own[i] - models[i]));
+    size = Math.max(size, Math.abs(models[i]));
+  }
+  return {difference, fine: difference <= (half ? 1e-2 : 1e-4) * Math.max(size, 1e-3)};
+}

@@ -1,0 +1,199 @@
+"use strict";
+// One step in numbers: what happens to one token in one layer, formula by formula. Each part says whether its numbers were
+// computed here and equal the model's, or are taken from the model (products with weights that this file doesn't hold).
+
+const MOST_WORDS = 12;  // of a softmax, as bars
+
+function stepView(view) {
+  const stack = stackOf(view), place = stack.detail.indexOf(state.token);
+  const buttons = tokenButtons(stack.tokens, state.token, token => change({token, part: 0}));
+  if (place < 0)
+    return [buttons, element("p", {class: "wrong"}, label("noDetail")), tokenButtons(stack.detail.map(i => stack.tokens[i]), -1, i => change({token: stack.detail[i]}), (_, i) => String(stack.detail[i]))];
+  const parts = stepParts(view, stack, place);
+  const now = Math.min(state.part, parts.length - 1);
+  parts.forEach((part, i) => { part.id = `part-${i}`; part.classList.toggle("now", i === now); });
+  const large = element("button", {class: "button", id: "large", onclick: () => change({large: state.large ? 0 : 1})}, `${label("large")} (${now + 1}/${parts.length})`);
+  return [buttons, element("p", {}, large), element("div", {class: state.large ? "large" : "", id: "parts"}, ...parts)];
+}
+
+function stackOf(view) { return view.stacks.find(stack => stack.name === (state.kind === "encoder" ? "encoder" : "decoder")) || view.stacks[0]; }
+
+function stepParts(view, stack, place) {
+  const layer = stack.layers[state.layer], parts = [];
+  if (state.layer === 0) parts.push(...embeddingParts(view, stack, place));
+  for (const name of ["self", "cross"])
+    if (layer[name]) parts.push(...attentionParts(view, stack, place, name));
+  parts.push(...feedForwardParts(view, stack, place, layer.feed_forward));
+  if (state.layer === stack.layers.length - 1 && stack.lens) parts.push(wordsPart(view, stack));
+  return parts;
+}
+
+// ---- pieces ----
+
+function part(title, formula, shape, ...children) {
+  const line = formula ? element("div", {class: "formula"}, formula, element("span", {class: "shape"}, shape || "")) : undefined;
+  return element("section", {class: "part"}, element("h3", {}, title), line, ...children);
+}
+
+function checked(own, models, half) {
+  const {difference, fine} = compare(own, models, half);
+  if (fine) return element("div", {class: "fine", "data-difference": difference}, `✓ ${label("computed")}`);
+  return element("div", {class: "wrong", "data-difference": difference}, `✗ ${label("differs")} ${difference.toExponential(2)}`);
+}
+
+function given() { return element("div", {class: "given"}, label("given")); }
+
+// y = W x + b from weights that a small model's file holds; else what the model says.
+function checkedProduct(view, name, x, models, slice) {
+  const weights = view.weights;
+  if (!weights || weights[name + ".weight"] === undefined) return given();
+  const bias = weights[name + ".bias"] === undefined ? undefined : matrix(weights[name + ".bias"]);
+  const own = product(matrix(weights[name + ".weight"]), x, bias);
+  return checked(slice ? own.subarray(slice[0], slice[1]) : own, models, false);
+}
+
+function detailRow(number, place) { return rowOf(matrix(number), place); }
+function wholeVector(number) { const stored = matrix(number); return stored && stored.values; }
+
+// ---- the embedding ----
+
+function embeddingParts(view, stack, place) {
+  const token = stack.tokens[state.token], embedded = detailRow(stack.embedded, place), weights = view.weights;
+  const rows = [], name = ["embedding", `${stack.name}.embedding`].find(n => weights && weights[n] !== undefined);
+  let own;
+  if (name) {
+    const word = times(rowOf(matrix(weights[name]), token.id), view.model.embedding_scale);
+    rows.push(vectorRow(`E[${token.id}] × ${number(view.model.embedding_scale)}`, word));
+    own = word;
+  }
+  const positions = matrix(stack.positions), position = state.token + (stack.position_offset || 0);
+  if (positions && position < positions.rows) {
+    rows.push(vectorRow(`P[${state.token}]`, rowOf(positions, position)));
+    if (own) own = plus(own, rowOf(positions, position));
+  }
+  const types = weights && weights[`${stack.name}.types`];
+  if (types !== undefined) {
+    rows.push(vectorRow(`S[${token.type}]`, rowOf(matrix(types), token.type)));
+    if (own) own = plus(own, rowOf(matrix(types), token.type));
+  }
+  const parts = [];
+  if (embedded) parts.push(part(`${label("embedding")}: “${token.label}”`, "x = E[id] · s + P[pos]", `[${view.model.hidden}]`, element("p", {class: "faint"}, label("embeddingText")), ...rows, vectorRow("x", embedded), own ? checked(own, embedded) : given()));
+  if (stack.first_gain !== undefined) parts.push(normPart(view, rowOf(matrix(stack.states[0]), state.token), wholeVector(stack.first_gain), wholeVector(stack.first_bias), detailRow(stack.first_result, place)));
+  return parts;
+}
+
+// ---- attention ----
+
+function attentionParts(view, stack, place, name) {
+  const kind = name === "cross" ? "cross" : stack.name, where = attentionPlace(view, kind, state.layer), sublayer = where.sublayer;
+  const head = Math.max(0, Math.min(state.head, stack.heads - 1)), row = attentionRow(where, head, state.token);
+  const weights = rowOf(matrix(sublayer.weights), place * stack.heads + head), half = matrix(sublayer.query).half;
+  const input = detailRow(sublayer.input, place), query = slice(matrix(sublayer.query), state.token, head, stack.width);
+  const title = `${name === "cross" ? label("cross") : label("attention")}, ${label("layer")} ${state.layer}, ${label("head")} ${head}`;
+  return [
+    part(`${title}: ${label("query")}`, "q = W_Q x + b_Q", `[${stack.width} × ${view.model.hidden}] [${view.model.hidden}] → [${stack.width}]`, vectorRow("x", input), vectorRow("q", query), queryCheck(view, stack, name, sublayer, input, head, query)),
+    part(`${title}: ${label("keys")}, ${label("values")}`, "k_j = W_K x_j + b_K,  v_j = W_V x_j + b_V", `[${where.keyStack.tokens.length} × ${stack.width}]`, keysTable(where, row.keyHead), given()),
+    scoresPart(where, row, weights, half, title),
+    mixedPart(where, row, head, place, title),
+    outputPart(view, stack, place, name, sublayer),
+    residualPart(view, sublayer, place),
+    sublayer.gain === undefined ? undefined : normPart(view, detailRow(sublayer.after, place), wholeVector(sublayer.gain), wholeVector(sublayer.bias), detailRow(sublayer.result, place)),
+  ].filter(Boolean);
+}
+
+function queryCheck(view, stack, name, sublayer, input, head, query) {
+  if (sublayer.rotated) return given();
+  const first = head * stack.width, prefix = `${stack.name}.${state.layer}.${name}.`;
+  return checkedProduct(view, prefix + (name === "cross" ? "query" : "query_key_value"), input, query, [first, first + stack.width]);
+}
+
+function keysTable(where, head) {
+  const keys = matrix(where.sublayer.key), values = matrix(where.sublayer.value), width = where.stack.width;
+  const table = element("table");
+  table.append(element("tr", {}, ...["", "k", "v"].map(text => element("th", {}, text))));
+  where.keyStack.tokens.slice(0, LARGEST_TABLE).forEach((token, j) => table.append(element("tr", {}, element("td", {class: "word"}, `${j} ${token.label}`),
+    element("td", {}, strip(slice(keys, j, head, width), `k_${j}`)), element("td", {}, strip(slice(values, j, head, width), `v_${j}`)))));
+  return element("div", {class: "scroll"}, table);
+}
+
+function scoresPart(where, row, weights, half, title) {
+  const table = element("table", {id: "scores"}), tokens = where.keyStack.tokens;
+  table.append(element("tr", {}, ...["", "q · k", `× ${number(where.stack.scale)}`, "softmax", ""].map(text => element("th", {}, text))));
+  tokens.forEach((token, j) => table.append(element("tr", {}, element("td", {class: "word"}, `${j} ${token.label}`), element("td", {}, number(row.products[j])),
+    element("td", {}, number(row.scaled[j])), element("td", {}, number(row.weights[j])), element("td", {class: "word"}, bar(row.weights[j])))));
+  return part(`${title}: ${label("softmax")}`, where.causal ? "a = softmax(q Kᵀ / √d + M)" : "a = softmax(q Kᵀ / √d)", `[${where.stack.width}] [${where.stack.width} × ${tokens.length}] → [${tokens.length}]`,
+    element("p", {class: "faint"}, `${label("scaled")}: 1 / √${where.stack.width} = ${number(1 / Math.sqrt(where.stack.width))}. ${where.causal ? label("maskText") : ""}`),
+    element("div", {class: "scroll"}, table), checked(row.weights, weights, half));
+}
+
+function mixedPart(where, row, head, place, title) {
+  const mixed = mixedValues(where, head, row.weights, row.keyHead), width = where.stack.width;
+  const models = detailRow(where.sublayer.mixed, place).subarray(head * width, (head + 1) * width);
+  return part(`${title}: ${label("mixed")}`, "z = Σ a_j v_j", `[${row.weights.length}] [${row.weights.length} × ${width}] → [${width}]`, vectorRow("z", mixed), checked(mixed, models, matrix(where.sublayer.value).half));
+}
+
+function outputPart(view, stack, place, name, sublayer) {
+  const output = detailRow(sublayer.output, place), bias = wholeVector(sublayer.output_bias), contributions = matrix(sublayer.contributions);
+  let sum = bias ? Float64Array.from(bias) : new Float64Array(output.length);
+  const full = largest(output), rows = [];
+  for (let head = 0; head < stack.heads; head++) {
+    const one = rowOf(contributions, place * stack.heads + head);
+    sum = plus(sum, one);
+    rows.push(vectorRow(`${label("head")} ${head}`, one, full));
+  }
+  if (bias) rows.push(vectorRow("b", bias, full));
+  return part(`${label(name === "cross" ? "cross" : "attention")}: ${label("concatenated")}`, "o = W_O [z_0; z_1; …] + b = Σ_h W_O^h z_h + b", `[${output.length} × ${stack.heads * stack.width}] → [${output.length}]`,
+    element("p", {class: "faint"}, label("contributions")), ...rows, vectorRow("o", output, full), checked(sum, output));
+}
+
+// ---- what every sublayer ends with ----
+
+function residualPart(view, sublayer, place) {
+  const before = detailRow(sublayer.before, place), output = detailRow(sublayer.output, place), after = detailRow(sublayer.after, place);
+  if (!view.model.residual) return undefined;
+  return part(label("residual"), "y = x + o", `[${after.length}]`, vectorRow("x", before), vectorRow("o", output), vectorRow("y", after), checked(plus(before, output), after));
+}
+
+function normPart(view, x, gain, bias, models) {
+  if (!models) return undefined;
+  const {result, mean, variance} = normalise(x, gain, bias, view.model);
+  const formula = view.model.norm === "rms" ? "n = g · y / √(mean(y²) + ε)" : "n = g · (y − μ) / √(σ² + ε) + b";
+  const facts = view.model.norm === "rms" ? `mean(y²) = ${number(variance)}` : `μ (${label("meanOf")}) = ${number(mean)}, σ² (${label("variance")}) = ${number(variance)}`;
+  return part(label("norm"), formula, `[${x.length}]`, element("p", {class: "numbers"}, `${facts}, ε = ${view.model.epsilon}`), vectorRow("y", x), vectorRow("g", gain), bias ? vectorRow("b", bias) : undefined, vectorRow("n", result), checked(result, models));
+}
+
+// ---- feed-forward ----
+
+function feedForwardParts(view, stack, place, sublayer) {
+  const input = detailRow(sublayer.input, place), up = detailRow(sublayer.up, place), gate = detailRow(sublayer.gate, place), output = detailRow(sublayer.output, place);
+  const prefix = `${stack.name}.${state.layer}.feed_forward.`, active = up.reduce((count, value) => count + (Math.abs(value) > 1e-6), 0);
+  const activation = ACTIVATIONS[view.model.activation];
+  const weight = view.weights && view.weights[prefix + "up.weight"];
+  const bias = weight === undefined || view.weights[prefix + "up.bias"] === undefined ? undefined : matrix(view.weights[prefix + "up.bias"]);
+  const innerCheck = weight === undefined || sublayer.gated ? given() : checked(product(matrix(weight), input, bias).map(activation), up);
+  return [
+    part(`${label("feedForward")}: ${label("inner")}`, `h = ${view.model.activation}(W_1 x + b_1)`, `[${up.length} × ${input.length}] [${input.length}] → [${up.length}]`, vectorRow("x", input), gate ? vectorRow("g", gate) : undefined, vectorRow("h", up),
+      element("p", {class: "numbers"}, `${label("activeUnits")}: ${active} / ${up.length}`), innerCheck),
+    part(label("feedForward"), "o = W_2 h + b_2", `[${output.length} × ${up.length}] → [${output.length}]`, vectorRow("o", output), checkedProduct(view, prefix + "down", up, output)),
+    residualPart(view, sublayer, place),
+    sublayer.gain === undefined ? undefined : normPart(view, detailRow(sublayer.after, place), wholeVector(sublayer.gain), wholeVector(sublayer.bias), detailRow(sublayer.result, place)),
+  ].filter(Boolean);
+}
+
+// ---- the words ----
+
+function wordsPart(view, stack) {
+  const last = stack.lens[stack.lens.length - 1], ids = last.ids[state.token], probabilities = last.probabilities[state.token];
+  const table = element("table", {id: "next-words"});
+  ids.slice(0, MOST_WORDS).forEach((id, i) => table.append(element("tr", {}, element("td", {class: "word"}, word(view, id)), element("td", {}, percent(probabilities[i])), element("td", {class: "word"}, bar(probabilities[i])))));
+  return part(label("logits"), "p = softmax(W x + b)", `[${view.model.vocabulary} × ${view.model.hidden}] → [${view.model.vocabulary}]`, table, wordsCheck(view, stack, ids, probabilities));
+}
+
+// A small model's whole vocabulary is computed here.
+function wordsCheck(view, stack, ids, probabilities) {
+  const weights = view.weights || {}, name = ["head.weight", "embedding", `${stack.name}.embedding`].find(n => weights[n] !== undefined);
+  if (!name || weights["transform.weight"] !== undefined) return given();
+  const bias = weights["head.bias"] === undefined ? undefined : matrix(weights["head.bias"]);
+  const own = softmax(product(matrix(weights[name]), rowOf(matrix(stack.states[stack.states.length - 1]), state.token), bias));
+  return checked(ids.map(id => own[id]), probabilities);
+}

@@ -1,0 +1,418 @@
+// The object has this form; numbers in places of arrays are numbers of arrays in the blob:
+//
+//   {"title", "model": {...}, "texts": ["..."], "words": {"5": "label"}, "stacks": [stack], "outputs": [token]}
+//   stack: {"name", "causal", "heads", "kv_heads", "width", "scale", "tokens": [token], "detail": [token index],
+//           "embedding": A, "states": [A], "layers": [layer], "lens": {...}, "positions": A, "neighbours": {"5": [[id, cosine]]}}
+//   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}
+//   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias"} and for attention
+//           {"query", "key", "value" (all tokens), "weights", "mixed", "contributions", "output_bias"}, else {"up"}
+#include "inspect/page_data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "inspect/logit_lens.h"
+#include "inspect/nearest_words.h"
+
+enum {
+  FEW_NUMBERS = 6 << 20,      // up to here all tokens' steps are given
+  MANY_NUMBERS = 16 << 20,    // from here on queries, keys and values are rounded to 16 bits
+  SMALL_MODEL = 1000000,      // parameters up to which the weights are given too
+  POSITIONS_SHOWN = 64,
+};
+
+struct writer {
+  struct buffer *out;
+  struct page_blob *blob;
+  struct error *error;
+  const struct page_subject *subject;
+  const struct page_detail *wanted;
+  struct pass_record record;
+  float *scratch;             // [widest row of a weight]
+  struct word_list words;
+  // the stack at hand
+  const struct stack *stack;
+  const char *name;
+  const struct inspected_side *side;
+  const int *detail;
+  int detail_count;
+  enum number_type type;      // of queries, keys, values and states
+  float *sum;                 // [tokens, hidden] the residual stream
+  int layer;
+};
+
+// ---- small parts ----
+
+static void key_array(struct writer *writer, const char *key, int array) { buffer_format(writer->out, ",\"%s\":%d", key, array); }
+
+static void key_number(struct writer *writer, const char *key, double value) {
+  buffer_format(writer->out, ",\"%s\":", key);
+  json_write_number(writer->out, value);
+}
+
+static void text(struct writer *writer, const char *value) { json_write_text(writer->out, value, strlen(value)); }
+
+static void key_text(struct writer *writer, const char *key, const char *value) {
+  buffer_format(writer->out, ",\"%s\":", key);
+  text(writer, value);
+}
+
+static const struct recorded *result(const struct writer *writer, const char *what) {
+  char name[80];
+  if (writer->layer < 0) snprintf(name, sizeof name, "%s.%s", writer->name, what);
+  else snprintf(name, sizeof name, "%s.%d.%s", writer->name, writer->layer, what);
+  return pass_record_find(&writer->record, name);
+}
+
+static void add_all_rows(struct writer *writer, const char *key, const struct recorded *item, int first, int columns) {
+  if (item) key_array(writer, key, page_blob_add(writer->blob, item->values + first, (size_t)item->columns, NULL, item->rows, columns, writer->type));
+}
+
+static void add_detail_rows(struct writer *writer, const char *key, const float *values, int columns) {
+  key_array(writer, key, page_blob_add(writer->blob, values, (size_t)columns, writer->detail, writer->detail_count, columns, TYPE_F32));
+}
+
+static void add_detail(struct writer *writer, const char *key, const struct recorded *item) {
+  if (item) add_detail_rows(writer, key, item->values, item->columns);
+}
+
+static void add_vector(struct writer *writer, const char *key, const struct weight *weight) {
+  if (weight) key_array(writer, key, page_blob_add_weight(writer->blob, weight, 0, writer->scratch));
+}
+
+// ---- tokens ----
+
+static void write_tokens(struct writer *writer, const struct inspected_side *side, const char *first, const char *second) {
+  for (int i = 0; i < side->count; i++) {
+    word_list_add(&writer->words, side->ids[i], writer->error);
+    const char *source = side->sequences[i] == 1 ? second : first;
+    const char *name = tokenizer_token(writer->subject->tokenizer, side->ids[i]);
+    buffer_format(writer->out, "%s{\"id\":%d,\"type\":%d,\"sequence\":%d", i ? "," : "", side->ids[i], side->types[i], side->sequences[i]);
+    key_text(writer, "label", side->labels[i]);
+    key_text(writer, "name", name ? name : "?");
+    if (source && side->sequences[i] >= 0 && side->ends[i] > side->starts[i]) {
+      buffer_format(writer->out, ",\"start\":%u,\"end\":%u", side->starts[i], side->ends[i]);
+    }
+    buffer_char(writer->out, '}');
+  }
+}
+
+// ---- attention ----
+
+// What each head adds to the output: its part of the mixed values times its columns of the output weight. [detail * heads, hidden]
+static void add_contributions(struct writer *writer, const struct recorded *mixed, const struct weight *output, int heads) {
+  int width = output->cols / heads, hidden = output->rows;
+  float *sums = memory_new(writer->error, (size_t)writer->detail_count * (size_t)heads * (size_t)hidden, sizeof *sums);
+  if (!sums) return;
+  for (int unit = 0; unit < hidden; unit++) {
+    const float *row = weight_row(output, unit, writer->scratch);
+    for (int i = 0; i < writer->detail_count; i++)
+      for (int head = 0; head < heads; head++) {
+        const float *values = mixed->values + (size_t)writer->detail[i] * (size_t)mixed->columns + (size_t)head * (size_t)width;
+        double sum = 0;
+        for (int c = 0; c < width; c++) sum += (double)values[c] * row[head * width + c];
+        sums[((size_t)i * (size_t)heads + (size_t)head) * (size_t)hidden + (size_t)unit] = (float)sum;
+      }
+  }
+  key_array(writer, "contributions", page_blob_add(writer->blob, sums, (size_t)hidden, NULL, writer->detail_count * heads, hidden, TYPE_F32));
+  free(sums);
+}
+
+static void add_weights(struct writer *writer, bool cross) {
+  const struct recorded *weights = pass_record_weights(&writer->record, writer->name, writer->layer, cross);
+  if (!weights) return;
+  int columns = weights->columns, rows = writer->detail_count * weights->heads;
+  float *kept = memory_new(writer->error, (size_t)rows * (size_t)columns, sizeof *kept);
+  if (!kept) return;
+  for (int i = 0; i < writer->detail_count; i++)
+    for (int head = 0; head < weights->heads; head++)
+      memcpy(kept + (size_t)(i * weights->heads + head) * (size_t)columns,
+             weights->values + ((size_t)head * (size_t)weights->rows + (size_t)writer->detail[i]) * (size_t)columns, (size_t)columns * sizeof *kept);
+  key_array(writer, "weights", page_blob_add(writer->blob, kept, (size_t)columns, NULL, rows, columns, TYPE_F32));
+  free(kept);
+}
+
+static void add_projections(struct writer *writer, bool cross) {
+  const struct stack_arch *shape = writer->stack->arch;
+  int width = arch_head_width(&writer->subject->model->arch, shape), query = shape->heads * width, key = shape->kv_heads * width;
+  const struct recorded *queries = result(writer, cross ? "cross.query" : "self.query_key_value");
+  const struct recorded *keys = cross ? result(writer, "cross.key_value") : queries;
+  int before = cross ? 0 : query;
+  add_all_rows(writer, "query", queries, 0, query);
+  add_all_rows(writer, "key", keys, before, key);
+  add_all_rows(writer, "value", keys, before + key, key);
+}
+
+// ---- sublayers ----
+
+struct sublayer {
+  const char *name;                            // "self", "cross", "feed_forward"
+  const struct recorded *input;                // what it reads
+  const struct linear_weights *output;         // its last product
+  const struct norm_weights *norm;             // that makes its result from the sum; NULL or without gain: none
+};
+
+// sum += output; the rows before and after are part of the step in numbers.
+static void write_sum(struct writer *writer, const struct recorded *output) {
+  bool residual = writer->subject->model->arch.residual;
+  size_t cells = (size_t)output->rows * (size_t)output->columns;
+  add_detail_rows(writer, "before", writer->sum, output->columns);
+  add_detail(writer, "output", output);
+  for (size_t i = 0; i < cells; i++) writer->sum[i] = residual ? writer->sum[i] + output->values[i] : output->values[i];
+  add_detail_rows(writer, "after", writer->sum, output->columns);
+}
+
+static const struct recorded *output_of(const struct writer *writer, const char *sublayer) {
+  char name[40];
+  snprintf(name, sizeof name, "%s.%s", sublayer, strcmp(sublayer, "feed_forward") == 0 ? "down" : "output");
+  return result(writer, name);
+}
+
+static void write_inside(struct writer *writer, const struct sublayer *sublayer) {
+  bool cross = strcmp(sublayer->name, "cross") == 0;
+  if (strcmp(sublayer->name, "feed_forward") == 0) {
+    add_detail(writer, "gate", result(writer, "feed_forward.gate"));
+    add_detail(writer, "up", result(writer, "feed_forward.up"));
+    return;
+  }
+  const struct recorded *mixed = result(writer, cross ? "cross.attention" : "self.attention");
+  add_projections(writer, cross);
+  add_weights(writer, cross);
+  add_detail(writer, "mixed", mixed);
+  if (mixed) add_contributions(writer, mixed, sublayer->output->weight, writer->stack->arch->heads);
+}
+
+// Returns what the next sublayer reads.
+static const struct recorded *write_sublayer(struct writer *writer, const struct sublayer *sublayer) {
+  const struct recorded *output = output_of(writer, sublayer->name), *normed = result(writer, sublayer->name);
+  buffer_format(writer->out, "\"%s\":{\"hidden\":%d", sublayer->name, writer->subject->model->arch.hidden);
+  add_detail(writer, "input", sublayer->input);
+  write_inside(writer, sublayer);
+  add_vector(writer, "output_bias", sublayer->output->bias);
+  if (output) write_sum(writer, output);
+  if (sublayer->norm && sublayer->norm->gain) {
+    add_vector(writer, "gain", sublayer->norm->gain);
+    add_vector(writer, "bias", sublayer->norm->bias);
+  }
+  add_detail(writer, "result", normed);
+  buffer_char(writer->out, '}');
+  bool post = writer->subject->model->arch.norm_place == NORM_POST;
+  if (post && normed) memcpy(writer->sum, normed->values, (size_t)normed->rows * (size_t)normed->columns * sizeof *writer->sum);
+  return normed;
+}
+
+static void write_layer(struct writer *writer, const struct recorded **input) {
+  const struct stack *stack = writer->stack;
+  const struct layer *layer = &stack->layers[writer->layer];
+  bool pre = writer->subject->model->arch.norm_place == NORM_PRE, cross = layer->cross.output.weight != NULL;
+  bool last = writer->layer + 1 == stack->arch->layers;
+  const struct norm_weights *after_self = cross ? &layer->cross.norm : &layer->feed_forward_norm;
+  const struct norm_weights *after_layer = last ? &stack->final_norm : &layer[1].self.norm;
+  buffer_text(writer->out, writer->layer ? ",{" : "{");
+  *input = write_sublayer(writer, &(struct sublayer){"self", *input, &layer->self.output, pre ? after_self : &layer->self.norm});
+  buffer_char(writer->out, ',');
+  if (cross) {
+    *input = write_sublayer(writer, &(struct sublayer){"cross", *input, &layer->cross.output, pre ? &layer->feed_forward_norm : &layer->cross.norm});
+    buffer_char(writer->out, ',');
+  }
+  *input = write_sublayer(writer, &(struct sublayer){"feed_forward", *input, &layer->down, pre ? after_layer : &layer->feed_forward_norm});
+  buffer_char(writer->out, '}');
+}
+
+// ---- a stack ----
+
+static void write_detail(struct writer *writer) {
+  buffer_text(writer->out, ",\"detail\":[");
+  for (int i = 0; i < writer->detail_count; i++) buffer_format(writer->out, "%s%d", i ? "," : "", writer->detail[i]);
+  buffer_char(writer->out, ']');
+}
+
+// Numbers of all tokens' steps, about.
+static size_t step_numbers(const struct writer *writer) {
+  const struct arch *arch = &writer->subject->model->arch;
+  size_t tokens = (size_t)writer->side->count, heads = (size_t)writer->stack->arch->heads;
+  size_t each = (size_t)arch->hidden * (14 + heads) + (size_t)writer->stack->arch->ffn + heads * tokens;
+  return tokens * (size_t)writer->stack->arch->layers * each;
+}
+
+// The tokens whose steps are given; the caller frees it.
+static int *choose_detail(struct writer *writer, int *count) {
+  int tokens = writer->side->count;
+  bool all = step_numbers(writer) <= FEW_NUMBERS;
+  int *chosen = memory_new(writer->error, (size_t)tokens, sizeof *chosen);
+  *count = 0;
+  for (int i = 0; chosen && i < tokens; i++) {
+    bool wanted = writer->wanted->tokens == NULL ? all || i + 1 == tokens : false;
+    for (int j = 0; j < writer->wanted->token_count; j++) wanted = wanted || writer->wanted->tokens[j] == i;
+    if (wanted) chosen[(*count)++] = i;
+  }
+  return chosen;
+}
+
+static void write_states(struct writer *writer) {
+  buffer_text(writer->out, ",\"states\":[");
+  for (int i = 0; i <= writer->stack->arch->layers; i++) {
+    char name[48];
+    snprintf(name, sizeof name, "%s.hidden.%d", writer->name, i);
+    const struct recorded *hidden = pass_record_find(&writer->record, name);
+    if (hidden)
+      buffer_format(writer->out, "%s%d", i ? "," : "", page_blob_add(writer->blob, hidden->values, (size_t)hidden->columns, NULL, hidden->rows,
+                                                                      hidden->columns, writer->type));
+  }
+  buffer_char(writer->out, ']');
+}
+
+static void write_layers(struct writer *writer) {
+  const struct arch *arch = &writer->subject->model->arch;
+  writer->layer = -1;
+  const struct recorded *embedded = result(writer, "hidden.0"), *input = arch->norm_place == NORM_PRE ? result(writer, "first_norm") : embedded;
+  buffer_text(writer->out, ",\"layers\":[");
+  if (embedded) {
+    memcpy(writer->sum, embedded->values, (size_t)embedded->rows * (size_t)embedded->columns * sizeof *writer->sum);
+    for (writer->layer = 0; writer->layer < writer->stack->arch->layers; writer->layer++) write_layer(writer, input ? &input : &embedded);
+  }
+  buffer_char(writer->out, ']');
+  writer->layer = -1;
+}
+
+static void write_embeddings(struct writer *writer) {
+  const struct arch *arch = &writer->subject->model->arch;
+  writer->layer = -1;
+  add_detail(writer, "embedded", result(writer, "embedding"));
+  if (writer->stack->positions) key_array(writer, "positions", page_blob_add_weight(writer->blob, writer->stack->positions, POSITIONS_SHOWN, writer->scratch));
+  if (arch->norm_place == NORM_PRE && writer->stack->layers[0].self.norm.gain) {
+    add_vector(writer, "first_gain", writer->stack->layers[0].self.norm.gain);
+    add_vector(writer, "first_bias", writer->stack->layers[0].self.norm.bias);
+    add_detail(writer, "first_result", result(writer, "first_norm"));
+  }
+  nearest_words_write(writer->out, &writer->words, writer->stack->embedding, writer->side->ids, writer->side->count, writer->error);
+}
+
+static bool predicts(const struct writer *writer) {
+  const struct model *model = writer->subject->model;
+  return model->head.weight && (model->arch.family == FAMILY_ENCODER ? writer->stack == &model->encoder : writer->stack == &model->decoder);
+}
+
+static bool write_stack(struct writer *writer, const struct stack *stack, const char *name, const struct inspected_side *side, const char *first,
+                        const char *second) {
+  const struct arch *arch = &writer->subject->model->arch;
+  int width = arch_head_width(arch, stack->arch);
+  writer->stack = stack;
+  writer->name = name;
+  writer->side = side;
+  int *detail = choose_detail(writer, &writer->detail_count);
+  writer->sum = memory_new(writer->error, (size_t)side->count * (size_t)arch->hidden, sizeof *writer->sum);
+  bool fine = detail && writer->sum;
+  if (fine) {
+    writer->detail = detail;
+    size_t numbers = (size_t)side->count * (size_t)stack->arch->layers * (size_t)arch->hidden * 4;
+    writer->type = numbers > MANY_NUMBERS ? TYPE_F16 : TYPE_F32;
+    buffer_format(writer->out, "{\"name\":\"%s\",\"causal\":%s,\"heads\":%d,\"kv_heads\":%d,\"width\":%d", name, stack->causal ? "true" : "false",
+                  stack->arch->heads, stack->arch->kv_heads, width);
+    key_number(writer, "scale", arch->attention_scale != 0 ? arch->attention_scale : (float)(1 / sqrt(width)));
+    buffer_text(writer->out, ",\"tokens\":[");
+    write_tokens(writer, side, first, second);
+    buffer_char(writer->out, ']');
+    write_detail(writer);
+    write_embeddings(writer);
+    write_states(writer);
+    write_layers(writer);
+    if (predicts(writer))
+      fine = logit_lens_write(writer->out, &writer->words, writer->subject->model, &writer->record, name, side->count, side->ids, writer->error);
+    buffer_char(writer->out, '}');
+  }
+  free(detail);
+  free(writer->sum);
+  return fine && writer->error->code == ERROR_NONE;
+}
+
+// ---- the whole ----
+
+static void write_model(struct writer *writer) {
+  static const char *const activations[] = {"none", "relu", "gelu", "gelu_tanh", "silu", "tanh"};
+  const struct model *model = writer->subject->model;
+  const struct arch *arch = &model->arch;
+  buffer_text(writer->out, ",\"model\":{\"layout\":");
+  text(writer, arch->layout);
+  key_number(writer, "parameters", (double)model_parameters(model));
+  key_number(writer, "hidden", arch->hidden);
+  key_number(writer, "vocabulary", arch->family == FAMILY_ENCODER ? arch->source_vocab : arch->target_vocab);
+  key_text(writer, "norm", arch->norm == NORM_RMS ? "rms" : arch->norm == NORM_NONE ? "none" : "layer");
+  key_text(writer, "place", arch->norm_place == NORM_PRE ? "pre" : "post");
+  key_text(writer, "activation", activations[arch->activation]);
+  key_number(writer, "epsilon", arch->norm_epsilon);
+  key_number(writer, "embedding_scale", arch->embedding_scale);
+  buffer_format(writer->out, ",\"residual\":%s}", arch->residual ? "true" : "false");
+}
+
+// Small models come with their weights, so that the page computes products itself.
+static void write_weights(struct writer *writer) {
+  const struct model *model = writer->subject->model;
+  if (model_parameters(model) > SMALL_MODEL) return;
+  const char *comma = "";
+  buffer_text(writer->out, ",\"weights\":{");
+  for (int i = 0; i < model->weight_count; i++) {
+    const struct weight *weight = &model->weights[i];
+    buffer_text(writer->out, comma);
+    text(writer, weight->name);
+    buffer_format(writer->out, ":%d", page_blob_add_weight(writer->blob, weight, 0, writer->scratch));
+    comma = ",";
+  }
+  buffer_char(writer->out, '}');
+}
+
+static bool write_all(struct writer *writer, const struct inspected_text *inspected) {
+  const struct page_subject *subject = writer->subject;
+  const struct model *model = subject->model;
+  bool both = model->arch.family == FAMILY_ENCODER_DECODER;
+  buffer_text(writer->out, "{\"title\":");
+  text(writer, subject->title);
+  write_model(writer);
+  buffer_text(writer->out, ",\"texts\":[");
+  text(writer, subject->first);
+  if (subject->second) {
+    buffer_char(writer->out, ',');
+    text(writer, subject->second);
+  }
+  buffer_text(writer->out, "],\"stacks\":[");
+  bool fine = true;
+  if (inspected->source.count)
+    fine = write_stack(writer, &model->encoder, "encoder", &inspected->source, subject->first, both ? NULL : subject->second);
+  if (fine && inspected->inputs.count) {
+    if (inspected->source.count) buffer_char(writer->out, ',');
+    fine = write_stack(writer, &model->decoder, "decoder", &inspected->inputs, both ? subject->second : subject->first, NULL);
+  }
+  buffer_text(writer->out, "],\"outputs\":[");
+  if (fine) write_tokens(writer, &inspected->outputs, subject->second, NULL);
+  buffer_char(writer->out, ']');
+  write_weights(writer);
+  word_list_write(writer->out, &writer->words, subject->tokenizer, writer->error);
+  buffer_char(writer->out, '}');
+  return fine && writer->error->code == ERROR_NONE && buffer_check(writer->out, writer->error) && buffer_check(&writer->blob->bytes, writer->error) &&
+         buffer_check(&writer->blob->list, writer->error);
+}
+
+static int widest_row(const struct model *model) {
+  int widest = 1;
+  for (int i = 0; i < model->weight_count; i++)
+    if (model->weights[i].cols > widest) widest = model->weights[i].cols;
+  return widest;
+}
+
+bool page_data_write(struct buffer *out, struct page_blob *blob, const struct page_subject *subject, const struct page_detail *detail,
+                     struct error *error) {
+  struct writer writer = {.out = out, .blob = blob, .error = error, .subject = subject, .wanted = detail, .layer = -1};
+  struct inspected_text inspected;
+  if (!inspected_text_make(&inspected, &subject->model->arch, subject->tokenizer, subject->first, subject->second, error)) return false;
+  writer.scratch = memory_new(error, (size_t)widest_row(subject->model), sizeof *writer.scratch);
+  struct pass_sides sides = inspected_text_sides(&inspected);
+  bool fine = writer.scratch && pass_record_run(&writer.record, subject->model, &sides, PASS_EVERYTHING, error) && write_all(&writer, &inspected);
+  pass_record_free(&writer.record);
+  word_list_free(&writer.words);
+  free(writer.scratch);
+  inspected_text_free(&inspected);
+  return fine;
+}
