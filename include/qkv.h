@@ -293,7 +293,9 @@ QKV_API void qkv_probabilities_free(struct qkv_probabilities *probabilities);
 // ---------------------------------------------------------------------------------------------------------------------
 // Looking inside
 
-// All attention weights of one pass of an encoder-decoder over `source` and `target` (its translation, say from qkv_translate).
+// All attention weights of one pass over a text: of an encoder-decoder over `source` and `target` (its translation, say from
+// qkv_translate), of an encoder over one text or a pair (target may be NULL), of a decoder over one text (target is NULL). Free with
+// qkv_attention_record_free; the model has to stay open until then.
 struct qkv_attention_record;
 
 QKV_API struct qkv_attention_record *qkv_attention_record(struct qkv_context *context, struct qkv_model *model,
@@ -301,7 +303,7 @@ QKV_API struct qkv_attention_record *qkv_attention_record(struct qkv_context *co
 QKV_API void qkv_attention_record_free(struct qkv_attention_record *record);
 
 struct qkv_attention_view {
-  const char *kind;    // "encoder", "decoder", "cross"; NULL: cross
+  const char *kind;    // "encoder", "decoder", "cross"; NULL: cross of an encoder-decoder, else the only one
   int64_t layer;       // from 0; -1: the one that aligns words best (cross), or the last
   int64_t head;        // from 0; -1: the mean of all heads
   const char *shades;  // "ascii", "blocks" or NULL, "256", "true" (24-bit colours)
@@ -312,6 +314,24 @@ struct qkv_attention_view {
 // the record and lives until the next call with it.
 QKV_API const char *qkv_attention_print(struct qkv_context *context, struct qkv_attention_record *record,
                                         const struct qkv_attention_view *view);
+// The same as an SVG picture; shades and width are not read.
+QKV_API const char *qkv_attention_svg(struct qkv_context *context, struct qkv_attention_record *record,
+                                      const struct qkv_attention_view *view);
+
+struct qkv_page_options {
+  const char *format;    // "html" or NULL: a page for a browser; "json": its numbers alone, arrays in base64
+  const char *language;  // of the page's labels: "en" or NULL, "es", "pt"
+  const char *start;     // where the page opens, as its address would say behind '#': "view=step&layer=2"; NULL: at the attention
+  const int64_t *tokens; // [token_count] whose steps are given in numbers, by their place in each stack's input, from 0;
+  size_t token_count;    // 0: all if they are few, else the last
+};
+
+// One file without any link to another that shows what a model does with a text: tokens, attention of all layers and heads, one
+// token's way in numbers with each formula, what the model would say after each layer (the logit lens), positions, nearest words.
+// Texts as for qkv_attention_record. Several models (say OUT/steps/* of one training) are moments between which the page moves;
+// they need one family. options may be NULL. The result is a block of memory that the caller frees with free().
+QKV_API char *qkv_inspection_page(struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *text,
+                                  const char *second, const struct qkv_page_options *options);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Scores of translations against references, with the numbers and signatures of sacreBLEU 2.6

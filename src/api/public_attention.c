@@ -93,28 +93,51 @@ static enum terminal_shades shades_of(const char *name) {
   return TERMINAL_BLOCKS;
 }
 
+struct picture {
+  struct heat_map map;
+  float *values;
+  char title[160];
+};
+
+static bool picture_make(struct picture *picture, const struct qkv_attention_record *record, const struct qkv_attention_view *view,
+                         struct error *error) {
+  struct place place = {0};
+  char heads[40];
+  if (!find_place(&place, record, view, error)) return false;
+  picture->values = recorded_head(place.weights, (int)view->head, error);
+  if (!picture->values) return false;
+  if (view->head < 0) snprintf(heads, sizeof heads, "mean of %d heads", place.weights->heads);
+  else snprintf(heads, sizeof heads, "head %d", (int)view->head);
+  snprintf(picture->title, sizeof picture->title, "%s attention, layer %d, %s", place.kind, place.layer, heads);
+  picture->map = (struct heat_map){.values = picture->values,
+                                   .rows = (size_t)place.weights->rows,
+                                   .columns = (size_t)place.weights->columns,
+                                   .row_labels = (const char *const *)place.rows->labels,
+                                   .column_labels = (const char *const *)place.columns->labels,
+                                   .title = picture->title,
+                                   .rows_name = place.rows_name,
+                                   .columns_name = place.columns_name,
+                                   .full = 1};
+  return true;
+}
+
 const char *qkv_attention_print(struct qkv_context *context, struct qkv_attention_record *record,
                                 const struct qkv_attention_view *view) {
   struct error *error = public_begin(context);
-  struct place place = {0};
-  if (!find_place(&place, record, view, error)) return NULL;
-  float *values = recorded_head(place.weights, (int)view->head, error);
-  if (!values) return NULL;
-  char title[160], heads[40];
-  if (view->head < 0) snprintf(heads, sizeof heads, "mean of %d heads", place.weights->heads);
-  else snprintf(heads, sizeof heads, "head %d", (int)view->head);
-  snprintf(title, sizeof title, "%s attention, layer %d, %s", place.kind, place.layer, heads);
-  struct heat_map map = {.values = values,
-                         .rows = (size_t)place.weights->rows,
-                         .columns = (size_t)place.weights->columns,
-                         .row_labels = (const char *const *)place.rows->labels,
-                         .column_labels = (const char *const *)place.columns->labels,
-                         .title = title,
-                         .rows_name = place.rows_name,
-                         .columns_name = place.columns_name,
-                         .full = 1};
+  struct picture picture;
+  if (!picture_make(&picture, record, view, error)) return NULL;
   buffer_clear(&record->picture);
-  bool fine = heat_map_print(&record->picture, &map, shades_of(view->shades), view->width ? (size_t)view->width : 80, error);
-  free(values);
+  bool fine = heat_map_print(&record->picture, &picture.map, shades_of(view->shades), view->width ? (size_t)view->width : 80, error);
+  free(picture.values);
+  return fine ? buffer_string(&record->picture) : NULL;
+}
+
+const char *qkv_attention_svg(struct qkv_context *context, struct qkv_attention_record *record, const struct qkv_attention_view *view) {
+  struct error *error = public_begin(context);
+  struct picture picture;
+  if (!picture_make(&picture, record, view, error)) return NULL;
+  buffer_clear(&record->picture);
+  bool fine = heat_map_draw(&record->picture, &picture.map, error);
+  free(picture.values);
   return fine ? buffer_string(&record->picture) : NULL;
 }

@@ -52,8 +52,10 @@ static void look(struct lens *lens, const struct recorded *state, int row, int r
   if (!part) return;
   memcpy(part->data, state->values + (size_t)row * (size_t)state->columns, (size_t)rows * (size_t)state->columns * sizeof *part->data);
   for (int i = 0; i < rows; i++)
-    lens->cosines[row + i] = cosine(part->data + (size_t)i * (size_t)state->columns,
-                                    weight_row(lens->stack->embedding, lens->inputs[row + i], lens->scratch), state->columns);
+    lens->cosines[row + i] = lens->stack->embedding->cols != state->columns
+                               ? 0
+                               : cosine(part->data + (size_t)i * (size_t)state->columns,
+                                        weight_row(lens->stack->embedding, lens->inputs[row + i], lens->scratch), state->columns);
   struct tensor *logits = model_logits(context, lens->model, as_last(lens, part, last), NULL, 0);
   if (!logits) return;
   kernels->log_softmax(logits->data, logits->cols, logits->rows, logits->cols);
@@ -104,7 +106,7 @@ static void write_layer(struct lens *lens, int tokens, int shown) {
 }
 
 static void write_states(struct lens *lens, const struct pass_record *record, const char *stack, int tokens) {
-  int layers = lens->stack->arch->layers, vocabulary = lens->model->head.weight->rows;
+  int layers = lens->stack->arch->layers, vocabulary = lens->model->head.vocabulary.weight->rows;
   buffer_text(lens->out, ",\"lens\":[");
   for (int layer = 0; layer <= layers && context_ok(&lens->context); layer++) {
     char name[48];

@@ -8,6 +8,7 @@
 //           {"query", "key", "value" (all tokens), "weights", "mixed", "contributions", "output_bias"}, else {"up"}
 #include "inspect/page_data.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,7 @@ static void write_layers(struct writer *writer) {
 static void write_embeddings(struct writer *writer) {
   const struct arch *arch = &writer->subject->model->arch;
   writer->layer = -1;
+  key_number(writer, "position_offset", arch->position_offset);
   add_detail(writer, "embedded", result(writer, "embedding"));
   if (writer->stack->positions) key_array(writer, "positions", page_blob_add_weight(writer->blob, writer->stack->positions, POSITIONS_SHOWN, writer->scratch));
   if (arch->norm_place == NORM_PRE && writer->stack->layers[0].self.norm.gain) {
@@ -293,7 +295,7 @@ static void write_embeddings(struct writer *writer) {
 
 static bool predicts(const struct writer *writer) {
   const struct model *model = writer->subject->model;
-  return model->head.weight && (model->arch.family == FAMILY_ENCODER ? writer->stack == &model->encoder : writer->stack == &model->decoder);
+  return model->head.vocabulary.weight && (model->arch.family == FAMILY_ENCODER ? writer->stack == &model->encoder : writer->stack == &model->decoder);
 }
 
 static bool write_stack(struct writer *writer, const struct stack *stack, const char *name, const struct inspected_side *side, const char *first,
