@@ -1,0 +1,46 @@
+#!/bin/bash
+# qkv inspect: pictures, pages and their numbers, and calls that are wrong. What the page computes is tested in tests/inspect.
+. "$(dirname "$0")/case.sh"
+. "$(dirname "$0")/words.sh"
+words_model marian-generate model
+words_model pegasus-generate other
+
+run 0 "$QKV" inspect model "w5 w6 w7" "w8 w9"
+out_has "source: w5 w6 w7"
+out_has "cross attention, layer 0, mean of"
+run 0 "$QKV" inspect model "w5 w6 w7" --attention decoder --layer 0 --head 1 --shades ascii
+out_has "decoder attention, layer 0, head 1"
+run 0 "$QKV" inspect model "w5 w6 w7" "w8 w9" --attention encoder -o head.svg
+check "a picture is SVG" grep -q '^<svg' head.svg
+check "and nothing else" test "$(grep -c 'source:' head.svg)" -eq 0
+run 0 "$QKV" inspect model "w5 w6 w7" "w8 w9" -o page.html
+check "a page is HTML" grep -q '^<!doctype html>' page.html
+check "a page names no other address" test "$(grep -cE '(src|href)="|https?://[^w]|@import|url\(' page.html)" -eq 0
+run 0 "$QKV" inspect model "w5 w6 w7" "w8 w9" -o page.json
+check "its numbers are JSON with arrays" grep -q '"arrays":\[{"shape":\[' page.json
+run 0 "$QKV" inspect model "</script><!-- w5" "w8" -o hostile.html
+check "a text cannot end the page's script" test "$(grep -c '</script><!--' hostile.html)" -eq 0
+run 0 "$QKV" inspect model "w5 w6" "w8" --detail 0,1 --lang pt -o detail.html
+check "the language is the page's" grep -q '<html lang="pt">' detail.html
+mkdir steps
+cp -r model steps/200 && cp -r model steps/1000
+run 0 "$QKV" inspect model "w5 w6" "w8" --at steps/1000 steps/200 -o moments.json
+check "moments are sorted by number" grep -qE '"title":"steps/200".*"title":"steps/1000"' moments.json
+
+run 2 "$QKV" inspect model ""
+err_has "the text is empty"
+run 2 "$QKV" inspect model "w5" "w6" --beam 2
+err_has "--beam searches for a target"
+run 2 "$QKV" inspect model "w5" "w6" --lang es
+err_has "belong to a page"
+run 2 "$QKV" inspect model "w5" "w6" --detail 1,x -o page.html
+err_has "--detail wants numbers of tokens"
+run 2 "$QKV" inspect model "w5" "w6" --layer 7
+err_has "there is no layer 7; the decoder has the layers 0 to 0"
+run 2 "$QKV" inspect model "w5" "w6" --head 9
+err_has "there is no head 9"
+run 1 "$QKV" inspect model "w5" "w6" --at steps/200 missing -o page.html
+err_has "missing"
+run 1 "$QKV" inspect model "w5" "w6" -o /nonexistent/page.html
+err_has "/nonexistent/page.html"
+finish

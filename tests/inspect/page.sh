@@ -1,0 +1,87 @@
+#!/bin/bash
+# The page in a real browser: Chromium, driven through its WebDriver. What the page computes is held against the model's numbers
+# by the page itself, for every layer, head and token; here those marks are counted, and the page is clicked through.
+. "$SOURCE/tests/cli/case.sh"
+. "$SOURCE/tests/cli/words.sh"
+for needed in chromium chromedriver curl; do
+  command -v $needed > /dev/null || skip_all "$needed is not installed"
+done
+
+port=$((20000 + $$ % 20000))
+HOME=$work chromedriver --port=$port > driver.log 2>&1 &
+driver=$!
+trap 'kill $driver 2> /dev/null; wait $driver 2> /dev/null; rm -rf "$work"' EXIT
+for _ in $(seq 100); do curl -s "localhost:$port/status" | grep -q '"ready":true' && break; sleep 0.1; done
+
+post() { curl -s -H 'Content-Type: application/json' -d "$2" "localhost:$port/session$1"; }
+session=$(post "" '{"capabilities":{"alwaysMatch":{"goog:chromeOptions":{"args":["--headless=new","--no-sandbox","--disable-gpu","--window-size=1300,1000"]}}}}' |
+  sed -n 's/.*"sessionId":"\([^"]*\)".*/\1/p')
+[ -n "$session" ] || { kill $driver; skip_all "Chromium does not start here"; }
+
+# js CODE: what the code returns in the page, a number or a text.
+js() {
+  post "/$session/execute/sync" "{\"script\":\"$(sed 's/\\/\\\\/g; s/"/\\"/g' <<< "$1")\",\"args\":[]}" | sed -n 's/^{"value":"\{0,1\}\(.*[^"]\)"\{0,1\}}$/\1/p'
+}
+open_page() { post "/$session/url" "{\"url\":\"file://$work/$1\"}" > /dev/null; }
+# is TITLE WANTED CODE: the code's value is WANTED
+is() { local got; got=$(js "$3"); check "$1: $got" test "$got" = "$2"; }
+
+# Walks through all layers, heads and tokens of both sides; gives "parts that are right/wrong".
+walk='let right = 0, wrong = 0; const view = currentView();
+for (const kind of view.stacks.map(s => s.name)) { change({view: "step", kind});
+  for (let layer = 0; layer < stackOf(view).layers.length; layer++) for (let head = 0; head < stackOf(view).heads; head++) for (let token = 0; token < stackOf(view).tokens.length; token++) {
+    change({layer, head, token}); right += document.querySelectorAll(".fine").length; wrong += document.querySelectorAll(".wrong").length; } }
+return `${right > 200 ? "many" : right}/${wrong}`;'
+
+for golden in marian pegasus marian-knobs pegasus-silu pegasus-tanh; do
+  words_model $golden $golden
+  run 0 "$QKV" inspect $golden "w5 w6 w7 w8" "w9 w10 w11" -o $golden.html
+  open_page $golden.html
+  is "$golden: every number that the page computes is the model's" "many/0" "$(tr '\n' ' ' <<< "$walk")"
+done
+
+# A page that is wrong says so.
+js 'matrix(currentView().stacks[0].layers[0].self.query).values[0] += 1; change({view: "step", kind: "encoder", layer: 0, head: 0, token: 0}); return 1' > /dev/null
+check "a number that is not the model's is marked" test "$(js 'return document.querySelectorAll(".wrong").length')" -ge 1
+
+open_page marian.html
+is "it opens at the attention" attention 'return state.view'
+is "the matrix has a cell for each query and key" 20 'return document.querySelectorAll("#large-matrix td").length'
+is "its rows are probabilities" 4.000 'return [...document.querySelectorAll("#large-matrix td")].reduce((sum, cell) => sum + Number(cell.dataset.weight), 0).toFixed(3)'
+js 'document.getElementById("swap").click(); return 1' > /dev/null
+is "swapped, keys are rows" 6 'return document.querySelectorAll("#large-matrix tr").length'
+js 'document.querySelectorAll("#grid button")[1].click(); return 1' > /dev/null
+is "a small matrix chooses its head" 1 'return state.head'
+js 'document.querySelectorAll("[data-token]")[2].click(); return 1' > /dev/null
+is "a token is chosen" 2 'return state.token'
+is "the address holds it" true 'return location.hash.includes("token=2") && location.hash.includes("head=1")'
+js 'document.getElementById("view-step").click(); document.getElementById("large").click(); return 1' > /dev/null
+press() { post "/$session/actions" "{\"actions\":[{\"type\":\"key\",\"id\":\"k\",\"actions\":[{\"type\":\"keyDown\",\"value\":\"$1\"},{\"type\":\"keyUp\",\"value\":\"$1\"}]}]}" > /dev/null; }
+press '\uE014'
+press '\uE014'
+is "the right arrow walks to the next formula" 2 'return state.part'
+is "in large type one formula is seen" 1 'return [...document.querySelectorAll(".part")].filter(part => part.offsetHeight > 0).length'
+for view in tokens layers search tables; do
+  js "document.getElementById('view-$view').click(); return 1" > /dev/null
+  is "$view shows something" true 'return document.getElementById("main").textContent.length > 60'
+done
+js 'change({lang: "es"}); return 1' > /dev/null
+is "in Spanish" Atención 'return document.getElementById("view-attention").textContent'
+is "every label has three languages" true 'return Object.values(LABELS).every(row => row.length === 3 && row.every(text => text.length > 0))'
+js 'change({theme: "dark"}); return 1' > /dev/null
+is "dark" dark 'return document.documentElement.dataset.theme'
+open_page 'marian.html#view=step&kind=decoder&layer=1&head=0&token=3&decimals=5'
+is "an address opens its view" 'step decoder 1 3 5' 'return [state.view, state.kind, state.layer, state.token, state.decimals].join(" ")'
+open_page 'marian.html#view=step&kind=nothing&layer=99&head=-7&token=x&moment=5'
+is "a wrong address opens something" true 'return document.querySelectorAll(".part").length > 3'
+
+mkdir steps
+cp -r marian steps/1 && cp -r marian-knobs steps/2
+run 0 "$QKV" inspect marian "w5 w6" "w9" --at steps/1 steps/2 -o moments.html
+open_page moments.html
+js 'const slider = document.getElementById("moment"); slider.value = 1; slider.dispatchEvent(new Event("input")); return 1' > /dev/null
+is "the slider moves to another moment" steps/2 'return currentView().title'
+
+check "the browser reports no error" test "$(post "/$session/se/log" '{"type":"browser"}' | grep -c SEVERE)" -eq 0
+curl -s -X DELETE "localhost:$port/session/$session" > /dev/null
+finish
