@@ -27,7 +27,7 @@ static int write_file(const char *path) {
 }
 
 int main(int argc, char **argv) {
-  printf("// Made from src/inspect/page by embed.c.\n#pragma once\n");
+  printf("// Made from src/inspect/page by embed_files.c.\n#pragma once\n");
   for (int i = 1; i < argc; i++)
     if (write_file(argv[i])) return 1;
   printf("static const char *const page_scripts[] = {");
