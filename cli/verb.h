@@ -44,6 +44,8 @@ struct call {
   VERB(translate)       \
   VERB(eval)            \
   VERB(score)           \
+  VERB(embed)           \
+  VERB(similar)         \
   VERB(inspect)         \
   VERB(info)            \
   VERB(bench)           \

@@ -291,6 +291,35 @@ QKV_API struct qkv_probabilities *qkv_probability_of(struct qkv_context *context
 QKV_API void qkv_probabilities_free(struct qkv_probabilities *probabilities);
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Embeddings
+
+// Negative numbers and NULL: as the model's modules.json, 1_Pooling/config.json and sentence_bert_config.json say. Start from
+// qkv_embed_options_default.
+struct qkv_embed_options {
+  const char *pooling;   // of a text's hidden states: "mean", "cls" (the first token's), "max", "mean-sqrt", "last"
+  int64_t layer;         // whose hidden states, 0 being the embeddings' output
+  int64_t normalize;     // 1: to length 1, 0: not
+  int64_t max_length;    // tokens of a text, special ones included; the rest is cut off
+};
+
+QKV_API struct qkv_embed_options qkv_embed_options_default(void);
+
+struct qkv_embeddings {
+  struct qkv_array vectors;  // [texts, width]; of a word [texts, layers + 1, width]
+  const size_t *cut;         // [texts] tokens that were cut off
+  const size_t *invalid;     // [texts] bytes that were not valid UTF-8, each read as U+FFFD
+};
+
+// A vector for each text, in their order (Reimers and Gurevych, 2019, section 3). What one text gives does not depend on the
+// others. options may be NULL. Free the result with qkv_embeddings_free.
+QKV_API struct qkv_embeddings *qkv_embed(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
+                                         const struct qkv_embed_options *options);
+// The mean of the hidden states of a word's tokens, after every layer, where it first stands in each text.
+QKV_API struct qkv_embeddings *qkv_embed_word(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
+                                              const char *word);
+QKV_API void qkv_embeddings_free(struct qkv_embeddings *embeddings);
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Looking inside
 
 // All attention weights of one pass over a text: of an encoder-decoder over `source` and `target` (its translation, say from
