@@ -201,6 +201,12 @@ static void count_log_softmax(float *logits, int stride, int rows, int columns) 
   end(started, SLOT_log_softmax, 0, 8 * area(rows, columns));
 }
 
+static void count_softmax(float *logits, int stride, int rows, int columns, float factor) {
+  double started = begin();
+  profile.real->softmax(logits, stride, rows, columns, factor);
+  end(started, SLOT_softmax, 0, 8 * area(rows, columns));
+}
+
 static void count_largest(float *values, int32_t *indexes, const float *x, int stride, int rows, int columns, int count) {
   double started = begin();
   profile.real->largest(values, indexes, x, stride, rows, columns, count);
@@ -247,8 +253,8 @@ const struct kernels *profile_wrap(const struct kernels *kernels) {
 #define COUNT(slot) wrapped->slot = count_##slot
   COUNT(pack), COUNT(linear), COUNT(linear_gradient), COUNT(activate), COUNT(activate_gradient), COUNT(residual_norm);
   COUNT(residual_norm_gradient), COUNT(attention), COUNT(attention_gradient), COUNT(store_keys), COUNT(embed);
-  COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(largest), COUNT(sum_squares), COUNT(adamw), COUNT(add);
-  COUNT(gather), COUNT(scatter);
+  COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(softmax), COUNT(largest), COUNT(sum_squares);
+  COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter);
 #undef COUNT
   profile.real = kernels;
   return wrapped;

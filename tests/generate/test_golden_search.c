@@ -18,6 +18,13 @@ static double number(const cJSON *options, const char *key, double otherwise) {
   return value ? value->valuedouble : otherwise;
 }
 
+static void add_list(struct id_lists *lists, const cJSON *list) {
+  int32_t ids[LONGEST];
+  struct error error = {0};
+  int count = read_ids(list, ids, LONGEST);
+  if (count) assert_true(id_lists_add(lists, ids, count, &error));
+}
+
 static void read_case(struct golden_case *golden, const cJSON *json, const struct arch *arch) {
   struct error error = {0};
   const cJSON *options = cJSON_GetObjectItemCaseSensitive(json, "options"), *word;
@@ -25,12 +32,13 @@ static void read_case(struct golden_case *golden, const cJSON *json, const struc
   golden->request.source = golden->source;
   golden->request.source_count = read_ids(cJSON_GetObjectItemCaseSensitive(json, "source"), golden->source, LONGEST);
   int prefix = read_ids(cJSON_GetObjectItemCaseSensitive(json, "prefix"), golden->prefix, LONGEST);
-  golden->request.prefix = golden->prefix + 1;
-  golden->request.prefix_count = prefix - 1;
+  bool starts = arch->family == FAMILY_ENCODER_DECODER;
+  golden->request.prefix = golden->prefix + starts;
+  golden->request.prefix_count = prefix - starts;
   struct generation_options *to = &golden->options;
   generation_options_default(to, arch);
   to->forced_eos_count = 0;
-  assert_int_equal(to->start_id, golden->prefix[0]);
+  assert_int_equal(to->start_id, starts ? golden->prefix[0] : -1);
   to->beams = (int)number(options, "num_beams", 1);
   to->nbest = (int)number(options, "num_return_sequences", 1);
   to->length_penalty = number(options, "length_penalty", 1);
@@ -51,6 +59,8 @@ static void read_case(struct golden_case *golden, const cJSON *json, const struc
   if (cJSON_IsString(early)) to->early_stopping = EARLY_STOPPING_NEVER;
   if (cJSON_HasObjectItem(options, "forced_eos_token_id"))
     to->forced_eos_ids[to->forced_eos_count++] = (int)number(options, "forced_eos_token_id", 0);
+  add_list(&to->suppressed, cJSON_GetObjectItemCaseSensitive(options, "suppress_tokens"));
+  add_list(&to->begin_suppressed, cJSON_GetObjectItemCaseSensitive(options, "begin_suppress_tokens"));
   cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(options, "bad_words_ids")) {
     int32_t ids[LONGEST];
     int count = read_ids(word, ids, LONGEST);
@@ -66,7 +76,7 @@ static bool same_numbers(const cJSON *expected, const float *found, int count) {
 }
 
 static bool same_ids(const cJSON *expected, const struct golden_case *golden, const struct hypothesis *found) {
-  int prefix = 1 + golden->request.prefix_count;
+  int prefix = (golden->options.start_id >= 0) + golden->request.prefix_count;
   if (cJSON_GetArraySize(expected) != prefix + found->count) return false;
   for (int i = 0; i < prefix; i++)
     if (cJSON_GetArrayItem(expected, i)->valueint != golden->prefix[i]) return false;
@@ -137,15 +147,17 @@ static void check_file(const char *directory, const char *file, int least) {
 
 static void marian_agrees(void **state) {
   check_file("marian-generate", "generation.json", 65);
-  check_file("marian-generate", "rules.json", 33);
+  check_file("marian-generate", "rules.json", 37);
 }
 
 static void pegasus_agrees(void **state) {
   check_file("pegasus-generate", "generation.json", 65);
-  check_file("pegasus-generate", "rules.json", 33);
+  check_file("pegasus-generate", "rules.json", 37);
 }
 
+static void gpt2_agrees(void **state) { check_file("gpt2-generate", "generation.json", 50); }
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(marian_agrees), cmocka_unit_test(pegasus_agrees)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(marian_agrees), cmocka_unit_test(pegasus_agrees), cmocka_unit_test(gpt2_agrees)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

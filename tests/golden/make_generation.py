@@ -179,8 +179,10 @@ def resolve(options, config, translation):
 @torch.no_grad()
 def search(model, source, prefix, options):
     beams = options.get("num_beams", 1)
-    asked = dict(inputs=torch.tensor([source]), decoder_input_ids=torch.tensor([prefix]), do_sample=False,
-                 return_dict_in_generate=True, output_scores=True, **options)
+    given = dict(inputs=torch.tensor([source]), decoder_input_ids=torch.tensor([prefix]))
+    if not model.config.is_encoder_decoder:
+        given = dict(inputs=torch.tensor([prefix]), attention_mask=torch.ones(1, len(prefix), dtype=torch.long))
+    asked = dict(do_sample=False, return_dict_in_generate=True, output_scores=True, **given, **options)
     with Watch(model, model.config.eos_token_id, options.get("num_return_sequences", 1)) as watch:
         found = model.generate(**asked)
     token_scores = model.compute_transition_scores(found.sequences, found.scores, getattr(found, "beam_indices", None),
