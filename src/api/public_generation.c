@@ -25,22 +25,30 @@ static bool take_bad_words(struct generation_options *options, const struct gene
   return true;
 }
 
+static bool take_ids(struct id_lists *lists, const int *ids, size_t count, struct error *error) {
+  return count == 0 || id_lists_add(lists, ids, (int)count, error);
+}
+
 bool public_generation_options(struct generation_options *options, const struct checkpoint *checkpoint, struct error *error) {
   static const enum early_stopping stopping[] = {[EARLY_FALSE] = EARLY_STOPPING_NO, [EARLY_TRUE] = EARLY_STOPPING_YES,
                                                  [EARLY_NEVER] = EARLY_STOPPING_NEVER};
   const struct generation_defaults *said = &checkpoint->generation;
   generation_options_default(options, &checkpoint->arch);
-  options->beams = DEFAULT_BEAMS;
+  if (checkpoint->arch.family == FAMILY_ENCODER_DECODER) options->beams = DEFAULT_BEAMS;
   take(&options->beams, said->num_beams);
   take(&options->max_length, said->max_length);
   take(&options->max_new_tokens, said->max_new_tokens);
   take(&options->min_length, said->min_length);
+  take(&options->min_new_tokens, said->min_new_tokens);
   take(&options->no_repeat_ngram_size, said->no_repeat_ngram_size);
-  take(&options->start_id, said->decoder_start_id);
+  take(&options->encoder_no_repeat_ngram_size, said->encoder_no_repeat_ngram_size);
+  if (checkpoint->arch.family == FAMILY_ENCODER_DECODER) take(&options->start_id, said->decoder_start_id);
   take(&options->forced_bos_id, said->forced_bos_id);
   if (!isnan(said->length_penalty)) options->length_penalty = said->length_penalty;
   if (!isnan(said->repetition_penalty)) options->repetition_penalty = said->repetition_penalty;
   if (said->early_stopping != EARLY_UNSAID) options->early_stopping = stopping[said->early_stopping];
   options->renormalize = said->renormalize_logits;
-  return take_ends(options, said, error) && take_bad_words(options, said, error);
+  return take_ends(options, said, error) && take_bad_words(options, said, error) &&
+         take_ids(&options->suppressed, said->suppressed, said->suppressed_count, error) &&
+         take_ids(&options->begin_suppressed, said->begin_suppressed, said->begin_suppressed_count, error);
 }

@@ -20,8 +20,9 @@ static const struct {
   int low, high;
 } whole_numbers[] = {
   {"max_length", FIELD(max_length), 0, INT_MAX}, {"max_new_tokens", FIELD(max_new_tokens), 0, INT_MAX},
-  {"min_length", FIELD(min_length), 0, INT_MAX}, {"num_beams", FIELD(num_beams), 1, 1024},
-  {"no_repeat_ngram_size", FIELD(no_repeat_ngram_size), 0, INT_MAX}, {"top_k", FIELD(top_k), 0, INT_MAX},
+  {"min_length", FIELD(min_length), 0, INT_MAX}, {"min_new_tokens", FIELD(min_new_tokens), 0, INT_MAX},
+  {"num_beams", FIELD(num_beams), 1, 1024}, {"no_repeat_ngram_size", FIELD(no_repeat_ngram_size), 0, INT_MAX},
+  {"encoder_no_repeat_ngram_size", FIELD(encoder_no_repeat_ngram_size), 0, INT_MAX}, {"top_k", FIELD(top_k), 0, INT_MAX},
   {"bos_token_id", FIELD(bos_id), 0, ID_LIMIT}, {"pad_token_id", FIELD(pad_id), 0, ID_LIMIT},
   {"decoder_start_token_id", FIELD(decoder_start_id), 0, ID_LIMIT}, {"forced_bos_token_id", FIELD(forced_bos_id), 0, ID_LIMIT},
   {"forced_eos_token_id", FIELD(forced_eos_id), 0, ID_LIMIT}};
@@ -30,7 +31,16 @@ static const struct {
   const char *key;
   size_t field;
 } real_numbers[] = {{"length_penalty", FIELD(length_penalty)}, {"repetition_penalty", FIELD(repetition_penalty)},
-                    {"temperature", FIELD(temperature)}, {"top_p", FIELD(top_p)}};
+                    {"temperature", FIELD(temperature)}, {"top_p", FIELD(top_p)}, {"min_p", FIELD(min_p)}};
+
+// A token's id or a list of them; a list of one is written as a number where that is the custom.
+static const struct {
+  const char *key;
+  size_t ids, count;
+  bool or_number;
+} id_lists[] = {{"eos_token_id", FIELD(eos_ids), FIELD(eos_count), true},
+                {"suppress_tokens", FIELD(suppressed), FIELD(suppressed_count), false},
+                {"begin_suppress_tokens", FIELD(begin_suppressed), FIELD(begin_suppressed_count), false}};
 
 // Options of transformers' search that qkv doesn't have, with the values that switch them off.
 static const struct {
@@ -38,11 +48,18 @@ static const struct {
 } unsupported[] = {
   {"num_beam_groups", "1", "0"}, {"diversity_penalty", "0", "0"}, {"penalty_alpha", "0", "0"}, {"typical_p", "1", "1"},
   {"epsilon_cutoff", "0", "0"}, {"eta_cutoff", "0", "0"}, {"encoder_repetition_penalty", "1", "1"},
-  {"encoder_no_repeat_ngram_size", "0", "0"}, {"force_words_ids", "[]", "[]"}, {"constraints", "[]", "[]"},
-  {"suppress_tokens", "[]", "[]"}, {"begin_suppress_tokens", "[]", "[]"}, {"sequence_bias", "[]", "{}"},
-  {"exponential_decay_length_penalty", "[]", "[]"}, {"guidance_scale", "1", "1"}, {"min_new_tokens", "0", "0"}};
+  {"force_words_ids", "[]", "[]"}, {"constraints", "[]", "[]"}, {"sequence_bias", "[]", "{}"},
+  {"exponential_decay_length_penalty", "[]", "[]"}, {"guidance_scale", "1", "1"}};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int **list_ids(const struct generation_defaults *defaults, size_t list) {
+  return (int **)((char *)defaults + id_lists[list].ids);
+}
+
+static size_t *list_count(const struct generation_defaults *defaults, size_t list) {
+  return (size_t *)((char *)defaults + id_lists[list].count);
+}
 
 void generation_defaults_init(struct generation_defaults *defaults) {
   *defaults = (struct generation_defaults){.early_stopping = EARLY_UNSAID};
@@ -51,7 +68,7 @@ void generation_defaults_init(struct generation_defaults *defaults) {
 }
 
 void generation_defaults_free(struct generation_defaults *defaults) {
-  free(defaults->eos_ids);
+  for (size_t i = 0; i < COUNT(id_lists); i++) free(*list_ids(defaults, i));
   free(defaults->bad_words);
   free(defaults->bad_word_ends);
   cJSON_Delete(defaults->original);
@@ -123,19 +140,26 @@ static bool read_early_stopping(struct generation_defaults *defaults, const cJSO
   return true;
 }
 
-static bool read_ends(struct generation_defaults *defaults, const cJSON *json, const char *path, struct error *error) {
-  const cJSON *item = find(json, "eos_token_id"), *id;
+static bool read_list(struct generation_defaults *defaults, size_t list, const cJSON *json, const char *path, struct error *error) {
+  const char *key = id_lists[list].key;
+  const cJSON *item = find(json, key), *id;
   if (!item) return true;
-  size_t count = cJSON_IsArray(item) ? (size_t)cJSON_GetArraySize(item) : 1;
-  if (count > LIST_LIMIT) return wants(error, path, "eos_token_id", "a shorter list");
-  defaults->eos_ids = memory_new(error, count, sizeof *defaults->eos_ids);
-  if (!defaults->eos_ids) return false;
+  size_t count = cJSON_IsArray(item) ? (size_t)cJSON_GetArraySize(item) : 1, *filled = list_count(defaults, list);
+  if (count > LIST_LIMIT) return wants(error, path, key, "a shorter list");
+  int *ids = *list_ids(defaults, list) = memory_new(error, count, sizeof *ids);
+  if (!ids) return false;
   if (cJSON_IsArray(item)) item = item->child;
-  for (id = item; id && defaults->eos_count < count; id = id->next) {
-    if (!is_id(id)) return wants(error, path, "eos_token_id", "a token's id or a list of them");
-    defaults->eos_ids[defaults->eos_count++] = (int)id->valuedouble;
+  for (id = item; id && *filled < count; id = id->next) {
+    if (!is_id(id)) return wants(error, path, key, "a token's id or a list of them");
+    ids[(*filled)++] = (int)id->valuedouble;
   }
   return true;
+}
+
+static bool read_lists(struct generation_defaults *defaults, const cJSON *json, const char *path, struct error *error) {
+  bool fine = true;
+  for (size_t i = 0; fine && i < COUNT(id_lists); i++) fine = read_list(defaults, i, json, path, error);
+  return fine;
 }
 
 static bool read_bad_words(struct generation_defaults *defaults, const cJSON *json, const char *path, struct error *error) {
@@ -173,7 +197,7 @@ static void warn_unsupported(const cJSON *json, const char *path, struct error *
 static bool read_object(struct generation_defaults *defaults, const cJSON *json, const char *path, struct error *error) {
   if (!cJSON_IsObject(json)) return error_set(error, ERROR_FORMAT, "%s: a JSON object is wanted", path);
   if (!read_numbers(defaults, json, path, error) || !read_early_stopping(defaults, json, path, error) ||
-      !read_ends(defaults, json, path, error) || !read_bad_words(defaults, json, path, error))
+      !read_lists(defaults, json, path, error) || !read_bad_words(defaults, json, path, error))
     return false;
   defaults->do_sample = json_boolean(json, "do_sample", false, path, error);
   defaults->renormalize_logits = json_boolean(json, "renormalize_logits", false, path, error);
@@ -235,10 +259,14 @@ static cJSON *new_bad_words(const struct generation_defaults *defaults) {
 }
 
 static bool put_lists(cJSON *json, const struct generation_defaults *defaults, struct error *error) {
-  cJSON *ends = defaults->eos_count == 1 ? cJSON_CreateNumber(defaults->eos_ids[0])
-                                         : cJSON_CreateIntArray(defaults->eos_ids, (int)defaults->eos_count);
-  return put_list(json, "eos_token_id", defaults->eos_count > 0, ends, error) &&
-         put_list(json, "bad_words_ids", defaults->bad_word_count > 0, new_bad_words(defaults), error);
+  bool fine = true;
+  for (size_t i = 0; fine && i < COUNT(id_lists); i++) {
+    const int *ids = *list_ids(defaults, i);
+    size_t count = *list_count(defaults, i);
+    cJSON *item = count == 1 && id_lists[i].or_number ? cJSON_CreateNumber(ids[0]) : cJSON_CreateIntArray(ids, (int)count);
+    fine = put_list(json, id_lists[i].key, count > 0, item, error);
+  }
+  return fine && put_list(json, "bad_words_ids", defaults->bad_word_count > 0, new_bad_words(defaults), error);
 }
 
 static bool put_switches(cJSON *json, const struct generation_defaults *defaults, struct error *error) {
@@ -280,12 +308,15 @@ static bool copy_array(void *out, const void *from, size_t count, size_t size, s
 
 bool generation_defaults_copy(struct generation_defaults *out, const struct generation_defaults *from, struct error *error) {
   *out = *from;
-  out->eos_ids = out->bad_words = NULL;
+  out->eos_ids = out->suppressed = out->begin_suppressed = out->bad_words = NULL;
   out->bad_word_ends = NULL;
   out->original = from->original ? cJSON_Duplicate(from->original, true) : NULL;
   size_t ids = from->bad_word_count ? from->bad_word_ends[from->bad_word_count - 1] : 0;
   bool ok = (!from->original || out->original || error_memory(error, 0)) &&
             copy_array(&out->eos_ids, from->eos_ids, from->eos_count, sizeof *from->eos_ids, error) &&
+            copy_array(&out->suppressed, from->suppressed, from->suppressed_count, sizeof *from->suppressed, error) &&
+            copy_array(&out->begin_suppressed, from->begin_suppressed, from->begin_suppressed_count,
+                       sizeof *from->begin_suppressed, error) &&
             copy_array(&out->bad_words, from->bad_words, ids, sizeof *from->bad_words, error) &&
             copy_array(&out->bad_word_ends, from->bad_word_ends, from->bad_word_count, sizeof *from->bad_word_ends, error);
   if (!ok) generation_defaults_free(out);

@@ -6,18 +6,18 @@
 
 struct generation_defaults {
   // -1 where the file says nothing.
-  int max_length, max_new_tokens, min_length;
+  int max_length, max_new_tokens, min_length, min_new_tokens;
   int num_beams;
   float length_penalty, repetition_penalty;  // NaN where the file says nothing
-  int no_repeat_ngram_size;
+  int no_repeat_ngram_size, encoder_no_repeat_ngram_size;
   enum { EARLY_UNSAID = -1, EARLY_FALSE, EARLY_TRUE, EARLY_NEVER } early_stopping;
   bool renormalize_logits;  // scores are log-probabilities after all processors
   bool do_sample;
-  float temperature, top_p;
+  float temperature, top_p, min_p;
   int top_k;
   int bos_id, pad_id, decoder_start_id, forced_bos_id, forced_eos_id;
-  int *eos_ids;
-  size_t eos_count;
+  int *eos_ids, *suppressed, *begin_suppressed;  // suppress_tokens never occur, begin_suppress_tokens don't occur first
+  size_t eos_count, suppressed_count, begin_suppressed_count;
   int *bad_words;           // all of them, one after the other
   size_t *bad_word_ends;    // [bad_word_count] where each ends in bad_words
   size_t bad_word_count;

@@ -47,6 +47,16 @@ run 0 "$QKV" translate model in --max-length 12 --alignments
 check "alignments have their form" test "$(grep -cE '^.*\|\|\| ([0-9]+-[0-9]+( [0-9]+-[0-9]+)*)?$' out)" -eq 5
 run 0 "$QKV" translate model in --max-length 12 --prefix "w3 w4"
 check "a prefix begins every translation" test "$(grep -c '^w3 w4' out)" -eq 3
+# A line of several pieces: what follows the first piece is what it is without a prefix.
+for i in $(seq 150); do printf 'w%d ' $((i % 40 + 2)); done > long
+"$QKV" translate model long --max-length 6 2> /dev/null > long.free
+run 0 "$QKV" translate model long --max-length 6 --prefix "w3 w4"
+err_has "translated in pieces"
+tail -c 20 long.free > tail.free
+cp out long.prefix
+tail -c 20 long.prefix > tail.prefix
+check "the last piece does not know the prefix" cmp tail.free tail.prefix
+check "the line begins with the prefix, once" test "$(grep -c '^w3 w4' long.prefix)$(grep -o 'w3 w4' long.prefix | wc -l)" = 11
 run 0 "$QKV" translate model in --max-length 12 --ensemble model
 cp out twice
 check "a model with itself decides as alone" cmp twice plain
