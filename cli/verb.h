@@ -47,6 +47,7 @@ struct call {
   VERB(embed)           \
   VERB(similar)         \
   VERB(inspect)         \
+  VERB(attend)          \
   VERB(info)            \
   VERB(bench)           \
   VERB(forward)         \

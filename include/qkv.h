@@ -362,6 +362,35 @@ struct qkv_page_options {
 QKV_API char *qkv_inspection_page(struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *text,
                                   const char *second, const struct qkv_page_options *options);
 
+// Attention by hand: scaled dot-product attention (Vaswani et al., 2017, section 3.2) of vectors and matrices that the caller gives,
+// with every intermediate. All matrices have two dimensions.
+struct qkv_attend_input {
+  const struct qkv_array *x;           // [tokens, width]: a row for each token that looks
+  const struct qkv_array *other;       // [other tokens, width]: those that are looked at (cross-attention); NULL: x
+  const struct qkv_array *wq, *wk;     // [width, heads * d]: queries are x wq, keys x wk
+  const struct qkv_array *wv;          // [width, heads * e]: values
+  const struct qkv_array *wo;          // [heads * e, any]: the output's projection; NULL: there is none
+  int64_t heads;                       // 0: one
+  bool causal;                         // a token does not see those behind it
+  double scale;                        // what products are multiplied by; 0: 1 / sqrt(d)
+};
+
+struct qkv_attend_step {
+  const char *name;     // "queries", "scores of head 0"
+  const char *formula;  // "Q = X W_Q"
+  bool of_tokens, over_tokens;  // rows are the tokens of x (of `other` for keys and values); columns are those looked at
+  struct qkv_array array;
+};
+
+struct qkv_attend_steps {
+  const struct qkv_attend_step *items;  // [count], in the order of computing; the last is the result
+  size_t count;
+};
+
+// Computed in double precision. Free with qkv_attend_steps_free.
+QKV_API struct qkv_attend_steps *qkv_attend(struct qkv_context *context, const struct qkv_attend_input *input);
+QKV_API void qkv_attend_steps_free(struct qkv_attend_steps *steps);
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Scores of translations against references, with the numbers and signatures of sacreBLEU 2.6
 
