@@ -1,4 +1,5 @@
 // qkv inspect: the attention of one sentence, drawn in the terminal.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -6,11 +7,15 @@
 
 #include "cli/message.h"
 #include "cli/output.h"
+#include "cli/text_list.h"
 #include "cli/verb.h"
 
+enum { HEAD_COLUMNS = sizeof ((struct qkv_head *)0)->measures / sizeof(double) };
+
 struct arguments {
-  const char *attention, *shades, *output, *detail, *language;
-  struct qkv_strings at;
+  const char *attention, *shades, *output, *detail, *language, *sort;
+  struct qkv_strings at, over;
+  bool ablate;
   int64_t layer, head, width, beam;
 };
 
@@ -41,7 +46,13 @@ static const struct option options[] = {
   OPTION_TEXT(detail, "detail", "N,N,...", "the tokens whose steps are given in numbers, by their place from 0",
               .unset = "all if they are few, else the last"),
   OPTION_CHOICE(language, "lang", "en|es|pt", "language of the page's labels"),
-  OPTION_GROUP("A translator without TARGET"),
+  OPTION_GROUP("What the heads do"),
+  OPTION_FILES(over, "over", "FILE...",
+               "measure every head over the lines of FILE (of a translator: over the lines of two files, sources and targets): a table, or a part of the "
+               "page"),
+  OPTION_FLAG(ablate, "ablate", "also how much the loss grows with each head switched off"),
+  OPTION_TEXT(sort, "sort", "COLUMN", "the table's order: itself, previous, ..., entropy, loss; largest first", .unset = "by layer"),
+  OPTION_GROUP("A translator without a second TEXT"),
   OPTION_INTEGER(beam, "beam", "N", 1, 64, "hypotheses of the search for it"),
 };
 
@@ -143,10 +154,11 @@ static char *start_of(const struct arguments *arguments) {
 }
 
 static int write_page(struct call *call, struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *source,
-                      const char *target) {
+                      const char *target, const struct qkv_heads *heads) {
   const struct arguments *arguments = call->arguments;
   int64_t tokens[MOST_DETAIL];
-  struct qkv_page_options wanted = {.format = ends_in(arguments->output, ".json") ? "json" : "html", .language = arguments->language, .tokens = tokens};
+  struct qkv_page_options wanted = {.format = ends_in(arguments->output, ".json") ? "json" : "html", .language = arguments->language, .tokens = tokens,
+                                    .heads = heads};
   if (!read_detail(arguments->detail, tokens, &wanted.token_count))
     return call_misused(call, "--detail wants numbers of tokens such as 3,5,8; got \"%s\"", arguments->detail);
   char *start = start_of(arguments);
@@ -159,16 +171,17 @@ static int write_page(struct call *call, struct qkv_context *context, struct qkv
 }
 
 // The models of --at, or the one model.
-static int open_and_write_page(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
+static int open_and_write_page(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target,
+                               const struct qkv_heads *heads) {
   struct arguments *arguments = call->arguments;
   size_t count = arguments->at.count;
-  if (!count) return write_page(call, context, &model, 1, source, target);
+  if (!count) return write_page(call, context, &model, 1, source, target, heads);
   struct qkv_model **models = calloc(count, sizeof *models);
-  if (!models) return write_page(call, context, &model, 0, source, target);
+  if (!models) return write_page(call, context, &model, 0, source, target, heads);
   qsort(arguments->at.items, count, sizeof *arguments->at.items, by_number);
   size_t opened = 0;
   while (opened < count && (models[opened] = qkv_model_open(context, arguments->at.items[opened], "f32"))) opened++;
-  int status = opened == count ? write_page(call, context, models, count, source, target) : call_failed(call, context);
+  int status = opened == count ? write_page(call, context, models, count, source, target, heads) : call_failed(call, context);
   for (size_t i = 0; i < opened; i++) qkv_model_free(models[i]);
   free(models);
   return status;
@@ -183,28 +196,126 @@ static bool is_translator(struct qkv_context *context, struct qkv_model *model) 
   return both;
 }
 
-static int look(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
+static int look(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target,
+                const struct qkv_heads *heads) {
   char *found = NULL;
   if (!target && is_translator(context, model)) {
     found = translate(context, model, call->arguments, source);
     if (!found) return call_failed(call, context);
     target = found;
   }
-  int status = is_page(call->arguments) ? open_and_write_page(call, context, model, source, target) : show_attention(call, context, model, source, target);
+  int status = is_page(call->arguments) ? open_and_write_page(call, context, model, source, target, heads)
+                                        : show_attention(call, context, model, source, target);
   free(found);
   return status;
 }
 
-static int run(struct call *call) {
+// ---- heads over a text ----
+
+static int measure_of(const struct qkv_heads *heads, const char *name) {
+  for (int m = 0; m < HEAD_COLUMNS; m++)
+    if (strcmp(heads->names[m], name) == 0) return m;
+  return strcmp(name, "loss") == 0 ? HEAD_COLUMNS : -1;
+}
+
+static double value_of(const struct qkv_head *head, int measure) { return measure == HEAD_COLUMNS ? head->loss_change : head->measures[measure]; }
+
+static int by_measure(const void *first, const void *second, void *measure) {
+  double a = value_of(first, *(int *)measure), b = value_of(second, *(int *)measure);
+  if (isnan(a) || isnan(b)) return isnan(a) - isnan(b);
+  return (a < b) - (a > b);
+}
+
+static void print_heads(FILE *out, const struct qkv_heads *heads, const struct qkv_head *items) {
+  bool loss = !isnan(heads->loss);
+  fprintf(out, "%-9s %5s %4s  %-24s", "attention", "layer", "head", "mostly");
+  for (int m = 0; m < HEAD_COLUMNS; m++) fprintf(out, " %11s", heads->names[m]);
+  fprintf(out, "%s\n", loss ? " loss without" : "");
+  for (size_t i = 0; i < heads->count; i++) {
+    const struct qkv_head *head = &items[i];
+    fprintf(out, "%-9s %5d %4d  %-24s", head->kind, (int)head->layer, (int)head->head, head->pattern);
+    for (int m = 0; m < HEAD_COLUMNS; m++) {
+      if (isnan(head->measures[m])) fprintf(out, " %11s", "-");
+      else fprintf(out, " %11.3f", head->measures[m]);
+    }
+    if (loss) fprintf(out, " %+12.4f", head->loss_change);
+    fputc('\n', out);
+  }
+  if (loss) fprintf(out, "\nmean loss of a token with all heads: %.4f\n", heads->loss);
+}
+
+static int show_heads(struct call *call, const struct qkv_heads *heads) {
   const struct arguments *arguments = call->arguments;
-  const char *source = call->positional.items[1], *given = call->positional.count > 2 ? call->positional.items[2] : NULL;
-  if (!*source) return call_misused(call, "the text is empty; give a sentence");
+  int measure = arguments->sort ? measure_of(heads, arguments->sort) : -1;
+  if (arguments->sort && measure < 0) return call_misused(call, "--sort: there is no column \"%s\"", arguments->sort);
+  if (measure == HEAD_COLUMNS && isnan(heads->loss)) return call_misused(call, "--sort loss needs --ablate");
+  struct qkv_head *items = malloc(heads->count * sizeof *items);
+  struct output output;
+  if (!items || !output_open(&output, arguments->output)) {
+    free(items);
+    return EXIT_FAILED;
+  }
+  memcpy(items, heads->items, heads->count * sizeof *items);
+  if (measure >= 0) qsort_r(items, heads->count, sizeof *items, by_measure, &measure);
+  print_heads(output.stream, heads, items);
+  free(items);
+  return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
+}
+
+// NULL: it has been said why, and *status is set.
+static struct qkv_heads *measure_heads(struct call *call, struct qkv_context *context, struct qkv_model *model, int *status) {
+  const struct arguments *arguments = call->arguments;
+  bool pairs = arguments->over.count > 1;
+  struct text_list texts = {0}, seconds = {0};
+  struct qkv_heads *heads = NULL;
+  *status = EXIT_FAILED;
+  if (text_list_read(&texts, &(struct qkv_strings){0}, arguments->over.items[0]) &&
+      (!pairs || text_list_read(&seconds, &(struct qkv_strings){0}, arguments->over.items[1]))) {
+    heads = qkv_heads_over(context, model, &texts.list, pairs ? &seconds.list : NULL, arguments->ablate);
+    if (!heads) *status = call_failed(call, context);
+  }
+  if (heads && heads->skipped)
+    message_warning("%s: %zu of %zu lines were left out, being empty or longer than the model takes; the first is line %zu", arguments->over.items[0],
+                    heads->skipped, heads->texts + heads->skipped, heads->first_skipped + 1);
+  text_list_free(&texts);
+  text_list_free(&seconds);
+  return heads;
+}
+
+// Heads alone, or heads beside what one text shows.
+static int look_at_all(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
+  const struct arguments *arguments = call->arguments;
+  int status = EXIT_DONE;
+  struct qkv_heads *heads = arguments->over.count ? measure_heads(call, context, model, &status) : NULL;
+  if (status != EXIT_DONE && !heads) return status;
+  status = source ? look(call, context, model, source, target, heads) : show_heads(call, heads);
+  qkv_heads_free(heads);
+  return status;
+}
+
+// Returns EXIT_DONE if the call can be.
+static int check_call(struct call *call, const char *source, const char *given) {
+  const struct arguments *arguments = call->arguments;
+  if (!source && !arguments->over.count) return call_misused(call, "what to look at is missing: a text, or --over FILE");
+  if (source && !*source) return call_misused(call, "the text is empty; give a sentence");
+  if (arguments->over.count > 2) return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
   if (given && call_given(call, "beam")) return call_misused(call, "--beam searches for a target, and the target is given");
+  if ((arguments->ablate || arguments->sort) && !arguments->over.count) return call_misused(call, "--ablate and --sort belong to --over FILE");
+  if (!source && is_page(arguments)) return call_misused(call, "a page shows a text; give one beside --over");
+  if (source && arguments->over.count && !is_page(arguments)) return call_misused(call, "a text and --over FILE together make a page; write it with -o NAME.html");
   if ((arguments->at.count || arguments->detail || call_given(call, "lang")) && !is_page(arguments))
     return call_misused(call, "--at, --detail and --lang belong to a page; write one with -o NAME.html");
+  return EXIT_DONE;
+}
+
+static int run(struct call *call) {
+  const struct qkv_strings *words = &call->positional;
+  const char *source = words->count > 1 ? words->items[1] : NULL, *given = words->count > 2 ? words->items[2] : NULL;
+  int status = check_call(call, source, given);
+  if (status != EXIT_DONE) return status;
   struct qkv_context *context = call_context(call);
-  struct qkv_model *model = qkv_model_open(context, call->positional.items[0], "f32");
-  int status = model ? look(call, context, model, source, given) : call_failed(call, context);
+  struct qkv_model *model = qkv_model_open(context, words->items[0], "f32");
+  status = model ? look_at_all(call, context, model, source, given) : call_failed(call, context);
   qkv_model_free(model);
   qkv_context_free(context);
   return status;
@@ -212,7 +323,7 @@ static int run(struct call *call) {
 
 const struct verb verb_inspect = {
   .name = "inspect",
-  .usage = "MODEL TEXT [TEXT]",
+  .usage = "MODEL TEXT [TEXT]\nMODEL --over FILE",
   .summary = "shows what a model does with a text: a page for a browser, or attention in the terminal",
   .description =
     "A translator translates TEXT (or takes the second TEXT as its translation); an encoder reads one text or a pair, a decoder one. "
@@ -222,8 +333,9 @@ const struct verb verb_inspect = {
   .example =
     "qkv inspect out \"A man rides a red bike.\"\nqkv inspect out \"A man rides a red bike.\" -o bike.html\n"
     "qkv inspect out \"A man rides a red bike.\" --at out/steps/* -o learning.html\n"
-    "qkv inspect out \"A red bike.\" \"Ein rotes Fahrrad.\" --attention encoder --layer 0 --head 2 -o head.svg",
-  .least = 2,
+    "qkv inspect out \"A red bike.\" \"Ein rotes Fahrrad.\" --attention encoder --layer 0 --head 2 -o head.svg\n"
+    "qkv inspect out --over test.en test.de --ablate --sort loss",
+  .least = 1,
   .most = 3,
   .common = COMMON_THREADS | COMMON_QUIET,
   .size = sizeof(struct arguments),

@@ -347,12 +347,38 @@ QKV_API const char *qkv_attention_print(struct qkv_context *context, struct qkv_
 QKV_API const char *qkv_attention_svg(struct qkv_context *context, struct qkv_attention_record *record,
                                       const struct qkv_attention_view *view);
 
+// What each attention head does, measured over texts (Clark et al., 2019, section 3).
+struct qkv_head {
+  const char *kind;        // "encoder", "decoder", "cross"
+  int64_t layer, head;     // from 0
+  const char *pattern;     // where most of its weight goes: "previous token"; "mixed" if nothing stands out
+  double measures[10];     // in the order of qkv_heads.names; NaN where a measure has no meaning (cross-attention)
+  double loss_change;      // what a predicted token costs more (nats) without this head (Michel et al., 2019); NaN if not asked for
+};
+
+struct qkv_heads {
+  const char *const *names;      // [10] shares of the weight: "itself", "previous", "next", "first", "last", "separator",
+                                 // "punctuation", "same word"; then "distance" (tokens) and "entropy" (bits)
+  const struct qkv_head *items;  // [count]
+  size_t count;
+  double loss;                   // a token's mean loss with all heads; NaN if not asked for
+  size_t texts, skipped;         // skipped: empty, or longer than the model takes
+  size_t first_skipped;          // its number, from 0
+};
+
+// texts; for an encoder-decoder also as many `seconds`, their translations, else NULL or the second texts of pairs. ablate: runs the
+// texts once more without each head. Free with qkv_heads_free.
+QKV_API struct qkv_heads *qkv_heads_over(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
+                                         const struct qkv_strings *seconds, bool ablate);
+QKV_API void qkv_heads_free(struct qkv_heads *heads);
+
 struct qkv_page_options {
   const char *format;    // "html" or NULL: a page for a browser; "json": its numbers alone, arrays in base64
   const char *language;  // of the page's labels: "en" or NULL, "es", "pt"
   const char *start;     // where the page opens, as its address would say behind '#': "view=step&layer=2"; NULL: at the attention
   const int64_t *tokens; // [token_count] whose steps are given in numbers, by their place in each stack's input, from 0;
   size_t token_count;    // 0: all if they are few, else the last
+  const struct qkv_heads *heads;  // of the first model, shown as a table; NULL: there is none
 };
 
 // One file without any link to another that shows what a model does with a text: tokens, attention of all layers and heads, one

@@ -4,7 +4,9 @@
 
 #include "api/public_context.h"
 #include "api/public_model.h"
+#include "base/json.h"
 #include "base/memory.h"
+#include "inspect/head_statistics.h"
 #include "inspect/page.h"
 
 static bool check_language(const char *language, struct error *error) {
@@ -42,13 +44,47 @@ static bool read_detail(struct page_detail *detail, int **tokens, const struct q
   return true;
 }
 
+static void write_number(struct buffer *out, const char *key, double value) {
+  buffer_format(out, ",\"%s\":", key);
+  json_write_number(out, value);
+}
+
+// ,"heads":{"names":[...],"rows":[{"kind","layer","head","pattern","measures":[...],"loss_change"}],"loss","texts"}
+static void write_heads(struct buffer *out, const struct qkv_heads *heads) {
+  buffer_text(out, ",\"heads\":{\"names\":[");
+  for (int m = 0; m < HEAD_MEASURES; m++) buffer_format(out, "%s\"%s\"", m ? "," : "", heads->names[m]);
+  buffer_text(out, "],\"rows\":[");
+  for (size_t i = 0; i < heads->count; i++) {
+    const struct qkv_head *head = &heads->items[i];
+    buffer_format(out, "%s{\"kind\":\"%s\",\"layer\":%d,\"head\":%d,\"pattern\":\"%s\",\"measures\":[", i ? "," : "", head->kind, (int)head->layer,
+                  (int)head->head, head->pattern);
+    for (int m = 0; m < HEAD_MEASURES; m++) {
+      if (m) buffer_char(out, ',');
+      json_write_number(out, head->measures[m]);
+    }
+    buffer_char(out, ']');
+    write_number(out, "loss_change", head->loss_change);
+    buffer_char(out, '}');
+  }
+  buffer_char(out, ']');
+  write_number(out, "loss", heads->loss);
+  write_number(out, "texts", (double)heads->texts);
+  buffer_char(out, '}');
+}
+
 static bool write_page(struct buffer *out, const struct page_subject *subjects, size_t count, const struct page_detail *detail,
                        const struct qkv_page_options *options, struct error *error) {
   const char *format = options->format ? options->format : "html", *language = options->language ? options->language : "en";
+  bool json = strcmp(format, "json") == 0;
+  struct buffer extra = {0};
   if (!check_language(language, error)) return false;
-  if (strcmp(format, "json") == 0) return page_write_json(out, subjects, (int)count, detail, error);
-  if (strcmp(format, "html") == 0) return page_write(out, subjects, (int)count, detail, language, options->start, error);
-  return error_set(error, ERROR_USAGE, "the format is \"%s\"; it can be html or json", format);
+  if (!json && strcmp(format, "html") != 0) return error_set(error, ERROR_USAGE, "the format is \"%s\"; it can be html or json", format);
+  if (options->heads) write_heads(&extra, options->heads);
+  bool fine = buffer_check(&extra, error) &&
+              (json ? page_write_json(out, subjects, (int)count, detail, buffer_string(&extra), error)
+                    : page_write(out, subjects, (int)count, detail, buffer_string(&extra), language, options->start, error));
+  buffer_free(&extra);
+  return fine;
 }
 
 char *qkv_inspection_page(struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *text, const char *second,

@@ -4,7 +4,7 @@
 
 // {"views":[...],"arrays":[...]} and the arrays' bytes.
 static bool write_views(struct buffer *json, struct page_blob *blob, const struct page_subject *subjects, int count, const struct page_detail *detail,
-                        struct error *error) {
+                        const char *extra, struct error *error) {
   buffer_text(json, "{\"qkv\":\"" QKV_VERSION "\",\"views\":[");
   for (int i = 0; i < count; i++) {
     if (i) buffer_char(json, ',');
@@ -13,6 +13,7 @@ static bool write_views(struct buffer *json, struct page_blob *blob, const struc
   buffer_text(json, "],\"arrays\":[");
   buffer_append(json, buffer_string(&blob->list), blob->list.size);
   buffer_char(json, ']');
+  if (extra) buffer_text(json, extra);
   return buffer_check(json, error);
 }
 
@@ -51,11 +52,11 @@ static void append_page(struct buffer *html, const char *json, const struct page
   buffer_text(html, "</html>\n");
 }
 
-bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *language,
-                const char *start, struct error *error) {
+bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
+                const char *language, const char *start, struct error *error) {
   struct buffer json = {0};
   struct page_blob blob = {0};
-  bool fine = write_views(&json, &blob, subjects, count, detail, error);
+  bool fine = write_views(&json, &blob, subjects, count, detail, extra, error);
   buffer_char(&json, '}');
   if (fine) append_page(html, buffer_string(&json), &blob, language, start);
   buffer_free(&json);
@@ -63,9 +64,10 @@ bool page_write(struct buffer *html, const struct page_subject *subjects, int co
   return fine && buffer_check(html, error);
 }
 
-bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail, struct error *error) {
+bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
+                     struct error *error) {
   struct page_blob blob = {0};
-  bool fine = write_views(json, &blob, subjects, count, detail, error);
+  bool fine = write_views(json, &blob, subjects, count, detail, extra, error);
   buffer_text(json, ",\"data\":\"");
   if (fine) page_blob_base64(&blob, json);
   buffer_text(json, "\"}\n");

@@ -5,7 +5,9 @@
 
 // One subject is one view; of several (moments of a training, before and after fine-tuning) the page has a slider.
 // language: "en", "es" or "pt". start (may be NULL): where the page opens, as its address would say behind '#'.
-bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *language,
-                const char *start, struct error *error);
+// extra: JSON of further keys, each beginning with a comma, or NULL.
+bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
+                const char *language, const char *start, struct error *error);
 // The same numbers alone: {"views":[...],"arrays":[...],"data":"base64"}.
-bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail, struct error *error);
+bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
+                     struct error *error);

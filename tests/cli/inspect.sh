@@ -27,6 +27,26 @@ cp -r model steps/200 && cp -r model steps/1000
 run 0 "$QKV" inspect model "w5 w6" "w8" --at steps/1000 steps/200 -o moments.json
 check "moments are sorted by number" grep -qE '"title":"steps/200".*"title":"steps/1000"' moments.json
 
+printf 'w5 w6 w7\n\nw8 w9 w8\n' > sources
+printf 'w9 w10\nw1\nw11 w4 w5\n' > targets
+run 0 "$QKV" inspect model --over sources targets --ablate
+out_has "loss without"
+out_has "mean loss of a token with all heads: "
+err_has "1 of 3 lines were left out"
+check "a row for each head of the three attentions" test "$(grep -cE '^(encoder|decoder|cross) ' out)" -ge 6
+run 0 "$QKV" inspect model --over sources targets --ablate --sort loss
+check "sorted by what the loss loses" bash -c 'grep -oE "[+-][0-9.]+$" out | sort -c -g -r'
+run 0 "$QKV" inspect model "w5" "w6" --over sources targets -o heads.html
+check "the page has the heads" grep -q '"heads":{"names":\["itself"' heads.html
+run 2 "$QKV" inspect model --over sources
+err_has "translations are missing"
+run 2 "$QKV" inspect model --over sources targets --sort colour
+err_has 'there is no column "colour"'
+run 2 "$QKV" inspect model --over sources targets --sort loss
+err_has "needs --ablate"
+run 2 "$QKV" inspect model
+err_has "a text, or --over FILE"
+
 run 2 "$QKV" inspect model ""
 err_has "the text is empty"
 run 2 "$QKV" inspect model "w5" "w6" --beam 2

@@ -82,6 +82,13 @@ open_page moments.html
 js 'const slider = document.getElementById("moment"); slider.value = 1; slider.dispatchEvent(new Event("input")); return 1' > /dev/null
 is "the slider moves to another moment" steps/2 'return currentView().title'
 
+printf 'w5 w6 w7\nw8 w9 w8\n' > sources
+printf 'w9 w10\nw11 w4 w5\n' > targets
+run 0 "$QKV" inspect marian "w5 w6" "w9" --over sources targets --ablate -o heads.html
+open_page heads.html#view=heads
+is "every head has a row" true 'return document.querySelectorAll("#heads tr").length === 1 + data.heads.rows.length && data.heads.rows.length > 5'
+js 'document.querySelectorAll("#heads th button")[12].click(); return 1' > /dev/null
+is "a click sorts by the loss, largest first" true 'const c = [...document.querySelectorAll("#heads tr td:last-child")].map(cell => Number(cell.textContent)); return c.every((v, i) => i === 0 || v <= c[i - 1])'
 check "the browser reports no error" test "$(post "/$session/se/log" '{"type":"browser"}' | grep -c SEVERE)" -eq 0
 curl -s -X DELETE "localhost:$port/session/$session" > /dev/null
 finish

@@ -129,7 +129,7 @@ function scoresPart(where, row, weights, half, title) {
 function mixedPart(where, row, head, place, title) {
   const mixed = mixedValues(where, head, row.weights, row.keyHead), width = where.stack.width;
   const models = detailRow(where.sublayer.mixed, place).subarray(head * width, (head + 1) * width);
-  return part(`${title}: ${label("mixed")}`, "z = Σ a_j v_j", `[${row.weights.length}] [${row.weights.length} × ${width}] → [${width}]`, vectorRow("z", mixed), checked(mixed, models, matrix(where.sublayer.value).half));
+  return part(`${title}: ${label("weightedSum")}`, "z = Σ a_j v_j", `[${row.weights.length}] [${row.weights.length} × ${width}] → [${width}]`, vectorRow("z", mixed), checked(mixed, models, matrix(where.sublayer.value).half));
 }
 
 function outputPart(view, stack, place, name, sublayer) {
