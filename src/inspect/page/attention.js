@@ -58,25 +58,33 @@ function bigCanvas(rows, down, across) {
 
 // ---- lines between tokens ----
 
-const LINE_HEIGHT = 22, FAINTEST = 0.02, MOST_LINES = 200;
+const LINE_HEIGHT = 22, FAINTEST = 0.02, MOST_LINES = 60;
+
+// Places of tokens that are drawn: all of a short text; of a long one the chosen token and those that it looks at most.
+function drawnPlaces(place, weights) {
+  const queries = place.stack.tokens, keys = place.keyStack.tokens, all = tokens => tokens.map((_, i) => i);
+  if (Math.max(queries.length, keys.length) <= MOST_LINES) return [all(queries), all(keys)];
+  const row = weights[state.token], most = all(keys).sort((a, b) => row[b] - row[a]).slice(0, MOST_LINES / 2);
+  return [[state.token], most.sort((a, b) => a - b)];
+}
 
 // Left the queries, right the keys. With a token chosen: where it looks to, and who looks at it (dashed).
 function linesPicture(place) {
-  const weights = attentionWeights(place, state.kind, state.layer, state.head), queries = place.stack.tokens, keys = place.keyStack.tokens;
-  if (Math.max(queries.length, keys.length) > MOST_LINES) return element("p", {class: "faint"}, `> ${MOST_LINES}`);
+  const weights = attentionWeights(place, state.kind, state.layer, state.head), [queries, keys] = drawnPlaces(place, weights);
   const height = Math.max(queries.length, keys.length) * LINE_HEIGHT + 10, left = 200, right = 480;
   const svg = svgElement("svg", {width: 700, height, id: "lines", role: "img"});
   const y = i => 16 + i * LINE_HEIGHT;
-  weights.forEach((row, q) => row.forEach((weight, k) => {
+  queries.forEach((q, i) => keys.forEach((k, j) => {
+    const weight = weights[q][k];
     if (weight < FAINTEST) return;
     const from = q === state.token, to = state.kind !== "cross" && k === state.token;
     const strength = from ? weight : to ? weight * 0.5 : weight * 0.12;
-    const line = svgElement("line", {class: "link", x1: left + 6, y1: y(q), x2: right - 6, y2: y(k), "stroke-opacity": Math.min(1, strength).toFixed(3), "stroke-width": (1 + 4 * weight).toFixed(1)});
+    const line = svgElement("line", {class: "link", x1: left + 6, y1: y(i), x2: right - 6, y2: y(j), "stroke-opacity": Math.min(1, strength).toFixed(3), "stroke-width": (1 + 4 * weight).toFixed(1)});
     if (to && !from) line.setAttribute("stroke-dasharray", "4 3");
     svg.append(line);
   }));
-  queries.forEach((token, i) => svg.append(lineLabel(token, left, y(i), "end", i)));
-  keys.forEach((token, i) => svg.append(lineLabel(token, right, y(i), "start", state.kind === "cross" ? -1 : i)));
+  queries.forEach((q, i) => svg.append(lineLabel(place.stack.tokens[q], left, y(i), "end", q)));
+  keys.forEach((k, j) => svg.append(lineLabel(place.keyStack.tokens[k], right, y(j), "start", state.kind === "cross" ? -1 : k)));
   return element("div", {class: "scroll"}, svg);
 }
 
