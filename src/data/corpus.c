@@ -1,11 +1,8 @@
 #include "data/corpus.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -112,38 +109,10 @@ static void encode_task(void *data, size_t index, int worker) {
 
 // The two temporary files while they are written.
 struct store {
-  FILE *tokens, *samples;
+  FILE *tokens, *samples;  // of the corpus' two files
   uint64_t *fingerprints;
   size_t fingerprint_capacity;
 };
-
-static FILE *open_unnamed(const char *directory, struct error *error) {
-  char path[4096];
-  int descriptor = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (descriptor < 0) {  // a file system without unnamed files
-    file_join(path, directory, ".tokens-XXXXXX");
-    descriptor = mkostemp(path, O_CLOEXEC);
-    if (descriptor >= 0) unlink(path);
-  }
-  FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "w+");
-  if (!stream) {
-    error_set(error, ERROR_FILE, "%s: cannot make a temporary file: %s", directory, strerror(errno));
-    if (descriptor >= 0) close(descriptor);
-  }
-  return stream;
-}
-
-static bool map_file(struct corpus_file *file, FILE *stream, const char *directory, struct error *error) {
-  long size = fflush(stream) == 0 && !ferror(stream) ? ftell(stream) : -1;
-  if (size < 0)
-    return error_set(error, ERROR_FILE, "%s: cannot write the token ids to a temporary file: %s", directory, strerror(errno));
-  if (size == 0) return true;
-  void *map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fileno(stream), 0);
-  if (map == MAP_FAILED)
-    return error_set(error, ERROR_FILE, "%s: cannot map a temporary file: %s", directory, strerror(errno));
-  *file = (struct corpus_file){map, (size_t)size};
-  return true;
-}
 
 static bool note(struct corpus *corpus, const struct encoded_line *line, uint64_t place, struct error *error) {
   struct ledger *ledger = &corpus->ledger;
@@ -232,8 +201,7 @@ static bool read_all(struct corpus *corpus, struct store *store, struct reader *
     return error_set(error, ERROR_UNSUPPORTED, "the training text has %zu pairs; at most %u are supported", corpus->count,
                      UINT32_MAX);
   const char *directory = reader->options->directory;
-  if (!map_file(&corpus->token_file, store->tokens, directory, error) ||
-      !map_file(&corpus->sample_file, store->samples, directory, error))
+  if (!unnamed_file_map(&corpus->token_file, directory, error) || !unnamed_file_map(&corpus->sample_file, directory, error))
     return false;
   corpus->tokens = corpus->token_file.map;
   corpus->samples = corpus->sample_file.map;
@@ -245,27 +213,26 @@ bool corpus_read(struct corpus *corpus, const struct parallel_text *text, const 
                  struct error *error) {
   *corpus = (struct corpus){0};
   int workers = parallel_threads();
-  struct store store = {open_unnamed(options->directory, error), NULL, NULL, 0};
-  if (store.tokens) store.samples = open_unnamed(options->directory, error);
+  bool ok = unnamed_file_open(&corpus->token_file, options->directory, error) &&
+            unnamed_file_open(&corpus->sample_file, options->directory, error);
+  struct store store = {corpus->token_file.stream, corpus->sample_file.stream, NULL, 0};
   struct reader reader = {.options = options};
   reader.tasks = memory_new(error, TASKS, sizeof *reader.tasks);
   reader.encodings = memory_new(error, (size_t)workers, sizeof *reader.encodings);
   corpus->paths = memory_new(error, text->count, sizeof *corpus->paths);
-  bool ok = store.samples && reader.tasks && reader.encodings && corpus->paths;
+  ok = ok && reader.tasks && reader.encodings && corpus->paths;
   ok = ok && read_all(corpus, &store, &reader, text, error);
   for (int i = 0; reader.encodings && i < workers; i++) encoding_free(&reader.encodings[i]);
   for (int i = 0; reader.tasks && i < TASKS; i++) buffer_free(&reader.tasks[i].ids);
   free(reader.encodings);
   free(reader.tasks);
-  if (store.tokens) fclose(store.tokens);
-  if (store.samples) fclose(store.samples);
   if (!ok) corpus_close(corpus);
   return ok;
 }
 
 void corpus_close(struct corpus *corpus) {
-  if (corpus->token_file.map) munmap(corpus->token_file.map, corpus->token_file.size);
-  if (corpus->sample_file.map) munmap(corpus->sample_file.map, corpus->sample_file.size);
+  unnamed_file_close(&corpus->token_file);
+  unnamed_file_close(&corpus->sample_file);
   ledger_free(&corpus->ledger);
   free(corpus->paths);
   free(corpus->fingerprints);

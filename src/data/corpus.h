@@ -6,6 +6,7 @@
 //
 // Both sides end with the end-of-sequence token. Invariant: every id is in [0, vocabulary of its side).
 #pragma once
+#include "base/unnamed_file.h"
 #include "data/ledger.h"
 #include "data/parallel_text.h"
 #include "text/tokenizer.h"
@@ -26,10 +27,7 @@ struct corpus {
   const char **paths;                   // of the source files, by number; they belong to the parallel text
   uint64_t *fingerprints;               // sorted, of each kept pair's text; NULL unless asked for
   size_t fingerprint_count;
-  struct corpus_file {
-    void *map;
-    size_t size;
-  } token_file, sample_file;
+  struct unnamed_file token_file, sample_file;
 };
 
 struct corpus_options {

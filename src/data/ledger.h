@@ -11,12 +11,14 @@ enum ledger_reason {
   LEDGER_EMPTY_BOTH,    // dropped from here on
   LEDGER_EMPTY_SOURCE,
   LEDGER_EMPTY_TARGET,
+  LEDGER_EMPTY_TEXT,
   LEDGER_TOO_LONG,
   LEDGER_NO_ANSWER,     // a question whose context does not hold its answer
   LEDGER_DROPPING,      // how many reasons drop
   LEDGER_CUT = LEDGER_DROPPING,  // kept from here on
   LEDGER_INVALID_TEXT,
   LEDGER_ZERO_BYTE,
+  LEDGER_UNKNOWN,       // holds what the tokenizer has no token for
   LEDGER_IN_VALID,      // the same pair also stands in the validation text
   LEDGER_BROKEN_TAGS,   // an I- tag that continues nothing
   LEDGER_REASONS,

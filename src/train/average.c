@@ -1,13 +1,9 @@
 #include "train/average.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 
 static bool is_kept(const struct weight *weight) { return weight->trainable && weight->values; }
@@ -19,38 +15,23 @@ size_t average_size(const struct model *model) {
   return size;
 }
 
-static int open_unnamed(const char *directory) {
-  char path[4096];
-  int descriptor = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (descriptor >= 0) return descriptor;
-  descriptor = mkostemp(file_join(path, directory, ".average-XXXXXX"), O_CLOEXEC);
-  if (descriptor >= 0) unlink(path);
-  return descriptor;
-}
-
 bool average_open(struct average *average, int capacity, bool best, size_t size, const char *directory, struct error *error) {
   *average = (struct average){.capacity = capacity, .best = best, .size = size};
   if (capacity == 0) return true;
   size_t bytes = (size_t)capacity * size * sizeof(float);
-  int descriptor = open_unnamed(directory);
-  // Blocks are reserved now: a full disk is an error here, not a crash at the first write to the map.
-  int failed = descriptor < 0 ? errno : posix_fallocate(descriptor, 0, (off_t)bytes);
-  if (!failed) {
-    average->slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (average->slots == MAP_FAILED) failed = errno, average->slots = NULL;
-  }
-  if (descriptor >= 0) close(descriptor);
+  bool ok = unnamed_file_open(&average->file, directory, error);
+  if (ok && !unnamed_file_reserve(&average->file, bytes))
+    ok = error_set(error, ERROR_FILE, "%s: no room for %d copies of the weights to average (%zu MB): %s; ask for fewer with --average",
+                   directory, capacity, bytes >> 20, strerror(errno));
+  average->slots = average->file.map;
   average->kept = memory_new(error, (size_t)capacity, sizeof *average->kept);
-  if (failed)
-    error_set(error, ERROR_FILE, "%s: no room for %d copies of the weights to average (%zu MB): %s; ask for fewer with --average",
-              directory, capacity, bytes >> 20, strerror(failed));
-  if (!failed && average->kept) return true;
+  if (ok && average->kept) return true;
   average_close(average);
   return false;
 }
 
 void average_close(struct average *average) {
-  if (average->slots) munmap(average->slots, (size_t)average->capacity * average->size * sizeof(float));
+  unnamed_file_close(&average->file);
   free(average->kept);
   *average = (struct average){0};
 }

@@ -3,6 +3,7 @@
 // The copies lie in an unnamed temporary file that is mapped, so that they need no memory of their own; what is mapped is
 // [capacity][size] f32, one slot per kept moment.
 #pragma once
+#include "base/unnamed_file.h"
 #include "model/model.h"
 
 struct kept_weights {
@@ -14,7 +15,8 @@ struct average {
   int capacity, count;
   bool best;               // keep the best by score, otherwise the last
   size_t size;             // f32 values of a copy
-  float *slots;
+  struct unnamed_file file;
+  float *slots;            // in the file
   struct kept_weights *kept;  // [capacity], slot by slot
 };
 
