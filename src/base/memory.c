@@ -33,6 +33,13 @@ void *memory_resize(struct error *error, void *old, size_t count, size_t size) {
   return block;
 }
 
+bool memory_resize_array(struct error *error, void *array_pointer, size_t count, size_t size) {
+  void **array = array_pointer;
+  void *larger = memory_resize(error, *array, count, size);
+  if (larger) *array = larger;
+  return larger != NULL;
+}
+
 void *memory_new_aligned(struct error *error, size_t count, size_t size) {
   size_t bytes = size && count > (SIZE_MAX - 64) / size ? SIZE_MAX - 63 : (count * size + 63) & ~(size_t)63;
   void *block = refused() ? NULL : aligned_alloc(64, bytes ? bytes : 64);

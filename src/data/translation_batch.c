@@ -5,35 +5,27 @@
 
 #include "base/memory.h"
 
-static bool resize(void *array_pointer, size_t count, size_t size, struct error *error) {
-  void **array = array_pointer;
-  void *larger = memory_resize(error, *array, count, size);
-  if (!larger) return false;
-  *array = larger;
-  return true;
-}
-
 static bool reserve(struct translation_batch *out, size_t sources, size_t targets, size_t pairs, struct error *error) {
   if (sources > out->source_capacity) {
-    if (!resize(&out->source_ids, sources, sizeof(int32_t), error) ||
-        !resize(&out->source_positions, sources, sizeof(int32_t), error) ||
-        !resize(&out->source_keys, sources, sizeof(uint64_t), error))
+    if (!memory_resize_array(error, &out->source_ids, sources, sizeof(int32_t)) ||
+        !memory_resize_array(error, &out->source_positions, sources, sizeof(int32_t)) ||
+        !memory_resize_array(error, &out->source_keys, sources, sizeof(uint64_t)))
       return false;
     out->source_capacity = sources;
   }
   if (targets > out->target_capacity) {
-    if (!resize(&out->target_ids, targets, sizeof(int32_t), error) ||
-        !resize(&out->target_positions, targets, sizeof(int32_t), error) ||
-        !resize(&out->target_keys, targets, sizeof(uint64_t), error) ||
-        !resize(&out->labels, targets, sizeof(int32_t), error))
+    if (!memory_resize_array(error, &out->target_ids, targets, sizeof(int32_t)) ||
+        !memory_resize_array(error, &out->target_positions, targets, sizeof(int32_t)) ||
+        !memory_resize_array(error, &out->target_keys, targets, sizeof(uint64_t)) ||
+        !memory_resize_array(error, &out->labels, targets, sizeof(int32_t)))
       return false;
     out->target_capacity = targets;
   }
   if (pairs > out->pair_capacity) {
-    if (!resize(&out->source_spans, pairs, sizeof(struct span), error) ||
-        !resize(&out->target_spans, pairs, sizeof(struct span), error) ||
-        !resize(&out->cross_spans, pairs, sizeof(struct span), error) ||
-        !resize(&out->lines, pairs, sizeof(uint64_t), error))
+    if (!memory_resize_array(error, &out->source_spans, pairs, sizeof(struct span)) ||
+        !memory_resize_array(error, &out->target_spans, pairs, sizeof(struct span)) ||
+        !memory_resize_array(error, &out->cross_spans, pairs, sizeof(struct span)) ||
+        !memory_resize_array(error, &out->lines, pairs, sizeof(uint64_t)))
       return false;
     out->pair_capacity = pairs;
   }
