@@ -12,13 +12,11 @@
 struct arguments {
   struct qkv_train_options train;
   bool resume, resume_anyway, lowercase, show_batch;
-  int64_t layers;
 };
 
 static void defaults(void *memory) {
   struct arguments *arguments = memory;
   arguments->train = qkv_train_options_default();
-  arguments->layers = -1;
 }
 
 // What an option is when it is not given: the field is then below 0, which tells the library to choose.
@@ -26,11 +24,11 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
     OPTION_GROUP("What to learn"),
-    OPTION_CHOICE(train.task, "task", "translation", "what the model is for"),
-    OPTION_FILES(train.train, "train", "SOURCE TARGET...",
-                 "the text to learn from: pairs of files, line i of one being the translation of line i of the other"),
-    OPTION_FILES(train.valid, "valid", "SOURCE TARGET...", "the text to validate with",
-                 .unset = "1 % of the training text is held out"),
+    OPTION_CHOICE(train.task, "task", "translation|lm", "what the model is for; lm: a language model"),
+    OPTION_FILES(train.train, "train", "FILE...",
+                 "the text to learn from; translation: SOURCE TARGET..., line i of one being the translation of line i of the other; "
+                 "lm: plain text, or .jsonl with \"text\", or pairs of \"prompt\" and \"answer\" in .jsonl or .tsv"),
+    OPTION_FILES(train.valid, "valid", "FILE...", "the text to validate with", .unset = "a part of the training text is held out"),
     OPTION_FILE(train.from, "from", "MODEL", "start from this model directory (fine-tuning)"),
     OPTION_FLAG(resume, "resume", "go on with the training in OUT that was interrupted; it needs no other option"),
     OPTION_FLAG(resume_anyway, "resume-anyway", "go on even if options, text or processor path are not those of the beginning"),
@@ -39,10 +37,11 @@ static const struct option options[] = {
     OPTION_FLAG(show_batch, "show-batch", "print the first batch instead of training: tokens, positions, what is to be learnt"),
 
     OPTION_GROUP("The model"),
-    OPTION_CHOICE(train.family, "family", "marian|pegasus", "norm after each sublayer (the Transformer of 2017), or before",
-                  .unset = "marian"),
+    OPTION_CHOICE(train.family, "family", "marian|pegasus|gpt2|openai-gpt",
+                  "translation: norm after each sublayer (marian, the Transformer of 2017), or before; lm: gpt2, or openai-gpt",
+                  .unset = "marian, gpt2"),
     OPTION_CHOICE(train.size, "size", "tiny|small|base|large", "a preset of layers, widths and heads", CHOSEN),
-    OPTION_INTEGER(layers, "layers", "N", 1, 256, "layers of encoder and decoder each", .unset = "those of the size"),
+    OPTION_INTEGER(train.layers, "layers", "N", 1, 256, "layers, of encoder and decoder each", .unset = "those of the size"),
     OPTION_INTEGER(train.encoder_layers, "encoder-layers", "N", 1, 256, "layers of the encoder", .unset = "those of the size"),
     OPTION_INTEGER(train.decoder_layers, "decoder-layers", "N", 1, 256, "layers of the decoder", .unset = "those of the size"),
     OPTION_INTEGER(train.hidden, "hidden", "N", 1, 65536, "width of the hidden states", .unset = "that of the size"),
@@ -57,18 +56,23 @@ static const struct option options[] = {
     OPTION_CHOICE(train.positions, "positions", "sinusoid|sinusoid-interleaved|learned|none", "how tokens know their places", .unset = "sinusoid"),
     OPTION_CHOICE(train.residual, "residual", "on|off", "the connections around the sublayers", .unset = "on"),
     OPTION_FILE(train.tokenizer, "tokenizer", "DIRECTORY", "take this tokenizer instead of learning one"),
+    OPTION_CHOICE(train.tokenizer_type, "tokenizer-type", "bpe|char", "what an lm learns: pieces of bytes, or characters", .unset = "bpe"),
     OPTION_INTEGER(train.vocab_size, "vocab-size", "N", 8, 10000000,
-                   "pieces that the tokenizer may learn, shared by both languages", CHOSEN),
+                   "tokens that the tokenizer may learn, of a translation shared by both languages", CHOSEN),
     OPTION_FLAG(lowercase, "lowercase", "the tokenizer puts all text in lower case"),
 
     OPTION_GROUP("The updates"),
     OPTION_NUMBER(train.learning_rate, "learning-rate", "RATE", 0, 100, "the highest learning rate", .unset = "that of the size"),
+    OPTION_NUMBER(train.min_learning_rate, "min-learning-rate", "RATE", 0, 100, "where the schedules linear and cosine end",
+                  .unset = "0; lm: a tenth of the highest"),
     OPTION_CHOICE(train.schedule, "schedule", "inverse-sqrt|linear|cosine|constant",
-                  "how the learning rate falls after the warm-up", .unset = "inverse-sqrt"),
+                  "how the learning rate falls after the warm-up", .unset = "inverse-sqrt; lm: cosine"),
     OPTION_INTEGER(train.warmup_steps, "warmup-steps", "N", 0, NO_LIMIT, "updates in which the learning rate rises",
                    .unset = "those of the size"),
     OPTION_INTEGER(train.batch_tokens, "batch-tokens", "N", 2, 268435456,
                    "tokens of the longer side in a batch; nothing is padded, so only real ones count", CHOSEN),
+    OPTION_INTEGER(train.batch_size, "batch-size", "N", 1, 268435456, "at most so many samples in a batch: blocks of context, or pairs",
+                   .unset = "as many as --batch-tokens allows"),
     OPTION_INTEGER(train.accumulate, "accumulate", "N", 1, 1048576, "batches whose gradients make one update", .unset = "1"),
     OPTION_NUMBER(train.dropout, "dropout", "P", 0, 0.99, "share of activations dropped on the residual path", CHOSEN),
     OPTION_NUMBER(train.attention_dropout, "attention-dropout", "P", 0, 0.99, "the same for attention weights", .unset = "0"),
@@ -76,11 +80,26 @@ static const struct option options[] = {
                   .unset = "0"),
     OPTION_NUMBER(train.label_smoothing, "label-smoothing", "P", 0, 0.99,
                   "share of the probability that is spread over the vocabulary", .unset = "0.1"),
-    OPTION_NUMBER(train.weight_decay, "weight-decay", "RATE", 0, 1, "decay of matrices, times the learning rate", .unset = "0"),
+    OPTION_NUMBER(train.weight_decay, "weight-decay", "RATE", 0, 1, "decay of matrices, times the learning rate", .unset = "0; lm: 0.1"),
+    OPTION_NUMBER(train.beta1, "beta1", "BETA", 0, 0.9999999, "of AdamW: decay of the mean gradient", .unset = "0.9"),
+    OPTION_NUMBER(train.beta2, "beta2", "BETA", 0, 0.9999999, "of AdamW: decay of its squares", .unset = "0.98; lm: 0.95"),
+    OPTION_NUMBER(train.adam_epsilon, "adam-epsilon", "EPSILON", 0, 1, "of AdamW: added to the root of the squares",
+                  .unset = "1e-9; lm: 1e-8"),
     OPTION_NUMBER(train.clip_norm, "clip-norm", "NORM", 0, 1e9, "gradients are scaled down to this norm; 0: never", .unset = "1"),
     OPTION_INTEGER(train.max_length, "max-length", "N", 2, 1048576, "tokens of a side that are learnt from", .unset = "256"),
     OPTION_CHOICE(train.on_long, "on-long", "drop|cut", "what becomes of longer pairs; they are counted and named",
                   .unset = "drop"),
+    OPTION_INTEGER(train.context, "context", "N", 1, 1048576, "lm: tokens that the model has in sight; texts are packed into such blocks",
+                   .unset = "that of the size"),
+    OPTION_TEXT(train.document_separator, "document-separator", "blank|TEXT",
+                "lm: documents end at blank lines, or at lines that are TEXT; <|endoftext|> always ends one", .unset = "a file is one"),
+    OPTION_CHOICE(train.cross_documents, "cross-documents", "on|off", "lm: attention crosses the end of a document within a block",
+                  .unset = "off"),
+    OPTION_CHOICE(train.direction, "direction", "left-to-right|right-to-left",
+                  "lm: right-to-left reads every document from its end, as the other half of `score --backward`", .unset = "left-to-right"),
+    OPTION_INTEGER(train.stride, "stride", "N", 1, 1048576,
+                   "lm: tokens by which the window of a context moves on in a validation; fewer see more before them, and take longer",
+                   .unset = "the context"),
     OPTION_CHOICE(train.dtype, "dtype", "auto|f32|bf16",
                   "in which products with weights are computed; weights, sums and losses are always f32",
                   .unset = "auto: bf16 where the processor has it"),
@@ -91,13 +110,13 @@ static const struct option options[] = {
     OPTION_INTEGER(train.epochs, "epochs", "N", 1, NO_LIMIT, "stop when all text was seen N times"),
     OPTION_DURATION(train.max_time, "max-time", "TIME", 0, 1e9, "stop after this time, such as 90s, 20m or 1h30m"),
     OPTION_INTEGER(train.valid_every, "valid-every", "N", 1, NO_LIMIT, "validate after every N updates",
-                   .unset = "about 32 times in all"),
+                   .unset = "about 32 times in all; lm: 10"),
     OPTION_INTEGER(train.patience, "patience", "N", 0, NO_LIMIT, "stop after N validations without a better score; 0: never",
-                   .unset = "10"),
-    OPTION_CHOICE(train.metric, "metric", "bleu|chrf|loss", "the score by which a model is best",
-                  .unset = "bleu, of greedy translations"),
+                   .unset = "10; lm: never"),
+    OPTION_CHOICE(train.metric, "metric", "bleu|chrf|loss|perplexity|bits-per-byte", "the score by which a model is best",
+                  .unset = "bleu, of greedy translations; lm: loss"),
     OPTION_INTEGER(train.average, "average", "N", 0, 1000, "try the mean of N models at the end; it is kept if it is better",
-                   .unset = "5"),
+                   .unset = "5; lm: 0"),
     OPTION_CHOICE(train.average_of, "average-of", "best|last", "which N models", .unset = "best"),
     OPTION_INTEGER(train.keep_every, "keep-every", "N", 0, NO_LIMIT,
                    "keep a copy of the model in OUT/steps/N after every N updates", .unset = "never"),
@@ -166,7 +185,6 @@ static int run(struct call *call) {
       call_lacks(call, "resume-anyway", "resume"))
     return EXIT_MISUSED;
   if (!arguments->show_batch && !call->positional.count) return call_misused(call, "OUT is missing: the directory to make");
-  if (arguments->layers > 0) train->encoder_layers = train->decoder_layers = arguments->layers;
   if (arguments->lowercase) train->lowercase = 1;
   train->resume = arguments->resume;
   train->resume_anyway = arguments->resume_anyway;
@@ -186,6 +204,7 @@ const struct verb verb_train = {
         "The first Ctrl-C finishes the update, saves and leaves; the second leaves at once.",
     .example =
         "qkv train out --task translation --train train.en train.de --valid val.en val.de\n"
+        "qkv train shakespeare --task lm --train input.txt --tokenizer-type char --max-steps 2000\n"
         "qkv train out2 --task translation --from out --train more.en more.de --max-time 20m\n"
         "qkv train out --resume",
     .least = 0,

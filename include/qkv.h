@@ -458,36 +458,50 @@ QKV_API void qkv_evaluation_free(struct qkv_evaluation *evaluation);
 // Numbers below 0 and NULL mean "chosen by qkv", which depends on how much text there is and is said in the first notes; start
 // from qkv_train_options_default. Names and meaning are those of the options of `qkv train`.
 struct qkv_train_options {
-  const char *task;                  // "translation"
-  struct qkv_strings train, valid;   // files: source, target, source, target, ...; without valid 1 % of the lines is held out
+  const char *task;                  // "translation", "lm" (language model)
+  struct qkv_strings train, valid;   // files, of a translation source, target, source, target, ...; without valid a part of the
+                                     // training text is held out
   const char *config;                // the training.json of an earlier run: what it says counts where nothing is said here
   const char *from;                  // a model directory to start from (fine-tuning); NULL: a new model
   int64_t resume;                    // 1: go on with an interrupted training in the directory
   int64_t resume_anyway;             // 1: also if options, text or processor path differ from those of its beginning
 
   // A new model
-  const char *family;                // "marian": norm after each sublayer (Vaswani et al., 2017); "pegasus": before
-  const char *size;                  // "tiny", "small", "base", "large": a preset for the next five
-  int64_t encoder_layers, decoder_layers, hidden, heads, ffn;
+  // Translation: "marian": norm after each sublayer (Vaswani et al., 2017); "pegasus": before. Language models: "gpt2" (Radford et
+  // al., 2019), "openai-gpt" (Radford et al., 2018), "llama" (Touvron et al., 2023)
+  const char *family;
+  const char *size;                  // "tiny", "small", "base", "large": a preset for the numbers that follow
+  int64_t layers, hidden, heads, ffn;  // layers: of each stack
+  int64_t encoder_layers, decoder_layers;
   int64_t kv_heads;                  // keys and values shared by groups of heads (Ainslie et al., 2023)
   const char *activation;            // "relu", "gelu", "gelu-tanh", "silu", "tanh"
   const char *norm;                  // "layer", "rms" (Zhang and Sennrich, 2019), "none"
   const char *norm_place;            // "post", "pre"; NULL: that of the family
   const char *positions;             // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "none"
   const char *residual;              // "on", "off"
-  const char *tokenizer;             // a directory whose tokenizer is taken; NULL: byte-pair encoding is learnt
+  const char *tokenizer;             // a directory whose tokenizer is taken; NULL: one is learnt
+  const char *tokenizer_type;        // what is learnt for a language model: "bpe" (byte-level) or "char"
   int64_t vocab_size;                // of the tokenizer that is learnt
   int64_t lowercase;                 // 1: the tokenizer puts text in lower case
 
   // Updates
   double learning_rate;              // the highest
+  double min_learning_rate;          // where the schedules "linear" and "cosine" end
   const char *schedule;              // "inverse-sqrt", "linear", "cosine", "constant"
   int64_t warmup_steps;
   int64_t batch_tokens;              // of the longer side, real tokens (nothing is padded)
+  int64_t batch_size;                // at most so many samples in a batch
   int64_t accumulate;                // batches per update
+  double beta1, beta2, adam_epsilon; // of AdamW (Loshchilov and Hutter, 2019)
   double dropout, attention_dropout, activation_dropout, label_smoothing, weight_decay, clip_norm;
   int64_t max_length;                // tokens of a side; what to do with a longer pair:
   const char *on_long;               // "drop" or "cut"
+  // Language models
+  int64_t context;                   // tokens that the model has in sight
+  const char *document_separator;    // "blank" lines, or the text of the lines between documents; NULL: a file is one document
+  const char *cross_documents;       // "on": attention crosses the end of a document in a block; "off"
+  const char *direction;             // "left-to-right", or "right-to-left" for the other half of a pair (Peters et al., 2018)
+  int64_t stride;                    // by how many tokens the window moves on that validates
   int64_t seed;
   const char *dtype;                 // of products with weights: "auto" (bf16 where the processor has it), "f32", "bf16"
 

@@ -49,15 +49,16 @@ static bool start_batch(struct batch_plan *plan, size_t position, struct error *
 }
 
 static bool cut_batches(struct batch_plan *plan, const struct samples *samples, struct error *error) {
-  size_t sources = 0, targets = 0;
+  size_t sources = 0, targets = 0, start = 0, most = plan->options.batch_size;
   plan->batch_count = 0;
   for (size_t i = 0; i < plan->sample_count; i++) {
     struct sample_rows rows = samples->rows(samples->user, plan->epoch, plan->order[i]);
     sources += rows.source;
     targets += rows.target;
-    bool full = sources > plan->options.batch_tokens || targets > plan->options.batch_tokens;
+    bool full = sources > plan->options.batch_tokens || targets > plan->options.batch_tokens || (most && i - start == most);
     if (i == 0 || full) {
       if (!start_batch(plan, i, error)) return false;
+      start = i;
       sources = rows.source;
       targets = rows.target;
     }

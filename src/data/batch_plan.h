@@ -14,6 +14,7 @@
 struct batch_plan_options {
   uint64_t seed;
   size_t batch_tokens;
+  size_t batch_size; // at most so many samples; 0: any number
   bool shuffled;     // otherwise the samples stay in their order, unsorted: for validation
   int accumulate;    // batches per update; 0 counts as 1
 };

@@ -328,7 +328,7 @@ static struct tokenizer *learn_from_counts(const struct tokenizer_options *optio
   bool ok = words && add_specials(options, SPECIAL_FIRST, vocabulary, error) &&
             learn_model(options, words, count, options->vocab_size - count_specials(options, SPECIAL_LAST), &model, error) &&
             add_specials(options, SPECIAL_LAST, vocabulary, error);
-  if (ok && vocabulary->count < options->vocab_size)
+  if (ok && options->kind != TOKENIZER_CHAR && vocabulary->count < options->vocab_size)
     error_warn(error, "the text gives a vocabulary of %zu tokens, not the %zu that were asked for", vocabulary->count,
                options->vocab_size);
   if (ok) tokenizer = finish(options, &model, error);

@@ -96,7 +96,8 @@ static bool decide_steps(struct job *job) {
   if (options->max_steps >= 0 && options->max_steps < total) total = options->max_steps;
   enum schedule_kind kind = SCHEDULE_INVERSE_SQRT;
   schedule_find(&kind, options->schedule);
-  job->training.schedule = (struct schedule){kind, options->learning_rate, options->warmup_steps, total};
+  job->training.schedule = (struct schedule){kind, options->learning_rate, options->warmup_steps, total,
+                                             options->min_learning_rate > 0 ? options->min_learning_rate : 0};
   char smoothing[40] = "";
   if (options->label_smoothing >= 0) snprintf(smoothing, sizeof smoothing, "; label smoothing %g", options->label_smoothing);
   job_say(job,
@@ -141,6 +142,9 @@ static bool prepare_training(struct job *job) {
   training->optimizer = optimizer_defaults();
   training->optimizer.weight_decay = options->weight_decay;
   training->optimizer.clip_norm = options->clip_norm;
+  if (options->beta1 >= 0) training->optimizer.beta1 = options->beta1;
+  if (options->beta2 >= 0) training->optimizer.beta2 = options->beta2;
+  if (options->adam_epsilon >= 0) training->optimizer.epsilon = options->adam_epsilon;
   training->user = job;
   training->validate = validate;
   training->show_validation = show_validation;
@@ -267,6 +271,30 @@ bool job_run(const char *out, const struct qkv_train_options *options, const str
   bool ok = get_ready(&job, options) && train(&job);
   tear_down(&job);
   return ok;
+}
+
+// Line ends and tabs would tear the line.
+static void show_token(struct buffer *out, const char *token) {
+  for (; *token; token++) {
+    const char *found = strchr("\nn\tt\rr", *token);
+    if (found && (unsigned char)*token < ' ') buffer_char(out, '\\'), buffer_char(out, found[1]);
+    else buffer_char(out, *token);
+  }
+}
+
+void job_show_tokens(const struct job *job, struct buffer *out, const char *name, const int32_t *ids, int count) {
+  buffer_format(out, "  %-8s", name);
+  for (int i = 0; i < count; i++) {
+    const char *token = tokenizer_token(job->tokenizer, ids[i]);
+    buffer_char(out, ' ');
+    if (ids[i] < 0) {
+      buffer_char(out, '-');
+      continue;
+    }
+    show_token(out, token ? token : "?");
+    buffer_format(out, "/%d", (int)ids[i]);
+  }
+  buffer_char(out, '\n');
 }
 
 static bool show_first_batch(struct job *job, struct buffer *text) {

@@ -13,14 +13,21 @@ static const struct family_preset {
 } families[] = {
   {"marian", "layer", "post", "sinusoid", "relu"},
   {"pegasus", "layer", "pre", "sinusoid", "relu"},
+  {"gpt2", "layer", "pre", "learned", "gelu-tanh"},
+  {"openai-gpt", "layer", "post", "learned", "gelu-tanh"},
 };
 
 static const struct size_preset sizes[] = {
-  // families       name     hidden  ffn  heads  layers  rate  warm-up
+  // families       name     hidden  ffn  heads  layers  rate  warm-up  context
   {" marian pegasus ", "tiny", 128, 256, 4, 4, 4, 0.005, 2000},
   {" marian pegasus ", "small", 256, 1024, 4, 3, 3, 0.002, 4000},
   {" marian pegasus ", "base", 512, 2048, 8, 6, 6, 0.0007, 4000},
   {" marian pegasus ", "large", 1024, 4096, 16, 6, 6, 0.0005, 4000},
+  // base: GPT-1 and the smallest GPT-2; large: the second one of GPT-2.
+  {" gpt2 openai-gpt ", "tiny", 128, 512, 4, 0, 4, 0.001, 100, 128},
+  {" gpt2 openai-gpt ", "small", 384, 1536, 6, 0, 6, 0.001, 200, 256},
+  {" gpt2 openai-gpt ", "base", 768, 3072, 12, 0, 12, 0.0006, 2000, 1024},
+  {" gpt2 openai-gpt ", "large", 1024, 4096, 16, 0, 24, 0.0003, 2000, 1024},
 };
 
 // The less text, the smaller the model and the vocabulary and the more dropout.
@@ -37,6 +44,11 @@ static const struct recipe {
   {"translation", 400000, "small", 16000, 8192, 30000, 0.2},
   {"translation", 3000000, "base", 32000, 8192, 100000, 0.1},
   {"translation", UINT64_MAX, "base", 32000, 16384, 200000, 0.1},
+  {"lm", 300000, "tiny", 1000, 2048, 2000, 0.2},
+  {"lm", 4000000, "tiny", 4000, 4096, 4000, 0.1},
+  {"lm", 40000000, "small", 10000, 8192, 20000, 0.1},
+  {"lm", 400000000, "base", 32000, 16384, 60000, 0.1},
+  {"lm", UINT64_MAX, "base", 50000, 32768, 200000, 0},
 };
 
 // The rest. NULL and -1: not an option of this task.
@@ -47,10 +59,13 @@ static const struct task_settings {
   const char *schedule, *metric;
   double label_smoothing, weight_decay;
   int max_length;
-  const char *on_long;
-  int patience, average;
+  const char *on_long, *cross_documents, *direction, *tokenizer_type;
+  int patience, average, validations;  // of the last: about how many in all
+  double least_rate;                   // where the learning rate ends, as a share of the highest
+  double beta2, epsilon;
 } settings[] = {
-  {"translation", "sentence pairs", 0.0002, 200, "inverse-sqrt", "bleu", 0.1, 0, 256, "drop", 10, 5},
+  {"translation", "sentence pairs", 0.0002, 200, "inverse-sqrt", "bleu", 0.1, 0, 256, "drop", NULL, NULL, NULL, 10, 5, 32, -1, -1, -1},
+  {"lm", "bytes of text", 0.0001, 100, "cosine", "loss", -1, 0.1, -1, "drop", "off", "left-to-right", "bpe", 0, 0, 10, 0.1, 0.95, 1e-8},
 };
 
 // --- Looking up
@@ -108,10 +123,13 @@ static void decide_if_text(const char **field, const char *value) {
   if (value) decide_text(field, value);
 }
 
-static void decide_stacks(struct qkv_train_options *options, const struct size_preset *size) {
-  const char *taken = task_find(options->task)->options;
-  if (task_lists(taken, "encoder-layers")) decide_integer(&options->encoder_layers, size->encoder_layers);
-  if (task_lists(taken, "decoder-layers")) decide_integer(&options->decoder_layers, size->decoder_layers);
+static void decide_layers(struct qkv_train_options *options, const struct size_preset *size) {
+  if (!size->encoder_layers || !size->decoder_layers) {
+    decide_integer(&options->layers, size->encoder_layers + size->decoder_layers);
+    return;
+  }
+  decide_integer(&options->encoder_layers, options->layers > 0 ? options->layers : size->encoder_layers);
+  decide_integer(&options->decoder_layers, options->layers > 0 ? options->layers : size->decoder_layers);
 }
 
 static void decide_model(struct qkv_train_options *options, const struct size_preset *size, const struct family_preset *family,
@@ -125,8 +143,10 @@ static void decide_model(struct qkv_train_options *options, const struct size_pr
   decide_integer(&options->ffn, size->ffn);
   decide_integer(&options->heads, size->heads);
   decide_integer(&options->kv_heads, options->heads);
-  decide_stacks(options, size);
+  if (size->context) decide_integer(&options->context, size->context);
+  decide_layers(options, size);
   if (options->tokenizer) return;
+  decide_if_text(&options->tokenizer_type, settings_for(options->task)->tokenizer_type);
   decide_integer(&options->vocab_size, recipe->vocab_size);
   decide_integer(&options->lowercase, 0);
 }
@@ -155,7 +175,13 @@ void recipe_decide(struct qkv_train_options *options, uint64_t amount, struct bu
   if (!options->from) decide_new_model(options, recipe, amount, said);
   decide_number(&options->learning_rate, row->tuning_rate);
   decide_integer(&options->warmup_steps, row->tuning_warmup);
-  decide_text(&options->schedule, row->schedule);
+  // A schedule that falls to an end has to know it.
+  bool endless = options->max_time >= 0 && options->max_steps < 0 && options->epochs < 0;
+  decide_text(&options->schedule, endless ? "inverse-sqrt" : row->schedule);
+  if (row->least_rate >= 0) decide_number(&options->min_learning_rate, row->least_rate * options->learning_rate);
+  if (row->beta2 >= 0) decide_number(&options->beta2, row->beta2);
+  if (row->epsilon >= 0) decide_number(&options->adam_epsilon, row->epsilon);
+  if (options->batch_size > 0 && options->context > 0) decide_integer(&options->batch_tokens, options->batch_size * options->context);
   decide_integer(&options->batch_tokens, recipe->batch_tokens);
   decide_integer(&options->accumulate, 1);
   if (row->label_smoothing >= 0) decide_number(&options->label_smoothing, row->label_smoothing);
@@ -163,6 +189,8 @@ void recipe_decide(struct qkv_train_options *options, uint64_t amount, struct bu
   decide_number(&options->clip_norm, 1);
   decide_if_integer(&options->max_length, options->batch_tokens < row->max_length ? options->batch_tokens : row->max_length);
   decide_if_text(&options->on_long, row->on_long);
+  decide_if_text(&options->cross_documents, row->cross_documents);
+  decide_if_text(&options->direction, row->direction);
   decide_integer(&options->seed, 1);
   decide_integer(&options->patience, row->patience);
   decide_text(&options->metric, row->metric);
@@ -184,7 +212,7 @@ void recipe_decide_steps(struct qkv_train_options *options, uint64_t amount, int
   if (options->epochs >= 0) end = options->epochs * updates_per_epoch;
   if (options->max_steps >= 0 && options->max_steps < end) end = options->max_steps;
   if (options->valid_every < 0) {
-    options->valid_every = between(50, end == INT64_MAX ? updates_per_epoch : end / 32, 2000);
+    options->valid_every = between(50, end == INT64_MAX ? updates_per_epoch : end / settings_for(options->task)->validations, 2000);
     buffer_format(said, "validation after every %" PRId64 " updates (--valid-every)\n", options->valid_every);
   }
 }

@@ -10,6 +10,7 @@ struct size_preset {
   int hidden, ffn, heads, encoder_layers, decoder_layers;
   double learning_rate;  // the highest, with the schedule of the task
   int warmup_steps;
+  int context;           // 0: not an option of its tasks
 };
 
 const struct size_preset *size_preset_find(const char *family, const char *name);  // NULL: no such size

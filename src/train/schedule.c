@@ -11,11 +11,12 @@ double schedule_rate(const struct schedule *schedule, int64_t step) {
   double warmup = (double)schedule->warmup, now = (double)step;
   if (step < schedule->warmup) return schedule->peak * now / warmup;
   double left = (double)schedule->total - now, after = (double)schedule->total - warmup;
-  if (schedule_needs_total(schedule->kind) && (left <= 0 || after <= 0)) return 0;
+  if (schedule_needs_total(schedule->kind) && (left <= 0 || after <= 0)) return schedule->least;
+  double least = schedule->least, above = schedule->peak - least;
   switch (schedule->kind) {
     case SCHEDULE_INVERSE_SQRT: return schedule->peak * sqrt((warmup < 1 ? 1 : warmup) / (now < 1 ? 1 : now));
-    case SCHEDULE_LINEAR: return schedule->peak * left / after;
-    case SCHEDULE_COSINE: return schedule->peak * 0.5 * (1 + cos(3.14159265358979323846 * (now - warmup) / after));
+    case SCHEDULE_LINEAR: return least + above * left / after;
+    case SCHEDULE_COSINE: return least + above * 0.5 * (1 + cos(3.14159265358979323846 * (now - warmup) / after));
     default: return schedule->peak;
   }
 }

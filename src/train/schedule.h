@@ -3,8 +3,9 @@
 // For all kinds the rate first rises linearly, reaching its peak at update `warmup`: rate = peak * step / warmup. Then
 //   constant       peak
 //   inverse-sqrt   peak * sqrt(warmup / step)                          ("Noam", Vaswani et al. 2017, stated by its peak)
-//   linear         peak * (total - step) / (total - warmup)            reaches 0 with the last update
-//   cosine         peak * (1 + cos(pi * (step - warmup) / (total - warmup))) / 2
+//   linear         least + (peak - least) * (total - step) / (total - warmup)
+//   cosine         least + (peak - least) * (1 + cos(pi * (step - warmup) / (total - warmup))) / 2
+// The last two reach `least`, which is usually 0, with the last update.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@ struct schedule {
   double peak;
   int64_t warmup;
   int64_t total;  // of updates; only linear and cosine read it
+  double least;
 };
 
 double schedule_rate(const struct schedule *schedule, int64_t step);

@@ -103,6 +103,9 @@ static inline bool job_has_valid(const struct job *job) { return job->options.va
 // A note for the user, a line or several.
 #define job_say(job, ...) training_say(&(job)->training, QKV_TRAIN_NOTE, __VA_ARGS__)
 
+// --show-batch: a line of tokens with their ids; -1, where nothing is learnt, is "-".
+void job_show_tokens(const struct job *job, struct buffer *out, const char *name, const int32_t *ids, int count);
+
 // job_model.c
 bool job_get_tokenizer(struct job *job);
 bool job_get_model(struct job *job);

@@ -29,6 +29,7 @@ static const struct field fields[] = {
   FIELD(FIELD_TEXT, from, "from", ANY_WORD),
   FIELD(FIELD_TEXT, family, "family", 0, 0, NULL, true),
   FIELD(FIELD_TEXT, size, "size", 0, 0, " tiny small base large ", true),
+  FIELD(FIELD_INTEGER, layers, "layers", 1, 256, NULL, true),
   FIELD(FIELD_INTEGER, encoder_layers, "encoder-layers", 1, 256, NULL, true),
   FIELD(FIELD_INTEGER, decoder_layers, "decoder-layers", 1, 256, NULL, true),
   FIELD(FIELD_INTEGER, hidden, "hidden", 1, 65536, NULL, true),
@@ -41,21 +42,32 @@ static const struct field fields[] = {
   FIELD(FIELD_TEXT, positions, "positions", 0, 0, " sinusoid sinusoid-interleaved learned none ", true),
   FIELD(FIELD_TEXT, residual, "residual", 0, 0, " on off ", true),
   FIELD(FIELD_TEXT, tokenizer, "tokenizer", 0, 0, NULL, true),
+  FIELD(FIELD_TEXT, tokenizer_type, "tokenizer-type", 0, 0, " bpe char ", true),
   FIELD(FIELD_INTEGER, vocab_size, "vocab-size", 8, 10000000, NULL, true),
   FIELD(FIELD_INTEGER, lowercase, "lowercase", 0, 1, NULL, true),
   FIELD(FIELD_NUMBER, learning_rate, "learning-rate", 0, 100),
+  FIELD(FIELD_NUMBER, min_learning_rate, "min-learning-rate", 0, 100),
   FIELD(FIELD_TEXT, schedule, "schedule", 0, 0, " inverse-sqrt linear cosine constant "),
   FIELD(FIELD_INTEGER, warmup_steps, "warmup-steps", 0, MANY),
   FIELD(FIELD_INTEGER, batch_tokens, "batch-tokens", 2, 1 << 28),
+  FIELD(FIELD_INTEGER, batch_size, "batch-size", 1, 1 << 28),
   FIELD(FIELD_INTEGER, accumulate, "accumulate", 1, 1 << 20),
   FIELD(FIELD_NUMBER, dropout, "dropout", 0, 0.99),
   FIELD(FIELD_NUMBER, attention_dropout, "attention-dropout", 0, 0.99),
   FIELD(FIELD_NUMBER, activation_dropout, "activation-dropout", 0, 0.99),
   FIELD(FIELD_NUMBER, label_smoothing, "label-smoothing", 0, 0.99),
   FIELD(FIELD_NUMBER, weight_decay, "weight-decay", 0, 1),
+  FIELD(FIELD_NUMBER, beta1, "beta1", 0, 0.9999999),
+  FIELD(FIELD_NUMBER, beta2, "beta2", 0, 0.9999999),
+  FIELD(FIELD_NUMBER, adam_epsilon, "adam-epsilon", 0, 1),
   FIELD(FIELD_NUMBER, clip_norm, "clip-norm", 0, 1e9),
   FIELD(FIELD_INTEGER, max_length, "max-length", 2, 1 << 20),
   FIELD(FIELD_TEXT, on_long, "on-long", 0, 0, " drop cut "),
+  FIELD(FIELD_INTEGER, context, "context", 1, 1 << 20),
+  FIELD(FIELD_TEXT, document_separator, "document-separator", ANY_WORD),
+  FIELD(FIELD_TEXT, cross_documents, "cross-documents", 0, 0, " on off "),
+  FIELD(FIELD_TEXT, direction, "direction", 0, 0, " left-to-right right-to-left "),
+  FIELD(FIELD_INTEGER, stride, "stride", 1, 1 << 20),
   FIELD(FIELD_INTEGER, seed, "seed", 0, 9007199254740992.0),
   FIELD(FIELD_TEXT, dtype, "dtype", 0, 0, " auto f32 bf16 "),
   FIELD(FIELD_INTEGER, epochs, "epochs", 1, MANY),
@@ -221,9 +233,15 @@ static bool check_contradictions(const struct qkv_train_options *options, struct
       return error_set(error, ERROR_USAGE,
                        "--from and --%s contradict each other: a fine-tuned model keeps the shape and the tokenizer of %s",
                        fields[i].name, options->from);
-  if (options->tokenizer && (options->vocab_size >= 0 || options->lowercase >= 0))
+  if (options->tokenizer && (options->vocab_size >= 0 || options->lowercase >= 0 || options->tokenizer_type))
     return error_set(error, ERROR_USAGE, "--tokenizer and --%s contradict each other: %s has all of this decided",
-                     options->vocab_size >= 0 ? "vocab-size" : "lowercase", options->tokenizer);
+                     options->vocab_size >= 0  ? "vocab-size"
+                     : options->lowercase >= 0 ? "lowercase"
+                                               : "tokenizer-type",
+                     options->tokenizer);
+  if (options->min_learning_rate > 0 && options->learning_rate >= 0 && options->min_learning_rate > options->learning_rate)
+    return error_set(error, ERROR_USAGE, "--min-learning-rate %g is more than --learning-rate %g", options->min_learning_rate,
+                     options->learning_rate);
   enum schedule_kind kind;
   bool needs_end = options->schedule && schedule_find(&kind, options->schedule) && schedule_needs_total(kind);
   if (needs_end && options->max_time >= 0 && options->max_steps < 0 && options->epochs < 0)

@@ -28,7 +28,8 @@ static double seconds_spent(const struct training *training) {
 }
 
 struct batch_plan_options training_plan_options(const struct qkv_train_options *options) {
-  return (struct batch_plan_options){.seed = (uint64_t)options->seed, .batch_tokens = (size_t)options->batch_tokens, .shuffled = true,
+  return (struct batch_plan_options){.seed = (uint64_t)options->seed, .batch_tokens = (size_t)options->batch_tokens,
+                                     .batch_size = options->batch_size > 0 ? (size_t)options->batch_size : 0, .shuffled = true,
                                      .accumulate = (int)options->accumulate};
 }
 

@@ -290,15 +290,6 @@ static void show_validation(const struct job *job) {
 
 // --- --show-batch
 
-static void show_side(struct buffer *out, const struct job *job, const char *name, const int32_t *ids, int count) {
-  buffer_format(out, "  %-8s", name);
-  for (int i = 0; i < count; i++) {
-    const char *token = tokenizer_token(job->tokenizer, ids[i]);
-    buffer_format(out, " %s/%d", token ? token : "?", (int)ids[i]);
-  }
-  buffer_char(out, '\n');
-}
-
 static void show_batch(const struct job *job, const struct batch *batch, struct buffer *out) {
   buffer_format(out, "the first batch: %d pairs, %d source and %d target tokens, %d to be learnt; nothing is padded\n",
                 batch->sequences, batch->source.rows, batch->target.rows, batch->label_count);
@@ -308,9 +299,9 @@ static void show_batch(const struct job *job, const struct batch *batch, struct 
     buffer_format(out, "%s:%" PRIu64 ", rows %d to %d of the encoder, %d to %d of the decoder\n",
                   job->train.paths[place_file(place)], place_line(place), source->q0, source->q0 + source->qn - 1, target->q0,
                   target->q0 + target->qn - 1);
-    show_side(out, job, "source", batch->source.ids + source->q0, source->qn);
-    show_side(out, job, "input", batch->target.ids + target->q0, target->qn);
-    show_side(out, job, "learnt", batch->labels + target->q0, target->qn);
+    job_show_tokens(job, out, "source", batch->source.ids + source->q0, source->qn);
+    job_show_tokens(job, out, "input", batch->target.ids + target->q0, target->qn);
+    job_show_tokens(job, out, "learnt", batch->labels + target->q0, target->qn);
   }
 }
 

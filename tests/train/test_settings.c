@@ -151,7 +151,7 @@ static void options_that_cannot_be(void **state) {
   options = train_options_default();
   expect_refused(&options, "--task is missing");
   options.task = "dance";
-  expect_refused(&options, "--task is \"dance\"; wanted one of: translation");
+  expect_refused(&options, "--task is \"dance\"; wanted one of: translation lm");
   options.task = "translation";
   expect_refused(&options, "--train is missing");
 }
