@@ -8,7 +8,9 @@
 static const struct layout *const layouts[] = {
   &layout_marian,
   &layout_pegasus,
+  &layout_openai_gpt,
   &layout_gpt2,
+  &layout_llama,
   &layout_bert,
   &layout_qkv,
 };

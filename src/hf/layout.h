@@ -92,7 +92,8 @@ struct layout {
   const char *prefix;                      // of most names; files that were saved from the bare model leave it out. NULL: none
 };
 
-extern const struct layout layout_bert, layout_gpt2, layout_marian, layout_pegasus, layout_qkv;
+extern const struct layout layout_bert, layout_marian, layout_pegasus, layout_qkv;
+extern const struct layout layout_openai_gpt, layout_gpt2, layout_llama;
 
 const struct layout *layout_find(const char *model_type);  // NULL: unknown
 // The first layout, in the order of the registry, that can say all of `arch`. layout_qkv always can.

@@ -12,22 +12,50 @@ import sys
 import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy, log_softmax
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
 import tiny
 
 LENGTHS = (6, 9, 1, 4)
-LONG = (70, 131, 1, 17)
+LONG = (3, 7, 1, 175)
 SHOWN = 1  # the sequence whose attention is written
 
-GPT2 = dict(embd_pdrop=0.0, resid_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)
+GPT = dict(embd_pdrop=0.0, resid_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)
+LLAMA = dict(vocab_size=53, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=3, rms_norm_eps=1e-5,
+             max_position_embeddings=192, bos_token_id=0, eos_token_id=1)
+
+
+def rotary(kind, **keys):
+    return LLAMA | dict(rope_parameters=dict(rope_type=kind, **keys))
+
+
 CASES = {
-    "gpt2": (GPT2Config, GPT2LMHeadModel, dict(vocab_size=97, n_positions=32, n_embd=32, n_layer=2, n_head=4, **GPT2)),
+    "gpt2": (GPT2Config, GPT2LMHeadModel, dict(vocab_size=97, n_positions=32, n_embd=32, n_layer=2, n_head=4, **GPT)),
     "gpt2-knobs": (GPT2Config, GPT2LMHeadModel,
                    dict(vocab_size=61, n_positions=24, n_embd=20, n_layer=3, n_head=5, n_inner=33, layer_norm_epsilon=1e-3,
-                        activation_function="relu", tie_word_embeddings=False, pad_token_id=3, **GPT2)),
+                        activation_function="relu", tie_word_embeddings=False, pad_token_id=3, **GPT)),
+    "openai-gpt": (OpenAIGPTConfig, OpenAIGPTLMHeadModel,
+                   dict(vocab_size=71, n_positions=20, n_embd=24, n_layer=2, n_head=3, **GPT)),
+    "llama": (LlamaConfig, LlamaForCausalLM,
+              dict(vocab_size=97, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+                   num_key_value_heads=2, max_position_embeddings=32, bos_token_id=0, eos_token_id=1)),
+    "llama-knobs": (LlamaConfig, LlamaForCausalLM,
+                    dict(vocab_size=61, hidden_size=24, intermediate_size=33, num_hidden_layers=2, num_attention_heads=6,
+                         num_key_value_heads=1, head_dim=6, max_position_embeddings=24, attention_bias=True, mlp_bias=True,
+                         hidden_act="gelu", tie_word_embeddings=True, pad_token_id=3, bos_token_id=0, eos_token_id=[1, 2],
+                         rms_norm_eps=1e-4, rope_parameters=dict(rope_type="default", rope_theta=500.0))),
+    "llama-linear": (LlamaConfig, LlamaForCausalLM, rotary("linear", factor=2.5, rope_theta=1000.0)),
+    "llama-dynamic": (LlamaConfig, LlamaForCausalLM, rotary("dynamic", factor=4.0, rope_theta=10000.0)),
+    "llama-llama3": (LlamaConfig, LlamaForCausalLM,
+                     rotary("llama3", factor=8.0, rope_theta=500.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                            original_max_position_embeddings=64)),
+    "llama-yarn": (LlamaConfig, LlamaForCausalLM,
+                   rotary("yarn", factor=4.0, rope_theta=1000.0, original_max_position_embeddings=48, beta_fast=8.0)),
+    "llama-yarn-scaled": (LlamaConfig, LlamaForCausalLM,
+                          rotary("yarn", factor=16.0, rope_theta=10000.0, original_max_position_embeddings=32, mscale=0.707,
+                                 mscale_all_dim=1.2, truncate=False)),
 }
-LONG_CASES = set()
+LONG_CASES = {"llama-linear", "llama-dynamic", "llama-llama3", "llama-yarn", "llama-yarn-scaled"}
 
 
 def make_batch(config, lengths, seed):

@@ -1,0 +1,39 @@
+// "openai-gpt": Radford et al. 2018. The norm after each sublayer; the inner layer is always four times as wide as the hidden
+// states.
+#include "hf/layout_gpt.h"
+
+// transformers' own table for this architecture: its "gelu" is the tanh form.
+static const struct config_choice activations[] = {
+  {"gelu", ACTIVATION_GELU_TANH}, {"relu", ACTIVATION_RELU}, {"silu", ACTIVATION_SILU}, {"swish", ACTIVATION_SILU}, {0}};
+
+static const struct config_key keys[] = {
+  GPT_KEYS(40478, 512, -1, -1), CONFIG_NAMED("afn", activation, ACTIVATION_GELU_TANH, activations), {0}};
+
+static const struct config_pair aliases[] = {GPT_ALIASES, {0}};
+static const struct config_pair unsupported[] = {{"is_encoder_decoder", "false"}, {"add_cross_attention", "false"}, {0}};
+static const char *const harmless[] = {GPT_HARMLESS, "predict_special_tokens", NULL};
+
+static void constants(struct arch *arch) {
+  arch->family = FAMILY_DECODER;
+  arch->norm = NORM_LAYER;
+  arch->norm_place = NORM_POST;
+  arch->residual = arch->padding_learnt = true;
+  arch->positions = POSITIONS_LEARNED;
+  arch->embedding_scale = 1;
+  arch->attention_bias = arch->ffn_bias = true;
+  arch->unk_id = arch->decoder_start_id = arch->forced_eos_id = -1;
+}
+
+static bool complete(struct arch *arch, const char *path, struct error *error) {
+  (void)path, (void)error;
+  arch->decoder.kv_heads = arch->decoder.heads;
+  arch->decoder.ffn = 4 * arch->hidden;
+  return true;
+}
+
+static const struct tensor_name names[] = {GPT_NAMES("tokens_embed", "positions_embed"), {0}};
+
+const struct layout layout_openai_gpt = {
+  .model_type = "openai-gpt", .architecture = "OpenAIGPTLMHeadModel", .keys = keys, .aliases = aliases,
+  .unsupported = unsupported, .harmless = harmless, .constants = constants, .complete = complete, .names = names,
+  .prefix = "transformer."};
