@@ -116,7 +116,7 @@ static void describe_shape(struct info *info, const struct arch *arch) {
 static void describe_knobs(struct info *info, const struct arch *arch) {
   static const char *const norms[] = {"layer", "rms", "none"};
   static const char *const places[] = {"after each sublayer (post)", "before each sublayer (pre)"};
-  static const char *const positions[] = {"none", "sinusoid", "sinusoid, interleaved", "learned"};
+  static const char *const positions[] = {"none", "sinusoid", "sinusoid, interleaved", "learned", "rotary"};
   static const char *const activations[] = {"none", "relu", "gelu", "gelu (tanh form)", "silu", "tanh"};
   add_text(info, "norm", norms[arch->norm]);
   if (arch->norm != NORM_NONE) add_text(info, "norm.place", places[arch->norm_place]);

@@ -14,6 +14,7 @@ struct activate {
   int rows, columns, rows_each;
   enum activation activation;
   const struct dropout *dropout;
+  bool gated;
 };
 
 INLINE void activate_row(const struct activate *job, int row, const bool backward, const enum activation activation) {
@@ -34,9 +35,36 @@ INLINE void activate_row(const struct activate *job, int row, const bool backwar
   }
 }
 
+// Of [rows, 2 * columns]: the values, and behind them the numbers whose activation they are multiplied by.
+INLINE void gate_row(const struct activate *job, int row, const bool backward, const enum activation activation) {
+  size_t start = (size_t)row * job->columns;
+  for (int c = 0; c < job->columns; c += DROPOUT_COLUMNS) {
+    vec factor[DROPOUT_VECS];
+    row_factors(job->dropout, row, c / DROPOUT_COLUMNS, factor);
+    for (int j = 0; j < DROPOUT_VECS; j++) {
+      int left = job->columns - c - j * LANES;
+      if (left <= 0) break;
+      lane_mask mask = mask_first(left);
+      size_t at = start + c + j * LANES, wide = at + start;
+      vec up = vec_load_mask(job->x + wide, mask), gate = vec_load_mask(job->x + wide + job->columns, mask);
+      vec opened = vec_activation(gate, activation);
+      if (!backward) {
+        vec_store_mask(job->y + at, vec_mul(vec_mul(opened, up), factor[j]), mask);
+        continue;
+      }
+      vec d = vec_mul(vec_load_mask(job->dy + at, mask), factor[j]);
+      vec_store_mask(job->y + wide, vec_mul(d, opened), mask);
+      vec_store_mask(job->y + wide + job->columns, vec_mul(vec_mul(d, up), vec_activation_slope(gate, activation)), mask);
+    }
+  }
+}
+
 INLINE void activate_rows(const struct activate *job, size_t index, const bool backward, const enum activation activation) {
   int first = (int)index * job->rows_each, end = first + job->rows_each < job->rows ? first + job->rows_each : job->rows;
-  for (int row = first; row < end; row++) activate_row(job, row, backward, activation);
+  for (int row = first; row < end; row++) {
+    if (job->gated) gate_row(job, row, backward, activation);
+    else activate_row(job, row, backward, activation);
+  }
 }
 
 INLINE void activate_block(const struct activate *job, size_t index, const bool backward) {
@@ -69,6 +97,18 @@ void KERNEL_NAME(activate_gradient)(float *dx, const float *dy, const float *x, 
                                     const struct dropout *dropout) {
   struct activate job = {.y = dx, .dy = dy, .x = x, .rows = rows, .columns = columns, .activation = activation,
                          .dropout = dropout};
+  activate_all(&job, backward_task);
+}
+
+void KERNEL_NAME(gate)(float *y, const float *x, int rows, int columns, enum activation activation, const struct dropout *dropout) {
+  struct activate job = {.y = y, .x = x, .rows = rows, .columns = columns, .activation = activation, .dropout = dropout, .gated = true};
+  activate_all(&job, forward_task);
+}
+
+void KERNEL_NAME(gate_gradient)(float *dx, const float *dy, const float *x, int rows, int columns, enum activation activation,
+                                const struct dropout *dropout) {
+  struct activate job = {.y = dx, .dy = dy, .x = x, .rows = rows, .columns = columns, .activation = activation,
+                         .dropout = dropout, .gated = true};
   activate_all(&job, backward_task);
 }
 

@@ -15,6 +15,10 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->linear_gradient = KERNEL_NAME(linear_gradient);
   kernels->activate = KERNEL_NAME(activate);
   kernels->activate_gradient = KERNEL_NAME(activate_gradient);
+  kernels->gate = KERNEL_NAME(gate);
+  kernels->gate_gradient = KERNEL_NAME(gate_gradient);
+  kernels->rotary_table = KERNEL_NAME(rotary_table);
+  kernels->rotate = KERNEL_NAME(rotate);
   kernels->residual_norm = KERNEL_NAME(residual_norm);
   kernels->residual_norm_gradient = KERNEL_NAME(residual_norm_gradient);
   kernels->attention = KERNEL_NAME(attention);

@@ -3,6 +3,7 @@
 //
 // Only linear, linear_gradient and the outer loops over rows are arranged for speed (sixteen columns side by side, threads),
 // because these kernels also run where no fast ones exist.
+#include "cpu/turn.h"
 #include "cpu/reference.h"
 
 #include <math.h>
@@ -153,6 +154,43 @@ static void reference_activate_gradient(float *dx, const float *dy, const float 
       size_t at = (size_t)row * (size_t)columns + (size_t)c;
       dx[at] = (float)(dy[at] * dropout_factor(dropout, row, c) * activation_slope(x[at], activation));
     }
+}
+
+static void reference_gate(float *y, const float *x, int rows, int columns, enum activation activation, const struct dropout *dropout) {
+  for (int row = 0; row < rows; row++) {
+    const float *up = x + (size_t)row * 2 * (size_t)columns, *gate = up + columns;
+    for (int c = 0; c < columns; c++)
+      y[(size_t)row * (size_t)columns + (size_t)c] = activation_value(gate[c], activation) * up[c] * dropout_factor(dropout, row, c);
+  }
+}
+
+static void reference_gate_gradient(float *dx, const float *dy, const float *x, int rows, int columns, enum activation activation,
+                                    const struct dropout *dropout) {
+  for (int row = 0; row < rows; row++) {
+    size_t at = (size_t)row * 2 * (size_t)columns;
+    const float *up = x + at, *gate = up + columns;
+    for (int c = 0; c < columns; c++) {
+      float d = dy[(size_t)row * (size_t)columns + (size_t)c] * dropout_factor(dropout, row, c);
+      dx[at + (size_t)c] = d * activation_value(gate[c], activation);
+      dx[at + (size_t)(columns + c)] = (float)(d * up[c] * activation_slope(gate[c], activation));
+    }
+  }
+}
+
+static void reference_rotary_table(float *table, const int32_t *positions, const float *frequencies, float scale, int rows, int half) {
+  for (int row = 0; row < rows; row++, table += 2 * half)
+    for (int i = 0; i < half; i++) turn_of(&table[i], &table[half + i], (float)positions[row] * frequencies[i], scale);
+}
+
+static void reference_rotate(float *x, int stride, const float *table, int rows, int heads, int half, bool backward) {
+  for (int row = 0; row < rows; row++, x += stride, table += 2 * half)
+    for (int head = 0; head < heads; head++)
+      for (int i = 0; i < half; i++) {
+        float *a = &x[head * 2 * half + i], *b = a + half;
+        float first = *a, second = *b, cosine = table[i], sine = backward ? -table[half + i] : table[half + i];
+        *a = first * cosine - second * sine;
+        *b = second * cosine + first * sine;
+      }
 }
 
 static void reference_add(float *y, const float *x, size_t n) {

@@ -112,8 +112,8 @@ static bool read_value(struct arch *arch, const struct config_key *key, const cJ
 
 // --- reading all of them
 
-static const struct config_key *find_key(const struct layout *layout, const char *name) {
-  for (const struct config_key *key = layout->keys; key->key; key++) {
+static const struct config_key *find_key(const struct config_key *keys, const char *name) {
+  for (const struct config_key *key = keys; key->key; key++) {
     if (strcmp(key->key, name) == 0) return key;
   }
   return NULL;
@@ -134,10 +134,10 @@ static bool is_harmless(const char *const *list, const char *name) {
 }
 
 // The value under a key or its alias; NULL if missing or null.
-static const cJSON *find_value(const cJSON *config, const struct layout *layout, const char *key) {
+static const cJSON *find_value(const cJSON *config, const struct config_pair *aliases, const char *key) {
   const cJSON *item = cJSON_GetObjectItemCaseSensitive(config, key);
   if (item && !cJSON_IsNull(item)) return item;
-  for (const struct config_pair *alias = layout->aliases; alias && alias->key; alias++) {
+  for (const struct config_pair *alias = aliases; alias && alias->key; alias++) {
     if (strcmp(alias->other, key) != 0) continue;
     item = cJSON_GetObjectItemCaseSensitive(config, alias->key);
     if (item && !cJSON_IsNull(item)) return item;
@@ -145,16 +145,16 @@ static const cJSON *find_value(const cJSON *config, const struct layout *layout,
   return NULL;
 }
 
-static bool read_keys(struct arch *arch, const struct layout *layout, const cJSON *config, const char *path,
-                      struct error *error) {
-  for (const struct config_key *key = layout->keys; key->key; key++) {
-    const cJSON *item = find_value(config, layout, key->key);
+bool config_read_keys(struct arch *arch, const struct config_key *keys, const struct config_pair *aliases, const cJSON *config,
+                      const char *path, struct error *error) {
+  for (const struct config_key *key = keys; key->key; key++) {
+    const cJSON *item = find_value(config, aliases, key->key);
     // null means "there is none" for an id, and "the default" elsewhere.
     const cJSON *written = cJSON_GetObjectItemCaseSensitive(config, key->key);
     if (item) {
       if (!read_value(arch, key, item, path, error)) return false;
     } else if (key->same_as) {
-      set(arch, key, get(arch, find_key(layout, key->same_as)));
+      set(arch, key, get(arch, find_key(keys, key->same_as)));
     } else if (key->type == CONFIG_ID && written) {
       set(arch, key, -1);
     } else {
@@ -199,7 +199,7 @@ static bool check_key(const cJSON *item, const cJSON *config, const struct layou
                       const char *path, struct error *error) {
   const char *key = item->string;
   const struct config_pair *pair;
-  if (find_key(layout, key)) return true;
+  if (find_key(layout->keys, key) || is_harmless(layout->harmless, key)) return true;
   if ((pair = find_pair(layout->aliases, key))) return check_alias(item, config, pair, path, error);
   if ((pair = find_pair(layout->unsupported, key)) || (pair = find_pair(unsupported_everywhere, key))) {
     if (has_value(item, pair->other)) return true;
@@ -209,7 +209,7 @@ static bool check_key(const cJSON *item, const cJSON *config, const struct layou
     if (!has_value(item, pair->other)) warn_ignored(item, path, error);
     return true;
   }
-  if (!is_harmless(layout->harmless, key) && !is_harmless(harmless_everywhere, key))
+  if (!is_harmless(harmless_everywhere, key))
     buffer_format(unknown, "%s\"%.80s\"", unknown->size ? ", " : "", key);
   return true;
 }
@@ -239,7 +239,9 @@ static bool read_as(struct arch *arch, const struct layout *layout, const cJSON 
   *arch = (struct arch){0};
   snprintf(arch->layout, sizeof arch->layout, "%s", layout->model_type);
   if (layout->constants) layout->constants(arch);
-  if (!read_keys(arch, layout, config, path, error) || !heads_read(arch, layout, config, path, error)) return false;
+  if (!config_read_keys(arch, layout->keys, layout->aliases, config, path, error)) return false;
+  if (!heads_read(arch, layout, config, path, error)) return false;
+  if (layout->read && !layout->read(arch, config, path, error)) return false;
   // Most families have one rate for both.
   if (!says_field(layout, offsetof(struct arch, embedding_dropout))) arch->embedding_dropout = arch->dropout;
   return !layout->complete || layout->complete(arch, path, error);
@@ -314,20 +316,33 @@ static bool says(const cJSON *item, const struct arch *arch, const struct config
   return get(&read, key) == get(arch, key);
 }
 
-static bool put_keys(cJSON *config, const struct layout *layout, const struct arch *arch, struct error *error) {
-  for (const struct config_key *key = layout->keys; key->key; key++) {
+bool config_put_keys(cJSON *config, const struct config_key *keys, const struct arch *arch, struct error *error) {
+  for (const struct config_key *key = keys; key->key; key++) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(config, key->key);
     // No id where there is none by default; and no init_std of 0, which is our Xavier but nobody else's.
     bool no_id = key->type == CONFIG_ID && key->otherwise < 0 && get(arch, key) < 0;
-    bool absent = !item && (no_id || (key->type == CONFIG_NUMBER && key->incidental && get(arch, key) == 0));
+    bool unsaid = (key->unsaid_at_zero || (key->type == CONFIG_NUMBER && key->incidental)) && get(arch, key) == 0;
+    bool absent = !item && (no_id || unsaid);
     if (absent || says(item, arch, key)) continue;
     if (!json_put(config, key->key, new_value(arch, key), error)) return false;
   }
+  return true;
+}
+
+static bool put_all(cJSON *config, const struct layout *layout, const struct arch *arch, struct error *error) {
+  if (!config_put_keys(config, layout->keys, arch, error)) return false;
+  if (layout->write && !layout->write(config, arch, error)) return false;
   for (const struct config_pair *alias = layout->aliases; alias && alias->key; alias++) {
     if (!json_has(config, alias->key)) continue;
     if (!json_put(config, alias->key, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, alias->other), true), error))
       return false;
   }
+  return true;
+}
+
+bool config_same(const struct config_key *keys, const struct arch *a, const struct arch *b) {
+  for (const struct config_key *key = keys; key->key; key++)
+    if (get(a, key) != get(b, key)) return false;
   return true;
 }
 
@@ -342,7 +357,7 @@ bool config_write(cJSON *config, const struct layout *layout, const struct arch 
   bool old = json_has(config, "torch_dtype");  // transformers 4 wrote this name
   return json_put(config, "model_type", cJSON_CreateString(layout->model_type), error) &&
          json_put(config, old ? "torch_dtype" : "dtype", cJSON_CreateString(types[type]), error) &&
-         put_keys(config, layout, arch, error);
+         put_all(config, layout, arch, error);
 }
 
 bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error) {
@@ -350,7 +365,7 @@ bool config_can_say(const struct layout *layout, const struct arch *arch, struct
   struct arch back;
   struct error refusal = {0};
   if (!config) return error_memory(error, 0);
-  bool ok = heads_write(config, layout, arch, NULL, &refusal) && put_keys(config, layout, arch, error);
+  bool ok = heads_write(config, layout, arch, NULL, &refusal) && put_all(config, layout, arch, error);
   if (refusal.code) error_set(error, refusal.code, "%s", refusal.message);
   if (ok && !read_as(&back, layout, config, "config.json", &refusal))
     ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have this (%.500s); save it as \"qkv\"", layout->model_type,

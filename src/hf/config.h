@@ -20,5 +20,12 @@ bool config_write(cJSON *config, const struct layout *layout, const struct arch 
 // model starts from it.
 bool config_defaults(struct arch *arch, const char *model_type, enum head_kind head, int labels, struct error *error);
 
+// For layouts whose config.json has objects within: the fields of one table read from an object, defaults where it says nothing
+// (aliases may be NULL); written into it; and compared.
+bool config_read_keys(struct arch *arch, const struct config_key *keys, const struct config_pair *aliases, const cJSON *object,
+                      const char *path, struct error *error);
+bool config_put_keys(cJSON *object, const struct config_key *keys, const struct arch *arch, struct error *error);
+bool config_same(const struct config_key *keys, const struct arch *a, const struct arch *b);
+
 // Whether the layout has a word for every knob of `arch`; if not, the error names the first one it lacks.
 bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error);

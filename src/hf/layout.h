@@ -29,6 +29,7 @@ struct config_key {
   double low, high;
   const struct config_choice *choices;  // ends with a NULL name
   const char *same_as;  // the key whose value counts when this one is missing
+  bool unsaid_at_zero;  // 0 stands for a missing key and is not written
   bool incidental;  // no part of what a model computes: layouts may leave it out
 };
 
@@ -54,7 +55,7 @@ enum tensor_role {
 
 struct tensor_name {
   const char *stored;  // name in the file, "{}" for the layer's number; NULL ends a table
-  const char *weight;  // qkv's name of the weight; a row counts only for models that have this weight
+  const char *weight;  // qkv's name of the weight; a row counts only for models that have this weight, and this part of it
   int part;            // or ALL_PARTS
   enum tensor_role role;
   bool transposed;     // stored as [inputs, outputs]
@@ -87,6 +88,9 @@ struct layout {
   const struct config_pair *ignored;       // {key, value that changes nothing}: another value is a warning
   const char *const *harmless;             // besides those that every layout ignores
   void (*constants)(struct arch *arch);    // knobs that this layout does not say
+  // Keys that no table can say, listed as harmless: read after the table, written after it. NULL: none.
+  bool (*read)(struct arch *arch, const cJSON *config, const char *path, struct error *error);
+  bool (*write)(cJSON *config, const struct arch *arch, struct error *error);
   bool (*complete)(struct arch *arch, const char *path, struct error *error);  // what follows from several keys
   const struct tensor_name *names;
   const char *prefix;                      // of most names; files that were saved from the bare model leave it out. NULL: none

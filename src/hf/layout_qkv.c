@@ -10,7 +10,9 @@ static const struct config_choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM
 static const struct config_choice places[] = {{"post", NORM_POST}, {"pre", NORM_PRE}, {0}};
 static const struct config_choice positions[] = {
   {"none", POSITIONS_NONE}, {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
-  {"learned", POSITIONS_LEARNED}, {0}};
+  {"learned", POSITIONS_LEARNED}, {"rotary", POSITIONS_ROTARY}, {0}};
+static const struct config_choice scalings[] = {
+  {"none", ROTARY_PLAIN}, {"linear", ROTARY_LINEAR}, {"dynamic", ROTARY_DYNAMIC}, {"llama3", ROTARY_LLAMA3}, {"yarn", ROTARY_YARN}, {0}};
 static const struct config_choice activations[] = {
   {"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu-tanh", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU},
   {"tanh", ACTIVATION_TANH}, {"none", ACTIVATION_NONE}, {0}};
@@ -45,6 +47,16 @@ static const struct config_key keys[] = {
   CONFIG_NAMED("positions", positions, POSITIONS_SINUSOID, positions),
   CONFIG_WHOLE("max_positions", max_positions, 0, 0, POSITION_LIMIT),
   CONFIG_WHOLE("position_offset", position_offset, 0, 0, POSITION_LIMIT),
+  CONFIG_REAL("rotary_base", rotary.base, 0, 0, 1e12),
+  CONFIG_NAMED("rotary_scaling", rotary.scaling, ROTARY_PLAIN, scalings),
+  CONFIG_REAL("rotary_factor", rotary.factor, 0, 0, 1e6),
+  CONFIG_WHOLE("rotary_original_positions", rotary.original_positions, 0, 0, POSITION_LIMIT),
+  CONFIG_REAL("rotary_low", rotary.low, 0, 0, 1e6),
+  CONFIG_REAL("rotary_high", rotary.high, 0, 0, 1e6),
+  CONFIG_REAL("rotary_attention_factor", rotary.attention_factor, 0, 0, 1e6),
+  CONFIG_REAL("rotary_mscale", rotary.mscale, 0, 0, 1e6),
+  CONFIG_REAL("rotary_mscale_all", rotary.mscale_all, 0, 0, 1e6),
+  CONFIG_SWITCH("rotary_truncated", rotary.truncated, false),
   CONFIG_REAL("embedding_scale", embedding_scale, 1, -1e6, 1e6),
   CONFIG_NAMED("activation", activation, ACTIVATION_RELU, activations),
   CONFIG_SWITCH("gated", gated, false),
@@ -91,7 +103,8 @@ static const struct config_key keys[] = {
 #define LAYER(side)                                                                                                           \
   PART(side ".{}.self.", "query", "query_key_value", 0), PART(side ".{}.self.", "key", "query_key_value", 1),                 \
   PART(side ".{}.self.", "value", "query_key_value", 2), LINEAR(side ".{}.self.output"), NORM(side ".{}.self.norm"),          \
-  LINEAR(side ".{}.feed_forward.up"), LINEAR(side ".{}.feed_forward.down"), NORM(side ".{}.feed_forward.norm")
+  PART(side ".{}.feed_forward.", "up", "up", 0), PART(side ".{}.feed_forward.", "gate", "up", 1),                             \
+  LINEAR(side ".{}.feed_forward.down"), NORM(side ".{}.feed_forward.norm")
 #define SIDE(side)                                                                                                            \
   SAME(side ".embedding"), POSITIONS(side), SAME(side ".types"), SAME(side ".relative"), NORM(side ".embedding_norm"),        \
   LINEAR(side ".embedding_projection"), LAYER(side), NORM(side ".norm")

@@ -50,7 +50,7 @@ static bool bind_row(struct bindings *bindings, const struct layout *layout, con
   fill_pattern(name, sizeof name, row->weight, layer);
   fill_pattern(binding.stored, sizeof binding.stored, name_in_file(layout, model, row->stored), layer);
   binding.weight = model_weight(model, name);
-  if (!binding.weight) return true;
+  if (!binding.weight || row->part >= binding.weight->part_count) return true;
   set_shape(&binding);
   if (!memory_grow(error, &bindings->items, &bindings->capacity, bindings->count + 1, sizeof binding)) return false;
   bindings->items[bindings->count++] = binding;

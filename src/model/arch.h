@@ -9,7 +9,7 @@
 enum family { FAMILY_ENCODER_DECODER, FAMILY_ENCODER, FAMILY_DECODER };
 enum norm_kind { NORM_LAYER, NORM_RMS, NORM_NONE };
 enum norm_place { NORM_POST, NORM_PRE };
-enum position_kind { POSITIONS_NONE, POSITIONS_SINUSOID, POSITIONS_SINUSOID_INTERLEAVED, POSITIONS_LEARNED };
+enum position_kind { POSITIONS_NONE, POSITIONS_SINUSOID, POSITIONS_SINUSOID_INTERLEAVED, POSITIONS_LEARNED, POSITIONS_ROTARY };
 
 // What stands on the last hidden states. A row is a token, a text is one sequence of the batch (or a pair of them, in one
 // sequence); batch.h says how each learns. Parts with a vocabulary: see arch_has_vocabulary; parts for texts: arch_has_texts.
@@ -25,6 +25,21 @@ enum head_kind {
   HEAD_DOUBLE,         // HEAD_LANGUAGE and HEAD_CHOICE (GPT's double heads)
 };
 enum pooling { POOLING_FIRST, POOLING_LAST };  // the row that stands for a text
+
+// How rotary positions reach beyond the lengths that a model was first trained on; rotary.c says what each does.
+enum rotary_scaling { ROTARY_PLAIN, ROTARY_LINEAR, ROTARY_DYNAMIC, ROTARY_LLAMA3, ROTARY_YARN };
+
+// What a kind of scaling doesn't use is 0.
+struct rotary_arch {
+  float base;               // of the wavelengths
+  enum rotary_scaling scaling;
+  float factor;             // how many times longer
+  int original_positions;   // llama3, yarn: the lengths of the first training
+  float low, high;          // llama3: low_freq_factor and high_freq_factor; yarn: beta_slow and beta_fast
+  float attention_factor;   // yarn: cosines and sines are multiplied by it; 0: what follows from factor and the next two
+  float mscale, mscale_all;
+  bool truncated;           // yarn: the ramp begins and ends at whole dimensions
+};
 
 struct stack_arch {
   int layers;     // 0: this model has no such stack
@@ -50,11 +65,12 @@ struct arch {
   bool final_norm;            // a norm after the last layer (pre-norm models)
   bool residual;
   enum position_kind positions;
-  int max_positions;          // rows of the position table
+  int max_positions;          // rows of the position table; the longest sequence
   int position_offset;        // added to a position before it is looked up
+  struct rotary_arch rotary;  // of POSITIONS_ROTARY, in self-attention
   float embedding_scale;      // 1, or sqrt(hidden)
   enum activation activation;
-  bool gated;
+  bool gated;                 // the inner layer is multiplied by the activation of another one beside it
   bool attention_bias, ffn_bias;
   bool head_bias;             // a bias added to the logits
   bool head_bias_trainable;   // Marian's final_logits_bias is a buffer, not a parameter

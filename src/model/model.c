@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/rotary.h"
 #include "tensor/profile.h"
 
 // Weights are registered twice by the same code: once to count them, once to fill the array, so that pointers stay valid.
@@ -103,7 +104,7 @@ static struct weight *add_embedding(struct builder *builder, const char *name, i
 
 static struct weight *add_positions(struct builder *builder) {
   const struct arch *arch = &builder->model->arch;
-  if (arch->positions == POSITIONS_NONE) return NULL;
+  if (arch->positions == POSITIONS_NONE || arch->positions == POSITIONS_ROTARY) return NULL;
   struct weight *weight = add(builder, "positions", arch->max_positions + arch->position_offset, arch_embedding_width(arch));
   if (!weight) return NULL;
   bool learned = arch->positions == POSITIONS_LEARNED;
@@ -114,7 +115,7 @@ static struct weight *add_positions(struct builder *builder) {
 }
 
 static void scale_start(const struct builder *builder, const struct stack_arch *stack, struct weight *weight) {
-  if (weight && builder->model->arch.scaled_residuals) weight->deviation /= sqrtf(2 * (float)stack->layers);
+  if (weight && builder->model->arch.scaled_residuals) weight->deviation = (float)(weight->deviation / sqrt(2.0 * stack->layers));
 }
 
 static void add_layer(struct builder *builder, struct layer *layer, const struct stack_arch *stack, bool cross) {
@@ -129,7 +130,7 @@ static void add_layer(struct builder *builder, struct layer *layer, const struct
     layer->cross.output = add_linear(builder, "cross.output", hidden, 0, 0, query, arch->attention_bias);
     layer->cross.norm = add_norm(builder, "cross.norm", hidden);
   }
-  layer->up = add_linear(builder, "feed_forward.up", stack->ffn, 0, 0, hidden, arch->ffn_bias);
+  layer->up = add_linear(builder, "feed_forward.up", stack->ffn, arch->gated ? stack->ffn : 0, 0, hidden, arch->ffn_bias);
   layer->down = add_linear(builder, "feed_forward.down", hidden, 0, 0, stack->ffn, arch->ffn_bias);
   layer->feed_forward_norm = add_norm(builder, "feed_forward.norm", hidden);
   scale_start(builder, stack, layer->self.output.weight);
@@ -204,9 +205,18 @@ static void add_weights(struct builder *builder) {
   add_head(builder);
 }
 
-static bool make_layers(struct stack *stack, const struct stack_arch *shape, struct error *error) {
+static bool make_layers(struct stack *stack, const struct arch *arch, const struct stack_arch *shape, struct error *error) {
   stack->layers = memory_new(error, (size_t)shape->layers, sizeof *stack->layers);
-  return stack->layers != NULL;
+  if (!stack->layers || arch->positions != POSITIONS_ROTARY || !shape->layers) return stack->layers != NULL;
+  int width = arch_head_width(arch, shape);
+  stack->rotary = memory_new(error, (size_t)width / 2, sizeof *stack->rotary);
+  if (stack->rotary) stack->rotary_scale = rotary_frequencies(stack->rotary, arch, width);
+  return stack->rotary != NULL;
+}
+
+static void free_layers(struct stack *stack) {
+  free(stack->layers);
+  free(stack->rotary);
 }
 
 struct model *model_new(const struct arch *arch, struct error *error) {
@@ -216,7 +226,7 @@ struct model *model_new(const struct arch *arch, struct error *error) {
   model->arch = *arch;
   model->decoder.causal = true;
   model->decoder.site = 1 << 20;  // behind the encoder's: 1,024 for the embeddings and for each layer (enum site in stack.c)
-  bool ok = make_layers(&model->encoder, &arch->encoder, error) && make_layers(&model->decoder, &arch->decoder, error);
+  bool ok = make_layers(&model->encoder, arch, &arch->encoder, error) && make_layers(&model->decoder, arch, &arch->decoder, error);
   if (ok) {
     struct builder counter = {.model = model};
     add_weights(&counter);
@@ -236,8 +246,8 @@ void model_free(struct model *model) {
   if (!model) return;
   for (int i = 0; model->weights && i < model->weight_count; i++) weight_free(&model->weights[i]);
   free(model->weights);
-  free(model->encoder.layers);
-  free(model->decoder.layers);
+  free_layers(&model->encoder);
+  free_layers(&model->decoder);
   free(model);
 }
 

@@ -23,7 +23,7 @@ struct attention_weights {
 
 struct layer {
   struct attention_weights self, cross;        // cross.output.weight NULL: no cross-attention
-  struct linear_weights up, down;
+  struct linear_weights up, down;              // gated: up has parts up, gate
   struct norm_weights feed_forward_norm;
 };
 
@@ -33,6 +33,8 @@ struct stack {
   struct norm_weights embedding_norm, final_norm;
   struct linear_weights embedding_projection;  // weight NULL: the embeddings are as wide as the hidden states
   struct weight *relative;                     // [buckets, heads] biases by distance, or NULL
+  float *rotary;                               // [head_width / 2] frequencies, or NULL
+  float rotary_scale;                          // of cosines and sines
   struct layer *layers;                        // [layers]; shared ones name the same weights
   bool causal;
   int site;                                    // first dropout site

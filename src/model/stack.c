@@ -24,6 +24,7 @@ struct run {
   const struct span *cross;
   int cross_count;
   const struct decoder_cache *cache;     // NULL: whole sequences
+  const float *rotary;                   // angles of the rows, or NULL
   int layer;
 };
 
@@ -111,6 +112,11 @@ static struct tensor *self_attention(const struct run *run, const struct layer *
   if (!qkv) return NULL;
   int key = attention.heads * attention.head_width, value = key + attention.kv_heads * attention.head_width;
   struct key_store *pages = run->cache ? &run->cache->layers[run->layer].self : NULL;
+  if (run->rotary) {
+    struct rotary rotary = {run->rotary, attention.heads + attention.kv_heads, attention.head_width / 2};
+    qkv = op_rotary(run->context, name_of(run, "self.rotary"), qkv, &rotary);
+    if (!qkv) return NULL;
+  }
   if (pages) store(run, pages, run->cache->slots, qkv, key, value);
   struct tensor *mixed = attend(run, "self.attention", (struct columns){qkv, 0}, (struct columns){qkv, key}, (struct columns){qkv, value}, pages,
                                 run->side->spans, run->side->span_count, &attention);
@@ -131,7 +137,10 @@ static struct tensor *cross_attention(const struct run *run, const struct layer 
 static struct tensor *feed_forward(const struct run *run, const struct layer *layer, struct tensor *x) {
   const struct arch *arch = &run->model->arch;
   struct dropout dropout = dropout_at(run, arch->activation_dropout, SITE_ACTIVATION);
-  struct tensor *inner = op_linear(run->context, name_of(run, "feed_forward.up"), x, layer->up.weight, layer->up.bias, arch->activation, &dropout);
+  struct tensor *inner;
+  if (arch->gated)
+    inner = op_gate(run->context, name_of(run, "feed_forward.gate"), linear(run, "feed_forward.up", x, &layer->up), arch->activation, &dropout);
+  else inner = op_linear(run->context, name_of(run, "feed_forward.up"), x, layer->up.weight, layer->up.bias, arch->activation, &dropout);
   return linear(run, "feed_forward.down", inner, &layer->down);
 }
 
@@ -209,7 +218,17 @@ static void forget_layer(struct context *context, size_t mark, const struct stre
   }
 }
 
+// The table of angles lies below what forget_layer gives back.
+static bool make_angles(struct run *run) {
+  const struct stack *stack = run->stack;
+  if (!stack->rotary) return true;
+  run->rotary = rotary_table(run->context, run->side->positions, stack->rotary, stack->rotary_scale, run->side->rows,
+                             arch_head_width(&run->model->arch, stack->arch) / 2);
+  return run->rotary != NULL;
+}
+
 static struct tensor *run_stack(struct run *run) {
+  if (!make_angles(run)) return NULL;
   size_t mark = run->context->arena.low;
   run->layer = -1;
   struct stream stream;

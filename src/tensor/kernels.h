@@ -63,6 +63,17 @@ struct norm {
                           const struct dropout *dropout))                                                                  \
   KERNEL(void, activate_gradient, (float *dx, const float *dy, const float *x, int rows, int columns,                      \
                                    enum activation activation, const struct dropout *dropout))                             \
+  /* y = dropout(up * activation(gate)), x [rows, 2 * columns] being up | gate; backward the same way round */              \
+  KERNEL(void, gate, (float *y, const float *x, int rows, int columns, enum activation activation,                         \
+                      const struct dropout *dropout))                                                                      \
+  KERNEL(void, gate_gradient, (float *dx, const float *dy, const float *x, int rows, int columns,                          \
+                               enum activation activation, const struct dropout *dropout))                                 \
+  /* table[r] = scale * (cos | sin) of positions[r] * frequencies[0 .. half - 1], the angle rounded to f32 */              \
+  KERNEL(void, rotary_table, (float *table, const int32_t *positions, const float *frequencies, float scale, int rows,     \
+                              int half))                                                                                   \
+  /* In place: the first and the second half of each head turn by table's angles; backward: the other way.                 \
+     x [rows, heads * 2 * half] */                                                                                         \
+  KERNEL(void, rotate, (float *x, int stride, const float *table, int rows, int heads, int half, bool backward))           \
   /* sum = x + dropout(f); y = norm(sum) * gain + bias. f NULL: sum is x and is not written. y NULL: no norm.              \
      mean and deviation [rows] receive the statistics (1 / sqrt(variance + epsilon)) unless NULL. */                       \
   KERNEL(void, residual_norm, (float *y, float *sum, float *mean, float *deviation, const float *x, const float *f,         \

@@ -17,6 +17,10 @@ struct tensor *op_embedding(struct context *context, const char *name, const str
 struct tensor *op_linear(struct context *context, const char *name, struct tensor *x, struct weight *weight, struct weight *bias,
                          enum activation activation, const struct dropout *dropout);
 
+// dropout(up * activation(gate)): x [rows, 2 * columns], up | gate -> [rows, columns]
+struct tensor *op_gate(struct context *context, const char *name, struct tensor *x, enum activation activation,
+                       const struct dropout *dropout);
+
 struct tensor *op_dropout(struct context *context, const char *name, struct tensor *x, const struct dropout *dropout);
 
 // *sum = x + dropout(f) and its norm, which is returned. f NULL: *sum is x. gain NULL: no norm, the sum is returned.
@@ -33,6 +37,15 @@ struct columns {
 // softmax(scale * query keys^T + bias) values for each span. keys.tensor NULL: keys and values lie in `store`.
 struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys, struct columns values,
                             const struct key_store *store, const struct span *spans, int span_count, const struct attention *attention);
+
+// Turns the first `heads` heads of x, each 2 * half columns, by the angles of each row's position. In place: x is returned.
+struct rotary {
+  const float *table;  // from rotary_table
+  int heads, half;
+};
+struct tensor *op_rotary(struct context *context, const char *name, struct tensor *x, const struct rotary *rotary);
+// [rows, 2 * half] cosines and sines of positions * frequencies, times scale; lives as long as the pass. NULL on failure.
+const float *rotary_table(struct context *context, const int32_t *positions, const float *frequencies, float scale, int rows, int half);
 
 // Rows of x. In backward all other rows get no gradient.
 struct tensor *op_gather(struct context *context, const char *name, struct tensor *x, const int32_t *rows, int count);

@@ -68,6 +68,41 @@ static void activate_gradient_case(const struct kernels *kernels, const struct s
   kernels->activate_gradient(dx, dy, x, s->rows, s->columns, (enum activation)(s->variant % 8 % 6), &dropout);
 }
 
+static void widen_gates(float *x, const struct shape *s) {
+  for (int i = 0; i < 2 * s->rows * s->columns; i++)
+    if (i % (2 * s->columns) >= s->columns) x[i] *= i % 7 == 0 ? 30 : 4;
+}
+
+static void gate_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  size_t n = (size_t)(s->rows * s->columns);
+  float *x = case_floats(2 * n), *y = case_output(outputs, n, 3e-6f);
+  widen_gates(x, s);
+  struct dropout dropout = case_dropout(s->variant & 8, s->rows);
+  kernels->gate(y, x, s->rows, s->columns, (enum activation)(s->variant % 8 % 6), &dropout);
+}
+
+static void gate_gradient_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  size_t n = (size_t)(s->rows * s->columns);
+  float *x = case_floats(2 * n), *dy = case_floats(n), *dx = case_output(outputs, 2 * n, 3e-6f);
+  widen_gates(x, s);
+  struct dropout dropout = case_dropout(s->variant & 8, s->rows);
+  kernels->gate_gradient(dx, dy, x, s->rows, s->columns, (enum activation)(s->variant % 8 % 6), &dropout);
+}
+
+// columns are half a head
+static void rotary_table_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  int32_t *positions = case_ints((size_t)s->rows, 0, 100000);
+  float *frequencies = case_floats((size_t)s->columns), *table = case_output(outputs, (size_t)(2 * s->rows * s->columns), 0);
+  kernels->rotary_table(table, positions, frequencies, 1.25f, s->rows, s->columns);
+}
+
+// variant: heads less 1 in the lower three bits, then backward
+static void rotate_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  int heads = 1 + s->variant % 8, stride = heads * 2 * s->columns + 5;
+  float *table = case_floats((size_t)(2 * s->rows * s->columns)), *x = case_output(outputs, (size_t)(s->rows * stride), 0);
+  kernels->rotate(x, stride, table, s->rows, heads, s->columns, s->variant & 8);
+}
+
 // variant: root mean square, no bias, no residual, dropout
 static void residual_norm_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   size_t n = (size_t)(s->rows * s->columns);
@@ -222,6 +257,10 @@ const struct slot_case slot_cases[] = {
   CASE(linear_gradient, product_shapes),
   CASE(activate, row_shapes),
   CASE(activate_gradient, row_shapes),
+  CASE(gate, row_shapes),
+  CASE(gate_gradient, row_shapes),
+  CASE(rotary_table, row_shapes),
+  CASE(rotate, row_shapes),
   CASE(residual_norm, row_shapes),
   CASE(residual_only, row_shapes),
   CASE(residual_norm_gradient, row_shapes),

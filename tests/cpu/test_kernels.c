@@ -96,6 +96,21 @@ static void check_slot(void **state) {
   }
 }
 
+// Angles far beyond what f32 can reduce.
+static void turns_far_from_0(void **state) {
+  const struct kernels *kernels = cpu_kernels_named("reference");
+  enum { ROWS = 5000 };
+  int32_t positions[ROWS];
+  float table[2 * ROWS], frequency = 0.7390851f;
+  for (int i = 0; i < ROWS; i++) positions[i] = i * 211;
+  kernels->rotary_table(table, positions, &frequency, 1, ROWS, 1);
+  for (int i = 0; i < ROWS; i++) {
+    float angle = (float)positions[i] * frequency;
+    assert_float_equal(table[2 * i], cos(angle), 1e-7);
+    assert_float_equal(table[2 * i + 1], sin(angle), 1e-7);
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
     if (argc > 3) parallel_set_threads(atoi(argv[3]));
@@ -106,5 +121,6 @@ int main(int argc, char **argv) {
   struct CMUnitTest tests[64];
   for (int i = 0; i < slot_case_count; i++)
     tests[i] = (struct CMUnitTest){slot_cases[i].name, check_slot, NULL, NULL, (void *)&slot_cases[i]};
-  return _cmocka_run_group_tests("kernels", tests, (size_t)slot_case_count, NULL, NULL);
+  tests[slot_case_count] = (struct CMUnitTest)cmocka_unit_test(turns_far_from_0);
+  return _cmocka_run_group_tests("kernels", tests, (size_t)slot_case_count + 1, NULL, NULL);
 }

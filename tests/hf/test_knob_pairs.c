@@ -54,13 +54,31 @@ static void gpt2(struct arch *arch) {
   arch->embedding_scale = 1, arch->initial_deviation = 0.1f;
   arch->bos_id = arch->eos_id, arch->pad_id = arch->decoder_start_id = arch->forced_eos_id = arch->unk_id = -1;
 }
+static void rotary(struct arch *arch) { arch->positions = POSITIONS_ROTARY, arch->rotary.base = 100; }
+static void rotary_linear(struct arch *arch) { rotary(arch), arch->rotary.scaling = ROTARY_LINEAR, arch->rotary.factor = 2.5f; }
+static void rotary_llama3(struct arch *arch) {
+  arch->positions = POSITIONS_ROTARY;
+  arch->rotary = (struct rotary_arch){.base = 100, .scaling = ROTARY_LLAMA3, .factor = 4, .original_positions = 5, .low = 1, .high = 4};
+}
+static void rotary_yarn(struct arch *arch) {
+  arch->positions = POSITIONS_ROTARY;
+  arch->rotary = (struct rotary_arch){.base = 100, .scaling = ROTARY_YARN, .factor = 4, .original_positions = 5, .low = 1, .high = 32,
+                                      .mscale = 0.5f, .mscale_all = 0.7f, .truncated = true};
+}
+static void gated(struct arch *arch);
+static void llama(struct arch *arch) {
+  decoder_only(arch), gated(arch), rotary(arch);
+  arch->norm = NORM_RMS, arch->norm_place = NORM_PRE, arch->final_norm = true, arch->activation = ACTIVATION_SILU;
+  arch->attention_bias = arch->ffn_bias = false, arch->embedding_scale = 1, arch->initial_deviation = 0.1f;
+  arch->decoder.kv_heads = 1, arch->bos_id = arch->eos_id, arch->decoder_start_id = arch->forced_eos_id = arch->unk_id = -1;
+}
 static void gated(struct arch *arch) { arch->gated = true; }
 
 static void (*const knobs[])(struct arch *) = {
   norm_rms, norm_none, pre, pre_and_final, epsilon, embedding_norm, no_residual, no_positions, interleaved, learned, offset,
   unscaled, gelu, gelu_tanh, silu, hyperbolic, linear, no_attention_bias, no_ffn_bias, head_bias, learnt_head_bias, unshared,
   untied, shared_keys, wide_heads, many_heads, attention_scale, normal_start, dropouts, one_layer, decoder_only, embedding_dropout, padding_learnt,
-  scaled_residuals, gpt2, gated};
+  scaled_residuals, gpt2, rotary, rotary_linear, rotary_llama3, rotary_yarn, llama, gated};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };
 

@@ -40,13 +40,15 @@ static void unshared(struct arch *arch) { arch->shared_embeddings = false; }
 static void scaled(struct arch *arch) { arch->attention_scale = 0.9f; }
 static void dropout(struct arch *arch) { arch->dropout = 0.3f, arch->embedding_dropout = 0.2f; }
 static void learnt_padding(struct arch *arch) { arch->padding_learnt = true; }
+static void gated(struct arch *arch) { arch->gated = true; }
+static void rotary(struct arch *arch) { arch->positions = POSITIONS_ROTARY, arch->rotary.base = 30; }
 static void inner_dropout(struct arch *arch) { arch->attention_dropout = 0.2f, arch->activation_dropout = 0.25f; }
 
 static const struct knob knobs[] = {
   {"pre-norm", pre_norm}, {"rms", rms_norm}, {"no norm", no_norm}, {"embedding norm", embedding_norm}, {"no residual", no_residual},
   {"learned positions", learned}, {"no positions", no_positions}, {"gelu", gelu}, {"gelu tanh", gelu_tanh}, {"silu", silu},
   {"tanh", tanh_activation}, {"grouped heads", grouped}, {"one head", one_head}, {"wide heads", wide_heads}, {"no biases", no_biases},
-  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"dropout", dropout}, {"learnt padding", learnt_padding},
+  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"dropout", dropout}, {"learnt padding", learnt_padding}, {"gated", gated}, {"rotary", rotary},
   {"inner dropout", inner_dropout}};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };
@@ -64,10 +66,11 @@ static double loss_of(struct context *context, struct model *model, const struct
 
 // Random values everywhere, also in biases and gains, so that no term of a gradient vanishes by accident.
 static void fill(struct model *model) {
+  double size = model->arch.gated ? 0.2 : 0.35;  // products of products grow fast where there is no norm
   for (int w = 0; w < model->weight_count; w++) {
     struct weight *weight = &model->weights[w];
     for (size_t i = 0; weight->trainable && i < weight_size(weight); i++)
-      weight->values[i] = 0.35 * sin(1.7 * (double)i + 2.3 * w) + (strstr(weight->name, "gain") ? 1 : 0);
+      weight->values[i] = size * sin(1.7 * (double)i + 2.3 * w) + (strstr(weight->name, "gain") ? 1 : 0);
   }
 }
 
