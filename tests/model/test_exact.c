@@ -55,6 +55,24 @@ static struct arch arch_of(enum norm_place place) {
     .activation_dropout = 0.1f};
 }
 
+// A decoder alone, as of today: RMS norm, rotary positions, gated, grouped heads.
+static struct arch decoder_arch(void) {
+  struct arch arch = arch_of(NORM_PRE);
+  arch.family = FAMILY_DECODER;
+  arch.encoder = (struct stack_arch){0};
+  arch.source_vocab = 0;
+  arch.norm = NORM_RMS;
+  arch.positions = POSITIONS_ROTARY;
+  arch.rotary = (struct rotary_arch){.base = 10000, .scaling = ROTARY_YARN, .factor = 4, .original_positions = 16, .low = 1, .high = 32};
+  arch.gated = true;
+  arch.activation = ACTIVATION_SILU;
+  arch.attention_bias = arch.ffn_bias = arch.shared_embeddings = false;
+  return arch;
+}
+
+enum { STYLES = 3 };  // NORM_POST, NORM_PRE and a decoder alone
+static struct arch arch_of_style(int style) { return style < 2 ? arch_of((enum norm_place)style) : decoder_arch(); }
+
 static struct model *make(const struct arch *arch, const struct kernels *kernels, bool training) {
   struct error error = {0};
   struct model *model = model_new(arch, &error);
@@ -68,7 +86,7 @@ static void logits_of(float *out, const struct model *model, const struct text *
   struct context context;
   assert_true(context_open(&context, model->kernels, (size_t)1 << 32, &error));
   context_begin(&context, false, false, 0, 0);
-  struct tensor *encoded = model_encode(&context, model, &text->batch.source);
+  struct tensor *encoded = model->arch.encoder.layers ? model_encode(&context, model, &text->batch.source) : NULL;
   struct tensor *logits = model_logits(&context, model, model_decode(&context, model, &text->batch, encoded), NULL, 0);
   assert_non_null(logits);
   memcpy(out, logits->data, (size_t)logits->rows * VOCABULARY * sizeof *out);
@@ -90,8 +108,8 @@ static void inference_over_neighbours_order_and_threads(void **state) {
   const struct kernels *kernels = kernels_or_skip(state);
   static struct text whole, part;
   static float all[SEQUENCES * LONGEST * VOCABULARY], some[SEQUENCES * LONGEST * VOCABULARY];
-  for (int place = NORM_POST; place <= NORM_PRE; place++) {
-    struct arch arch = arch_of((enum norm_place)place);
+  for (int style = 0; style < STYLES; style++) {
+    struct arch arch = arch_of_style(style);
     struct model *model = make(&arch, kernels, false);
     fill(&whole, 0, 1, SEQUENCES);
     parallel_set_threads(1);
@@ -141,15 +159,15 @@ static void decode_in_pieces(float *out, const struct model *model, const struct
   for (int i = 0; i < 2; i++) layers[i] = (struct layer_cache){new_store(&model->arch), new_store(&model->arch)};
   assert_true(context_open(&context, model->kernels, (size_t)1 << 32, &error));
   context_begin(&context, false, false, 0, 0);
-  struct tensor *encoded = model_encode(&context, model, &text->batch.source);
-  assert_true(model_cache_source(&context, model, layers, encoded, slots));
+  bool crossed = model->arch.encoder.layers > 0;
+  if (crossed) assert_true(model_cache_source(&context, model, layers, model_encode(&context, model, &text->batch.source), slots));
   for (int at = 0; at < n; at += piece) {
     int rows = n - at < piece ? n - at : piece;
     context_begin(&context, false, false, 0, 0);
     struct span self = {.qn = rows, .kn = at + rows, .pos = at, .pages = pages}, cross = {.qn = rows, .kn = n, .pages = pages};
     struct batch_side side = {.rows = rows, .ids = text->ids + at, .positions = text->positions + at, .spans = &self, .span_count = 1};
     struct decoder_cache cache = {.layers = layers, .slots = slots + at};
-    struct tensor *logits = model_logits(&context, model, model_decode_cached(&context, model, &side, &cross, 1, &cache), NULL, 0);
+    struct tensor *logits = model_logits(&context, model, model_decode_cached(&context, model, &side, &cross, crossed, &cache), NULL, 0);
     assert_non_null(logits);
     memcpy(out + (size_t)at * VOCABULARY, logits->data, (size_t)rows * VOCABULARY * sizeof *out);
   }
@@ -166,8 +184,8 @@ static void cached_steps_and_chunks(void **state) {
   const struct kernels *kernels = kernels_or_skip(state);
   static struct text text;
   static float whole[LONGEST * VOCABULARY], pieces[LONGEST * VOCABULARY];
-  for (int place = NORM_POST; place <= NORM_PRE; place++) {
-    struct arch arch = arch_of((enum norm_place)place);
+  for (int style = 0; style < STYLES; style++) {
+    struct arch arch = arch_of_style(style);
     struct model *model = make(&arch, kernels, false);
     for (int sequence = 0; sequence < SEQUENCES; sequence += 4) {
       fill(&text, sequence, 1, 1);
@@ -184,11 +202,9 @@ static void cached_steps_and_chunks(void **state) {
 
 // ---- training ----
 
-static void gradients_over_threads(void **state) {
-  const struct kernels *kernels = kernels_or_skip(state);
+static void check_gradients(const struct kernels *kernels, struct arch arch) {
   static struct text text;
   fill(&text, 0, 1, SEQUENCES);
-  struct arch arch = arch_of(NORM_POST);
   struct model *models[3];
   double sums[3];
   for (int t = 0; t < 3; t++) {
@@ -211,6 +227,12 @@ static void gradients_over_threads(void **state) {
   }
   for (int t = 0; t < 3; t++) model_free(models[t]);
   parallel_set_threads(0);
+}
+
+static void gradients_over_threads(void **state) {
+  const struct kernels *kernels = kernels_or_skip(state);
+  check_gradients(kernels, arch_of(NORM_POST));
+  check_gradients(kernels, decoder_arch());
 }
 
 // ---- memory runs out ----
@@ -288,18 +310,20 @@ static void measuring_tells_the_peak(void **state) {
   model_free(model);
 }
 
-static size_t peak_of_inference(int layers, enum norm_place place, bool measuring) {
+static size_t peak_of_inference(int layers, int style, bool measuring) {
   static struct text text;
   struct error error = {0};
   struct context context;
-  struct arch arch = arch_of(place);
-  arch.encoder.layers = arch.decoder.layers = layers;
+  struct arch arch = arch_of_style(style);
+  if (arch.encoder.layers) arch.encoder.layers = layers;
+  arch.decoder.layers = layers;
   const struct kernels *kernels = cpu_kernels_named("reference");
   struct model *model = make(&arch, kernels, false);
   fill(&text, 0, 1, 9);
   assert_true(measuring ? context_open_measuring(&context, cpu_kernels_measuring(), &error) : context_open(&context, kernels, (size_t)1 << 32, &error));
   context_begin(&context, false, false, 0, 0);
-  assert_non_null(model_decode(&context, model, &text.batch, model_encode(&context, model, &text.batch.source)));
+  struct tensor *encoded = arch.encoder.layers ? model_encode(&context, model, &text.batch.source) : NULL;
+  assert_non_null(model_decode(&context, model, &text.batch, encoded));
   size_t peak = context.arena.peak;
   context_close(&context);
   model_free(model);
@@ -307,10 +331,10 @@ static size_t peak_of_inference(int layers, enum norm_place place, bool measurin
 }
 
 static void layers_of_inference_share_their_memory(void **state) {
-  for (int place = NORM_POST; place <= NORM_PRE; place++) {
-    size_t two = peak_of_inference(2, (enum norm_place)place, false);
-    assert_int_equal(peak_of_inference(7, (enum norm_place)place, false), two);
-    assert_int_equal(peak_of_inference(2, (enum norm_place)place, true), two);
+  for (int style = 0; style < STYLES; style++) {
+    size_t two = peak_of_inference(2, style, false);
+    assert_int_equal(peak_of_inference(7, style, false), two);
+    assert_int_equal(peak_of_inference(2, style, true), two);
   }
 }
 
