@@ -26,7 +26,7 @@ enum head_kind {
 };
 enum pooling { POOLING_FIRST, POOLING_LAST };  // the row that stands for a text
 
-// How rotary positions reach beyond the lengths that a model was first trained on; rotary.c says what each does.
+// How rotary positions reach beyond the lengths that a model was first trained on; rotary_frequencies.c says what each does.
 enum rotary_scaling { ROTARY_PLAIN, ROTARY_LINEAR, ROTARY_DYNAMIC, ROTARY_LLAMA3, ROTARY_YARN };
 
 // What a kind of scaling doesn't use is 0.

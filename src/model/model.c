@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/rotary.h"
+#include "model/rotary_frequencies.h"
 #include "tensor/profile.h"
 
 // Weights are registered twice by the same code: once to count them, once to fill the array, so that pointers stay valid.

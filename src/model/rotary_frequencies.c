@@ -5,7 +5,7 @@
 //   dynamic  changes nothing up to max_positions, and longer sequences are not taken here
 //   llama3   long wavelengths as in linear, short ones as they were, a ramp between (Llama 3.1)
 //   yarn     Peng et al. 2023: the same idea, the ramp by dimension; cosines and sines grow a little
-#include "model/rotary.h"
+#include "model/rotary_frequencies.h"
 
 #include <math.h>
 
