@@ -20,6 +20,7 @@ enum error_code {
 
 struct error {
   enum error_code code;
+  int system;  // errno behind an ERROR_FILE, where there is one
   char message[1000];
   void (*warn)(void *user, const char *message);  // may be NULL: warnings are then only counted
   void *warn_user;
@@ -29,5 +30,8 @@ struct error {
 // Sets the error unless one is set already. Always returns false, so that callers can `return error_set(...)`.
 bool error_set(struct error *error, enum error_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool error_memory(struct error *error, size_t bytes);
+// An ERROR_FILE whose reason is errno: ": " and its text are added.
+bool error_system(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool error_is_full(const struct error *error);  // no room: the disk is full, or what its user may take of it
 void error_warn(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_clear(struct error *error);

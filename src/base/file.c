@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include <unistd.h>
 
 static bool cannot(struct error *error, const char *what, const char *path) {
-  return error_set(error, ERROR_FILE, "%s: cannot %s: %s", path, what, strerror(errno));
+  return error_system(error, "%s: cannot %s", path, what);
 }
 
 bool file_map_open(struct file_map *map, const char *path, struct error *error) {
@@ -65,7 +66,12 @@ bool file_make_directory(const char *path, struct error *error) {
     if (*p && *p != '/') continue;
     char kept = *p;
     *p = 0;
-    if (mkdir(part, 0777) != 0 && !file_is_directory(part)) return cannot(error, "make the directory", part);
+    if (mkdir(part, 0777) != 0) {
+      int reason = errno;
+      bool there = file_is_directory(part);
+      errno = reason;
+      if (!there) return cannot(error, "make the directory", part);
+    }
     if (!kept) return true;
     *p = kept;
   }
@@ -73,11 +79,14 @@ bool file_make_directory(const char *path, struct error *error) {
 
 bool file_write_begin(struct file_writer *writer, const char *path, struct error *error) {
   writer->stream = NULL;
+  writer->failure = 0;
   if (strlen(path) >= sizeof writer->path) return error_set(error, ERROR_USAGE, "%.100s...: the path is too long", path);
   snprintf(writer->path, sizeof writer->path, "%s", path);
   snprintf(writer->temporary, sizeof writer->temporary, "%s.tmp", path);
   writer->stream = fopen(writer->temporary, "we");
-  return writer->stream || cannot(error, "write", writer->temporary);
+  if (!writer->stream) return cannot(error, "write", writer->temporary);
+  setvbuf(writer->stream, writer->block, _IOFBF, sizeof writer->block);
+  return true;
 }
 
 static void sync_folder(const char *path) {
@@ -91,8 +100,13 @@ static void sync_folder(const char *path) {
   close(descriptor);
 }
 
+void file_write(struct file_writer *writer, const void *data, size_t size) {
+  if (fwrite(data, 1, size, writer->stream) != size && !writer->failure) writer->failure = errno;
+}
+
 bool file_write_end(struct file_writer *writer, struct error *error) {
-  bool ok = fflush(writer->stream) == 0 && !ferror(writer->stream) && fsync(fileno(writer->stream)) == 0;
+  bool ok = !writer->failure && fflush(writer->stream) == 0 && fsync(fileno(writer->stream)) == 0;
+  if (writer->failure) errno = writer->failure;
   if (!ok) cannot(error, "write", writer->path);
   if (fclose(writer->stream) != 0 && ok) ok = cannot(error, "write", writer->path);
   writer->stream = NULL;
@@ -109,10 +123,22 @@ void file_write_abort(struct file_writer *writer) {
   unlink(writer->temporary);
 }
 
+void file_remove_unfinished(const char *directory) {
+  static const char ending[] = ".tmp";
+  char path[4096];
+  DIR *entries = opendir(directory);
+  for (struct dirent *entry; entries && (entry = readdir(entries));) {
+    size_t size = strlen(entry->d_name);
+    if (size > strlen(ending) && strcmp(entry->d_name + size - strlen(ending), ending) == 0)
+      unlink(file_join(path, directory, entry->d_name));
+  }
+  if (entries) closedir(entries);
+}
+
 bool file_write_all(const char *path, const void *data, size_t size, struct error *error) {
   struct file_writer writer;
   if (!file_write_begin(&writer, path, error)) return false;
-  fwrite(data, 1, size, writer.stream);
+  file_write(&writer, data, size);
   return file_write_end(&writer, error);
 }
 

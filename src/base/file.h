@@ -24,13 +24,18 @@ bool file_make_directory(const char *path, struct error *error);  // also its pa
 
 struct file_writer {
   FILE *stream;
+  int failure;  // errno of the first write that failed
   char path[4096], temporary[4104];
+  char block[1 << 15];  // what is written together
 };
 
 bool file_write_begin(struct file_writer *writer, const char *path, struct error *error);
+void file_write(struct file_writer *writer, const void *data, size_t size);  // file_write_end tells whether it went well
 // After this the file is durable. On failure the temporary file is removed. Either way the writer is finished.
 bool file_write_end(struct file_writer *writer, struct error *error);
 void file_write_abort(struct file_writer *writer);
+// Removes what a process that was killed while writing left in a directory: NAME.tmp.
+void file_remove_unfinished(const char *directory);
 bool file_write_all(const char *path, const void *data, size_t size, struct error *error);
 
 // "a/b" from "a" and "b"; the result lives in `out`, which it also returns.

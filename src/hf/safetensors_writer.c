@@ -55,15 +55,15 @@ bool safetensors_write_begin(struct safetensors_writer *writer, const char *path
   bool ok = buffer_check(&header, error) && file_write_begin(&writer->file, path, error);
   if (ok) {
     uint64_t length = header.size;
-    fwrite(&length, sizeof length, 1, writer->file.stream);
-    fwrite(header.data, 1, header.size, writer->file.stream);
+    file_write(&writer->file, &length, sizeof length);
+    file_write(&writer->file, header.data, header.size);
   }
   buffer_free(&header);
   return ok;
 }
 
 void safetensors_write(struct safetensors_writer *writer, const void *bytes, size_t size) {
-  fwrite(bytes, 1, size, writer->file.stream);
+  file_write(&writer->file, bytes, size);
   writer->written += size;
 }
 

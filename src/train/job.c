@@ -45,9 +45,12 @@ static bool read_options(struct job *job, const struct qkv_train_options *option
       return error_set(job->error, ERROR_USAGE,
                        "--resume and --config contradict each other: a resumed training has its options in %s",
                        file_join(path, job->out, "training.json"));
-    if (!state_exists(job->out))
-      return error_set(job->error, ERROR_USAGE, "%s: there is nothing to resume; it holds no last/state.safetensors", job->out);
     job->options.config = file_join(path, job->out, "training.json");
+    if (!file_exists(path) && !state_exists(job->out))
+      return error_set(job->error, ERROR_USAGE,
+                       "%s: there is nothing to resume; it holds neither last/state.safetensors nor training.json. If it is of a training "
+                       "that was stopped before it had begun, remove it and start again",
+                       job->out);
   } else if (job->out && !directory_is_free(job->out, job->error)) {
     return false;
   }
@@ -158,17 +161,26 @@ static bool start_training(struct job *job) {
   const struct qkv_train_options *options = &job->options;
   bool resumed = options->resume > 0;
   struct training *training = &job->training;
+  // Stopped between training.json, the last of its first files, and its first state: it begins with these files.
+  bool from_state = resumed && state_exists(job->out);
   if (!resumed && !save_beginning(job)) return false;
   if (!prepare_training(job)) return false;
   if (resumed) {
+    char last[4096];
+    file_remove_unfinished(job->out);
+    file_remove_unfinished(file_join(last, job->out, "last"));
+  }
+  if (resumed && !from_state) job_say(job, "resuming at the beginning: there is no state yet");
+  if (from_state) {
     if (!average_open(&training->average, (int)options->average, options->average && strcmp(options->average_of, "best") == 0,
                       average_size(job->model), job->out, job->error) ||
         !state_load(training, options->resume_anyway > 0))
       return false;
     job_say(job, "resuming after update %" PRId64, training->position.step);
   }
-  if (!training_open(training, resumed)) return false;
-  return resumed || job_log_start(job);
+  training->saved_step = training->position.step;
+  if (!training_open(training, from_state)) return false;
+  return from_state || job_log_start(job);
 }
 
 static const char *const ends[] = {

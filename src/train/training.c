@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -161,7 +162,56 @@ static bool measure(struct training *training, struct scores *scores) {
   return true;
 }
 
-static bool save_state(struct training *training) {
+// --- Saving
+
+static bool stop_asked(const struct training *training) {
+  const struct qkv_train_listener *listener = training->listener;
+  return listener && listener->stop && listener->stop(listener->user);
+}
+
+static bool wait_for_room(struct training *training, double seconds) {
+  struct timespec moment = {.tv_nsec = 50000000};
+  for (double end = clock_seconds() + seconds; clock_seconds() < end;) {
+    if (stop_asked(training))
+      return error_set(training->error, ERROR_INTERRUPTED,
+                       "interrupted while there was no room on the disk; what is saved is the state after update %" PRId64
+                       ", from which `qkv train %s --resume` goes on",
+                       training->saved_step, training->directory);
+    nanosleep(&moment, NULL);
+  }
+  return true;
+}
+
+// A full disk ends neither the run nor the last state, which stays until the next one is complete: the training waits for room, at
+// most an hour, and tries again.
+static bool save(struct training *training, bool (*write)(struct training *training)) {
+  static const double FIRST = 0.25, LONGEST = 10, ALTOGETHER = 3600;
+  double started = clock_seconds(), pause = FIRST;
+  while (!write(training)) {
+    struct error full = *training->error;
+    if (!error_is_full(&full)) return false;
+    if (clock_seconds() - started > ALTOGETHER)
+      return training->error->code = ERROR_NONE,
+             error_set(training->error, ERROR_FILE, "%.600s; an hour of waiting brought no room. What is saved is the state after update %" PRId64
+                       ", from which `qkv train %s --resume` goes on",
+                       full.message, training->saved_step, training->directory);
+    if (pause == FIRST)
+      training_say(training, QKV_TRAIN_NOTE,
+                   "%s. The training waits for room, at most an hour; Ctrl-C leaves it where the state after update %" PRId64 " is saved",
+                   full.message, training->saved_step);
+    error_clear(training->error);
+    if (!wait_for_room(training, pause)) return false;
+    pause = 2 * pause < LONGEST ? 2 * pause : LONGEST;
+  }
+  if (pause > FIRST) training_say(training, QKV_TRAIN_NOTE, "there is room again; the training goes on");
+  return true;
+}
+
+static bool write_model(struct training *training) { return training->save_model(training->user, training->directory); }
+
+static bool write_log(struct training *training) { return training_log_flush(&training->log, NULL, training->error); }
+
+static bool write_state(struct training *training) {
   if (!training_log_flush(&training->log, &training->position.log_size, training->error)) return false;
   double start = clock_seconds();
   struct training_position kept = training->position;
@@ -170,8 +220,22 @@ static bool save_state(struct training *training) {
   training->position.seconds = kept.seconds;
   training->state_saved = clock_seconds();
   training->state_cost = training->state_saved - start;
+  if (ok) training->saved_step = training->position.step;
   return ok;
 }
+
+static bool write_copy(struct training *training) {
+  char name[40], directory[4096];
+  snprintf(name, sizeof name, "steps/%" PRId64, training->position.step);
+  return training->save_model(training->user, file_join(directory, training->directory, name));
+}
+
+static bool keep_copy(struct training *training) {
+  const struct qkv_train_options *options = training->options;
+  return options->keep_every <= 0 || training->position.step % options->keep_every != 0 || save(training, write_copy);
+}
+
+// --- What validation brings
 
 // Takes the scores into the position. Returns whether this is the best model so far. A falling loss also counts as progress:
 // at the beginning BLEU stays near 0 for long.
@@ -200,7 +264,7 @@ static bool validate(struct training *training) {
   if (!measure(training, &scores)) return false;
   average_keep(&training->average, training->model, position->step, rank(training, &scores));
   bool best = note_scores(training, &scores);
-  if (best && !training->save_model(training->user, training->directory)) return false;
+  if (best && !save(training, write_model)) return false;
   struct buffer text = {0};
   scores_write_text(&scores, false, &text);
   training_say(training, QKV_TRAIN_NOTE, "validation after update %" PRId64 ": %s%s", position->step, buffer_string(&text),
@@ -235,7 +299,7 @@ static bool try_average(struct training *training) {
   training->averaged = true;
   training->averaged_count = average->count;
   training->best_scores = scores;
-  return training->save_model(training->user, training->directory);
+  return save(training, write_model);
 }
 
 static bool at_end(struct training *training) {
@@ -247,19 +311,6 @@ static bool at_end(struct training *training) {
   bool patience = options->patience > 0 && position->worse >= options->patience;
   training->end = steps ? END_STEPS : epochs ? END_EPOCHS : patience ? END_PATIENCE : END_TIME;
   return steps || epochs || time || patience;
-}
-
-static bool stop_asked(const struct training *training) {
-  const struct qkv_train_listener *listener = training->listener;
-  return listener && listener->stop && listener->stop(listener->user);
-}
-
-static bool keep_copy(struct training *training) {
-  const struct qkv_train_options *options = training->options;
-  if (options->keep_every <= 0 || training->position.step % options->keep_every != 0) return true;
-  char name[40], directory[4096];
-  snprintf(name, sizeof name, "steps/%" PRId64, training->position.step);
-  return training->save_model(training->user, file_join(directory, training->directory, name));
 }
 
 static bool next_epoch(struct training *training) {
@@ -289,18 +340,18 @@ static bool state_is_due(const struct training *training) {
 bool training_run(struct training *training) {
   profile_clear();  // a profile is one of the updates
   // From here on a run that is killed can be resumed.
-  if (training->position.step == 0 && !save_state(training)) return false;
+  if (training->position.step == 0 && !save(training, write_state)) return false;
   while (!at_end(training)) {
     if (!step(training) || !keep_copy(training)) return false;
     if (training->position.step % training->options->valid_every == 0) {
-      if (!validate(training) || !training_log_flush(&training->log, NULL, training->error)) return false;
-      if (state_is_due(training) && !save_state(training)) return false;
+      if (!validate(training) || !save(training, write_log)) return false;
+      if (state_is_due(training) && !save(training, write_state)) return false;
     }
     if (stop_asked(training)) {
       training->end = END_INTERRUPTED;
-      return save_state(training);
+      return save(training, write_state);
     }
   }
   if (training->position.validated != training->position.step && !validate(training)) return false;
-  return save_state(training) && try_average(training) && training_log_flush(&training->log, NULL, training->error);
+  return save(training, write_state) && try_average(training) && save(training, write_log);
 }

@@ -54,6 +54,7 @@ struct training {
   struct scores best_scores;
   double started;         // clock
   double state_saved, state_cost;
+  int64_t saved_step;     // of the last state that is complete
   double update_seconds, validation_seconds;  // of one, smoothed; for the estimate of what is left
   double progress_shown;
   enum training_end end;

@@ -1,9 +1,12 @@
 #include "train/training_log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -11,9 +14,7 @@
 #include "base/memory.h"
 #include "draw/curves.h"
 
-static bool cannot(const struct training_log *log, struct error *error) {
-  return error_set(error, ERROR_FILE, "%s: cannot write: %s", log->path, strerror(errno));
-}
+static bool cannot(const struct training_log *log, struct error *error) { return error_system(error, "%s: cannot write", log->path); }
 
 static bool add_point(struct points *points, double x, double y, struct error *error) {
   if (!memory_grow(error, &points->x, &points->x_capacity, points->count + 1, sizeof(double)) ||
@@ -32,8 +33,9 @@ static bool read_points(struct training_log *log, struct error *error) {
   size_t capacity = 0;
   ssize_t size;
   bool ok = true;
-  rewind(log->file);
-  while (ok && (size = getline(&line, &capacity, log->file)) > 0) {
+  FILE *file = fopen(log->path, "re");
+  if (!file) return cannot(log, error);
+  while (ok && (size = getline(&line, &capacity, file)) > 0) {
     cJSON *object = cJSON_ParseWithLength(line, (size_t)size);
     const cJSON *step = cJSON_GetObjectItemCaseSensitive(object, "step");
     const cJSON *loss = cJSON_GetObjectItemCaseSensitive(object, "loss");
@@ -47,19 +49,21 @@ static bool read_points(struct training_log *log, struct error *error) {
     cJSON_Delete(object);
   }
   free(line);
-  fseek(log->file, 0, SEEK_END);
+  fclose(file);
   return ok;
 }
 
 bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed, uint64_t size,
                        struct error *error) {
-  *log = (struct training_log){.curve = curve};
+  *log = (struct training_log){.curve = curve, .descriptor = -1};
   file_join(log->path, directory, "log.jsonl");
   file_join(log->curves_path, directory, "curves.svg");
-  if (resumed && truncate(log->path, (off_t)size) != 0 && errno != ENOENT) return cannot(log, error);
-  log->file = fopen(log->path, resumed ? "a+e" : "w+e");
-  if (!log->file) return cannot(log, error);
-  setvbuf(log->file, NULL, _IOLBF, 1 << 14);  // whoever looks on sees every line as it comes
+  log->descriptor = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  log->open = log->descriptor >= 0;
+  struct stat status;
+  if (!log->open || fstat(log->descriptor, &status) != 0) return cannot(log, error);
+  if (resumed) log->size = (uint64_t)status.st_size < size ? (uint64_t)status.st_size : size;
+  if (ftruncate(log->descriptor, (off_t)log->size) != 0) return cannot(log, error);
   return !resumed || read_points(log, error);
 }
 
@@ -69,15 +73,40 @@ static void free_points(struct points *points) {
 }
 
 void training_log_close(struct training_log *log) {
-  if (log->file) fclose(log->file);
+  if (log->open) close(log->descriptor);
+  buffer_free(&log->waiting);
   free_points(&log->loss);
   free_points(&log->valid_loss);
   free_points(&log->score);
   *log = (struct training_log){0};
 }
 
+// What could not be written yet because the disk is full waits; training_log_flush insists.
+static bool write_waiting(struct training_log *log, struct error *error) {
+  struct buffer *waiting = &log->waiting;
+  size_t done = 0;
+  bool ok = true;
+  while (ok && done < waiting->size) {
+    ssize_t got = pwrite(log->descriptor, waiting->data + done, waiting->size - done, (off_t)log->size);
+    if (got < 0 && errno == EINTR) continue;
+    ok = got >= 0 || cannot(log, error);
+    if (!ok) break;
+    done += (size_t)got;
+    log->size += (uint64_t)got;
+  }
+  if (done) memmove(waiting->data, waiting->data + done, waiting->size - done);
+  waiting->size -= done;
+  return ok;
+}
+
+// Whoever looks on sees every line as it comes.
 bool training_log_line(struct training_log *log, const char *json, struct error *error) {
-  return fprintf(log->file, "%s\n", json) > 0 || cannot(log, error);
+  struct error failure = {0};
+  buffer_text(&log->waiting, json);
+  buffer_char(&log->waiting, '\n');
+  if (!buffer_check(&log->waiting, error)) return false;
+  if (write_waiting(log, &failure) || error_is_full(&failure)) return true;
+  return error_set(error, failure.code, "%s", failure.message);
 }
 
 static void number(struct buffer *out, const char *key, double value) {
@@ -133,9 +162,8 @@ static bool draw(const struct training_log *log, struct error *error) {
 }
 
 bool training_log_flush(struct training_log *log, uint64_t *size, struct error *error) {
-  if (fflush(log->file) != 0 || ferror(log->file)) return cannot(log, error);
-  long position = ftell(log->file);
-  if (position < 0) return cannot(log, error);
-  if (size) *size = (uint64_t)position;
+  if (!write_waiting(log, error)) return false;
+  if (fsync(log->descriptor) != 0 && errno != EINVAL) return cannot(log, error);
+  if (size) *size = log->size;
   return draw(log, error);
 }

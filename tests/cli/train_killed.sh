@@ -1,40 +1,76 @@
 #!/bin/bash
-# A training that is killed again and again, at moments spread over its run, and resumed each time with another number of
-# threads, ends with the bytes of the one that was left alone. KILLS sets how often (default 8).
+# A training that is killed again and again at random moments, and resumed each time with another number of threads, ends with the
+# bytes of the one that was left alone. KILLS sets how often. And what a resumed training refuses to go on with.
 . "$(dirname "$0")/case.sh"
+. "$(dirname "$0")/toy.sh"
 
-awk 'BEGIN {
-  split("red green blue big small old new hot cold dry", from); split("rojo verde azul grande chico viejo nuevo caliente frio seco", to)
-  for (i = 0; i < 430; i++) {
-    n = 1 + i * 7 % 5; s = ""; t = ""; part = i < 400 ? "train" : "valid"
-    for (w = 0; w < n; w++) { k = 1 + (i * (w + 3) + int(i / 7)) % 10; s = s (w ? " " : "") from[k]; t = to[k] (w ? " " : "") t }
-    print s > (part ".s"); print t > (part ".t")
-  }
-}'
-options="--hidden 64 --heads 4 --ffn 128 --layers 2 --vocab-size 280 --batch-tokens 400 --max-length 30 --warmup-steps 10
-  --learning-rate 0.01 --max-steps 60 --valid-every 6 --average 3 --dropout 0.1 --patience 0"
-begin() { "$QKV" train "$1" --task translation --train train.s train.t --valid valid.s valid.t $options --threads 1; }
+options="--hidden 32 --heads 4 --ffn 64 --layers 1 --vocab-size 270 --batch-tokens 400 --max-length 30 --warmup-steps 10
+  --learning-rate 0.01 --max-steps 60 --valid-every 6 --average 3 --dropout 0.1 --patience 0 --metric loss"
+# In the background the shell gives way to the command, so that signals reach it.
+begin() { $in_background "$QKV" train "$1" --task translation --train train.s train.t --valid valid.s valid.t $options --threads "${2:-1}"; }
 
 started=$(date +%s%N)
+in_background=
 run 0 begin whole
 took=$((($(date +%s%N) - started) / 1000000))
 
-kills=${KILLS:-8} killed=0 missing=0
-for ((i = 0; i < kills; i++)); do
-  rm -rf broken
-  "$QKV" train broken --task translation --train train.s train.t --valid valid.s valid.t $options --threads 1 2> broken.err &
+# Kills the run in the background after a random part of the time that a whole run takes. Sets `killed`.
+RANDOM=7
+strike() {
   process=$!
-  sleep "$(awk -v took="$took" -v i="$i" -v kills="$kills" 'BEGIN { print took * (i + 0.5) / kills / 1000 }')"
-  kill -KILL $process 2> /dev/null && killed=$((killed + 1))
+  sleep "$(awk -v took="$took" -v random=$RANDOM 'BEGIN { print took * (0.05 + random / 32768) / 1000 }')"
+  kill -KILL $process 2> /dev/null
   wait $process 2> /dev/null
-  if [ ! -e broken/last/state.safetensors ]; then  # before the first moment that can be resumed
-    missing=$((missing + 1))
-    continue
-  fi
-  run 0 "$QKV" train broken --resume --threads $((1 + i % 3))
-  check "killed at $i/$kills of the run, the same bytes" cmp whole/model.safetensors broken/model.safetensors
-  check "and nothing is left over" test -z "$(find broken -name '*.tmp')"
+  killed=$(($? == 137))
+}
+
+kills=${KILLS:-$([ "${SLOW_START:-}" ] && echo 10 || echo 50)} done=0 chains=0 early=0 differ=0 left=0
+while [ $done -lt "$kills" ]; do
+  rm -rf broken
+  in_background=exec begin broken 2> broken.err &
+  strike
+  chains=$((chains + 1))
+  while [ $killed -eq 1 ]; do
+    done=$((done + 1))
+    if [ ! -e broken/training.json ]; then early=$((early + 1)) && break; fi
+    "$QKV" train broken --resume --threads $((1 + done % 3)) 2> broken.err &
+    strike
+  done
+  [ -e broken/training.json ] || continue
+  [ $killed -eq 1 ] && continue
+  cmp -s whole/model.safetensors broken/model.safetensors || differ=$((differ + 1))
+  [ -z "$(find broken -name '*.tmp')" ] || left=$((left + 1))
 done
-echo "# $killed of $kills were killed while running, $missing before anything could be resumed"
-check "some were killed while training" test $((killed - missing)) -gt 0
+echo "# $done kills in $chains trainings, $early of them before OUT was ready"
+check "all of the trainings that were killed ended with the same bytes" test $differ -eq 0
+check "and nothing was left over" test $left -eq 0
+check "most were killed after they had begun" test $((done - early)) -gt $((done / 2))
+
+# Killed for certain in the middle.
+rm -rf broken
+in_background=exec begin broken 2> broken.err &
+process=$!
+for ((i = 0; i < 1200; i++)); do
+  [ "$(grep -c '"learning_rate":[0-9]' broken/log.jsonl 2>/dev/null)" -ge 15 ] 2>/dev/null && break
+  sleep 0.01
+done
+kill -KILL $process 2> /dev/null
+wait $process 2> /dev/null
+cp -r broken other
+if ! grep -q 'on the reference path' broken.err; then
+  QKV_CPU=reference run 2 "$QKV" train broken --resume --dtype f32
+  err_has 'this is not what the training began with: '
+  err_has 'is now "reference"'
+fi
+run 2 "$QKV" train broken --resume --dropout 0.2
+err_has 'dropout was 0.1 and is now 0.2'
+sed -i '1s/.*/dry/' train.s
+run 2 "$QKV" train broken --resume
+err_has 'training_text was '
+err_has '--resume-anyway goes on nevertheless'
+run 0 "$QKV" train other --resume --resume-anyway
+err_has 'resuming although this is not what the training began with: training_text was '
+. "$SOURCE/tests/cli/toy.sh"
+run 0 "$QKV" train broken --resume --threads 2
+check "what was refused changed nothing: the same bytes" cmp whole/model.safetensors broken/model.safetensors
 finish
