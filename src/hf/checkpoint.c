@@ -34,7 +34,8 @@ static enum number_type usual_type(const struct safetensors *tensors) {
 static void look_for_pooler(struct checkpoint *out) {
   if (out->arch.head != HEAD_NONE || !out->arch.pooler) return;
   for (const struct tensor_name *row = out->layout->names; row->stored; row++)
-    if (strcmp(row->weight, "head.pooler.weight") == 0 && names_find(&out->tensors, out->layout, row->stored)) return;
+    if (strcmp(row->weight, "head.pooler.weight") == 0 && (!row->heads || row->heads & FOR_HEAD(HEAD_NONE)) &&
+        names_find(&out->tensors, out->layout, row->stored)) return;
   out->arch.pooler = false;
   out->arch.pooler_activation = ACTIVATION_NONE;
 }

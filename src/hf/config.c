@@ -40,6 +40,7 @@ static double get(const struct arch *arch, const struct config_key *key) {
   if (key->type == CONFIG_BOOLEAN) return *(const bool *)field;
   if (key->type == CONFIG_NUMBER || key->type == CONFIG_SCALED_BY_WIDTH) return (double)*(const float *)field;
   if (key->type == CONFIG_TABLE_ROWS) return arch->max_positions + arch->position_offset;
+  if (key->type == CONFIG_TABLE_WIDTH) return arch_embedding_width(arch);
   return *(const int *)field;
 }
 
@@ -298,6 +299,7 @@ static cJSON *new_value(const struct arch *arch, const struct config_key *key) {
     case CONFIG_NUMBER: return json_new_float((float)value);
     case CONFIG_ID: return value < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(value);
     case CONFIG_INTEGER:
+    case CONFIG_TABLE_WIDTH:
     case CONFIG_TABLE_ROWS: return cJSON_CreateNumber(value);
     case CONFIG_CHOICE: break;
   }

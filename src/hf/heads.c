@@ -167,7 +167,7 @@ bool heads_write(cJSON *config, const struct layout *layout, const struct arch *
     if (wanted->kind == HEAD_NONE && wanted->pooler && arch->pooler != json_boolean(config, "add_pooling_layer", true, "", error) &&
         !json_put(config, "add_pooling_layer", cJSON_CreateBool(arch->pooler), error))
       return false;
-    if (now && now->kind == arch->head) return true;
+    if (now == wanted) return true;
     architecture = wanted->architecture;
   } else if (json_has(config, "architectures")) {
     return true;

@@ -12,6 +12,12 @@ static const struct layout *const layouts[] = {
   &layout_gpt2,
   &layout_llama,
   &layout_bert,
+  &layout_roberta,
+  &layout_xlm_roberta,
+  &layout_distilbert,
+  &layout_electra,
+  &layout_albert,
+  &layout_mpnet,
   &layout_qkv,
 };
 

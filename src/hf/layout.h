@@ -13,6 +13,7 @@ enum config_type {
   CONFIG_BOOLEAN,          // bool
   CONFIG_CHOICE,           // an enum by its name, see `choices`
   CONFIG_TABLE_ROWS,       // int max_positions: the file counts the position_offset rows before them, too. `complete` takes those off
+  CONFIG_TABLE_WIDTH,      // int embedding_width, which the file says even if it is `hidden`
   CONFIG_SCALED_BY_WIDTH,  // float: false is 1, true is sqrt(hidden)
 };
 
@@ -96,8 +97,9 @@ struct layout {
   const char *prefix;                      // of most names; files that were saved from the bare model leave it out. NULL: none
 };
 
-extern const struct layout layout_bert, layout_marian, layout_pegasus, layout_qkv;
+extern const struct layout layout_marian, layout_pegasus, layout_qkv;
 extern const struct layout layout_openai_gpt, layout_gpt2, layout_llama;
+extern const struct layout layout_albert, layout_bert, layout_distilbert, layout_electra, layout_mpnet, layout_roberta, layout_xlm_roberta;
 
 const struct layout *layout_find(const char *model_type);  // NULL: unknown
 // The first layout, in the order of the registry, that can say all of `arch`. layout_qkv always can.

@@ -2,7 +2,7 @@
 #include "hf/layout_encoders.h"
 
 static const struct config_key keys[] = {
-  ENCODER_KEYS(30522, 512, 1e-12, 0),
+  ENCODER_KEYS(30522, 768, 12, 12, 3072, ACTIVATION_GELU, 0.1, 512, 0, -1, -1),
   CONFIG_WHOLE("type_vocab_size", types, 2, 0, POSITION_LIMIT),
   HEAD_DROPOUT("classifier_dropout", "hidden_dropout_prob"),
   {0}};
@@ -24,18 +24,12 @@ static const struct tensor_name names[] = {
   ENCODER_TABLES("bert.embeddings."),
   {"bert.embeddings.token_type_embeddings.weight", "encoder.types"},
   ENCODER_LAYERS("bert.encoder.layer.{}."),
-  {"bert.pooler.dense.weight", "head.pooler.weight"},
-  {"bert.pooler.dense.bias", "head.pooler.bias"},
-  {"cls.predictions.transform.dense.weight", "head.transform.weight"},
-  {"cls.predictions.transform.dense.bias", "head.transform.bias"},
-  {"cls.predictions.transform.LayerNorm.weight", "head.transform.norm.gain"},
-  {"cls.predictions.transform.LayerNorm.bias", "head.transform.norm.bias"},
+  POOLER_NAMES("bert.pooler.dense", 0),
+  TRANSFORM_NAMES("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm"),
   VOCABULARY_NAMES("cls.predictions.decoder.weight", "cls.predictions.bias", "cls.predictions.decoder.bias"),
-  {"cls.seq_relationship.weight", "head.classifier.weight", .heads = NEXT_SENTENCE_HEADS},
-  {"cls.seq_relationship.bias", "head.classifier.bias", .heads = NEXT_SENTENCE_HEADS},
-  {"classifier.weight", "head.classifier.weight", .heads = LABEL_HEADS},
-  {"classifier.bias", "head.classifier.bias", .heads = LABEL_HEADS},
-  SPAN_NAMES,
+  CLASSIFIER_NAMES("cls.seq_relationship", NEXT_SENTENCE_HEADS),
+  CLASSIFIER_NAMES("classifier", LABEL_HEADS),
+  CLASSIFIER_NAMES("qa_outputs", FOR_HEAD(HEAD_SPAN)),
   {0}};
 
 const struct layout layout_bert = {

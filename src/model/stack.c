@@ -25,6 +25,7 @@ struct run {
   int cross_count;
   const struct decoder_cache *cache;     // NULL: whole sequences
   const float *rotary;                   // angles of the rows, or NULL
+  struct tensor *relative;               // biases by distance that all layers use, or NULL
   int layer;
 };
 
@@ -96,10 +97,11 @@ static struct tensor *linear(const struct run *run, const char *what, struct ten
 }
 
 static struct tensor *attend(const struct run *run, const char *what, struct columns query, struct columns keys, struct columns values,
-                             const struct key_store *store, const struct span *spans, int span_count, struct attention *attention) {
+                             const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
+                             struct attention *attention) {
   const char *name = name_of(run, what);
   if (run->context->head_gain) attention->gain = run->context->head_gain(run->context->probe_user, name);
-  return op_attention(run->context, name, query, keys, values, store, spans, span_count, attention);
+  return op_attention(run->context, name, query, keys, values, store, spans, span_count, bias, attention);
 }
 
 static void store(const struct run *run, struct key_store *to, const int32_t *slots, const struct tensor *tensor, int key_column, int value_column) {
@@ -119,7 +121,7 @@ static struct tensor *self_attention(const struct run *run, const struct layer *
   }
   if (pages) store(run, pages, run->cache->slots, qkv, key, value);
   struct tensor *mixed = attend(run, "self.attention", (struct columns){qkv, 0}, (struct columns){qkv, key}, (struct columns){qkv, value}, pages,
-                                run->side->spans, run->side->span_count, &attention);
+                                run->side->spans, run->side->span_count, run->relative, &attention);
   return linear(run, "self.output", mixed, &layer->self.output);
 }
 
@@ -130,7 +132,7 @@ static struct tensor *cross_attention(const struct run *run, const struct layer 
   struct tensor *kv = run->cache ? NULL : linear(run, "cross.key_value", run->encoded, &layer->cross.key_value);
   const struct key_store *pages = run->cache ? &run->cache->layers[run->layer].cross : NULL;
   struct tensor *mixed = attend(run, "cross.attention", (struct columns){query, 0}, (struct columns){kv, 0},
-                                (struct columns){kv, attention.kv_heads * attention.head_width}, pages, run->cross, run->cross_count, &attention);
+                                (struct columns){kv, attention.kv_heads * attention.head_width}, pages, run->cross, run->cross_count, NULL, &attention);
   return linear(run, "cross.output", mixed, &layer->cross.output);
 }
 
@@ -229,8 +231,12 @@ static bool make_angles(struct run *run) {
 
 static struct tensor *run_stack(struct run *run) {
   if (!make_angles(run)) return NULL;
-  size_t mark = run->context->arena.low;
   run->layer = -1;
+  if (run->stack->relative) {
+    run->relative = op_relative_bias(run->context, name_of(run, "relative"), run->stack->relative, run->model->arch.relative_distance);
+    if (!run->relative) return NULL;
+  }
+  size_t mark = run->context->arena.low;
   struct stream stream;
   stream.sum = stream.input = embed(run);
   if (!stream.sum) return NULL;

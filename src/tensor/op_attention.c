@@ -8,6 +8,7 @@
 struct attention_node {
   struct node node;
   struct columns query, keys, values;
+  struct tensor *bias;
   const struct span *spans;
   int span_count;
   struct attention attention;
@@ -26,16 +27,25 @@ static float *slice_gradient(struct context *context, struct columns slice) {
   return slice.tensor->gradient ? slice.tensor->gradient + slice.column : NULL;
 }
 
+// Every layer adds to the one bias.
+static float *bias_gradient(struct context *context, struct tensor *bias) {
+  bool first;
+  float *gradient = bias && bias->wanted ? tensor_gradient(context, bias, &first) : NULL;
+  if (gradient && first && !context->arena.measuring) memset(gradient, 0, (size_t)bias->rows * (size_t)bias->cols * sizeof *gradient);
+  return gradient;
+}
+
 static void backward(struct context *context, struct node *base) {
   struct attention_node *node = (struct attention_node *)base;
   if (!node->out->gradient) return;
   float *dquery = slice_gradient(context, node->query);
   float *dkeys = slice_gradient(context, node->keys);
   float *dvalues = slice_gradient(context, node->values);
-  if (!dquery || !dkeys || !dvalues) return;
+  float *dbias = bias_gradient(context, node->bias);
+  if (!dquery || !dkeys || !dvalues || !context_ok(context)) return;
   struct attention_keys keys = key_rows(node->keys, node->values);
   const struct tensor *query = node->query.tensor;
-  context->kernels->attention_gradient(dquery, query->cols, dkeys, keys.key_stride, dvalues, keys.value_stride, NULL, NULL, node->out->gradient,
+  context->kernels->attention_gradient(dquery, query->cols, dkeys, keys.key_stride, dvalues, keys.value_stride, dbias, NULL, node->out->gradient,
                                        node->out->cols, node->out->data, node->out->cols, node->log_sum, query->data + node->query.column,
                                        query->cols, &keys, node->spans, node->span_count, &node->attention);
   tensor_gradient_release(context, node->out);
@@ -52,7 +62,14 @@ static float *take_probabilities(struct context *context, const struct span *spa
 }
 
 struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys, struct columns values,
-                            const struct key_store *store, const struct span *spans, int span_count, const struct attention *attention) {
+                            const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
+                            const struct attention *given) {
+  struct attention with_bias = *given;
+  const struct attention *attention = &with_bias;
+  if (bias) {
+    with_bias.bias = bias->data;
+    with_bias.bias_reach = (bias->cols - 1) / 2;
+  }
   if (!query.tensor || (!store && (!keys.tensor || !values.tensor))) return NULL;
   assert(store == NULL || !context->recording);
   struct attention_node *node = tape_record(context, sizeof *node, backward, name);
@@ -75,6 +92,7 @@ struct tensor *op_attention(struct context *context, const char *name, struct co
     node->query = query;
     node->keys = keys;
     node->values = values;
+    node->bias = bias;
     node->spans = spans;
     node->span_count = span_count;
     node->attention = *attention;

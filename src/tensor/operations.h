@@ -34,9 +34,15 @@ struct columns {
   int column;
 };
 
-// softmax(scale * query keys^T + bias) values for each span. keys.tensor NULL: keys and values lie in `store`.
+// Biases by distance from a table [buckets, heads]: [heads, 2 * reach + 1] by key position - query position + reach. reach is the
+// distance from which on all are one bucket.
+struct tensor *op_relative_bias(struct context *context, const char *name, struct weight *table, int reach);
+
+// softmax(scale * query keys^T + bias) values for each span. keys.tensor NULL: keys and values lie in `store`. bias as
+// op_relative_bias makes it, or NULL for none or that of `attention`.
 struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys, struct columns values,
-                            const struct key_store *store, const struct span *spans, int span_count, const struct attention *attention);
+                            const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
+                            const struct attention *attention);
 
 // Turns the first `heads` heads of x, each 2 * half columns, by the angles of each row's position. In place: x is returned.
 struct rotary {
