@@ -62,6 +62,7 @@ struct tensor_name {
   bool transposed;     // stored as [inputs, outputs]
   bool row;            // a vector stored as [1, n]
   unsigned heads;      // FOR_HEAD bits of the heads that this row belongs to; 0: all
+  enum { ALWAYS, WHEN_TIED, WHEN_UNTIED } tie;  // by arch.tied_head
 };
 
 // --- heads

@@ -42,7 +42,7 @@ static const struct tensor_name names[] = {
   ENCODER_NORM(LAYER "full_layer_layer_norm", "encoder.{}.feed_forward.norm"),
   POOLER_NAMES("albert.pooler", 0),
   TRANSFORM_NAMES("predictions.dense", "predictions.LayerNorm"),
-  VOCABULARY_NAMES("predictions.decoder.weight", "predictions.bias", "predictions.decoder.bias"),
+  VOCABULARY_NAMES_TWICE("predictions.decoder", "predictions.bias"),
   CLASSIFIER_NAMES("sop_classifier.classifier", FOR_HEAD(HEAD_PRETRAINING)),
   CLASSIFIER_NAMES("classifier", LABEL_HEADS),
   CLASSIFIER_NAMES("qa_outputs", FOR_HEAD(HEAD_SPAN)),

@@ -26,7 +26,7 @@ static const struct tensor_name names[] = {
   ENCODER_LAYERS("bert.encoder.layer.{}."),
   POOLER_NAMES("bert.pooler.dense", 0),
   TRANSFORM_NAMES("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm"),
-  VOCABULARY_NAMES("cls.predictions.decoder.weight", "cls.predictions.bias", "cls.predictions.decoder.bias"),
+  VOCABULARY_NAMES_TWICE("cls.predictions.decoder", "cls.predictions.bias"),
   CLASSIFIER_NAMES("cls.seq_relationship", NEXT_SENTENCE_HEADS),
   CLASSIFIER_NAMES("classifier", LABEL_HEADS),
   CLASSIFIER_NAMES("qa_outputs", FOR_HEAD(HEAD_SPAN)),

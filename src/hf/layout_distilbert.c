@@ -47,7 +47,7 @@ static const struct tensor_name names[] = {
   ENCODER_NORM("distilbert.transformer.layer.{}.output_layer_norm", "encoder.{}.feed_forward.norm"),
   POOLER_NAMES("pre_classifier", 0),
   TRANSFORM_NAMES("vocab_transform", "vocab_layer_norm"),
-  VOCABULARY_NAMES("vocab_projector.weight", "vocab_projector.bias", "vocab_projector.bias"),
+  VOCABULARY_NAMES("vocab_projector.weight", "vocab_projector.bias"),
   CLASSIFIER_NAMES("classifier", LABEL_HEADS),
   CLASSIFIER_NAMES("qa_outputs", FOR_HEAD(HEAD_SPAN)),
   {0}};

@@ -37,7 +37,7 @@ static const struct tensor_name names[] = {
   POOLER_NAMES("classifier.dense", FOR_HEAD(HEAD_CLASSIFY)),
   POOLER_NAMES("sequence_summary.summary", FOR_HEAD(HEAD_CHOICE)),
   TRANSFORM_NAMES("generator_predictions.dense", "generator_predictions.LayerNorm"),
-  VOCABULARY_NAMES("generator_lm_head.weight", "generator_lm_head.bias", "generator_lm_head.bias"),
+  VOCABULARY_NAMES("generator_lm_head.weight", "generator_lm_head.bias"),
   CLASSIFIER_NAMES("classifier.out_proj", FOR_HEAD(HEAD_CLASSIFY)),
   CLASSIFIER_NAMES("classifier", FOR_HEAD(HEAD_TAG) | FOR_HEAD(HEAD_CHOICE)),
   CLASSIFIER_NAMES("qa_outputs", FOR_HEAD(HEAD_SPAN)),

@@ -2,7 +2,7 @@
 
 const char *const encoder_harmless[] = {
   "cls_token_id", "directionality", "mask_token_id", "pooler_fc_size", "pooler_num_attention_heads",
-  "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", "add_pooling_layer", "unk_token_id", NULL};
+  "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", "add_pooling_layer", "summary_last_dropout", "unk_token_id", NULL};
 
 void encoder_constants(struct arch *arch) {
   arch->family = FAMILY_ENCODER;

@@ -63,10 +63,15 @@ enum {
   ENCODER_LINEAR(place "output.dense", "encoder.{}.feed_forward.down"),                                                       \
   ENCODER_NORM(place "output.LayerNorm", "encoder.{}.feed_forward.norm")
 
-// The matrix of the vocabulary (tied or of its own) and its bias, which some files have twice.
-#define VOCABULARY_NAMES(matrix, bias, second_bias)                                                                           \
-  {matrix, "head.weight"}, {matrix, "encoder.embedding", .role = TENSOR_TIED, .heads = LANGUAGE_HEADS}, {bias, "head.bias"},  \
-  {second_bias, "head.bias", .role = TENSOR_TIED}
+// The matrix of the vocabulary, tied or of its own, and its bias.
+#define VOCABULARY_NAMES(matrix, bias)                                                                                        \
+  {matrix, "head.weight"}, {matrix, "encoder.embedding", .role = TENSOR_TIED, .heads = LANGUAGE_HEADS}, {bias, "head.bias"}
+// transformers has the bias twice: `own`, and that of the layer that multiplies, which is tied to it if the matrix is tied. Without
+// the tie the layer's counts, and the other one is used by nobody.
+#define VOCABULARY_NAMES_TWICE(layer, own)                                                                                    \
+  {layer ".weight", "head.weight"}, {layer ".weight", "encoder.embedding", .role = TENSOR_TIED, .heads = LANGUAGE_HEADS},     \
+  {own, "head.bias", .tie = WHEN_TIED}, {layer ".bias", "head.bias", .role = TENSOR_TIED, .tie = WHEN_TIED},                  \
+  {layer ".bias", "head.bias", .tie = WHEN_UNTIED}, {own, "head.bias", .role = TENSOR_COPY, .tie = WHEN_UNTIED}
 
 #define POOLER_NAMES(stored, heads_)                                                                                          \
   {stored ".weight", "head.pooler.weight", .heads = heads_}, {stored ".bias", "head.pooler.bias", .heads = heads_}

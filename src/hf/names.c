@@ -47,6 +47,7 @@ static bool bind_row(struct bindings *bindings, const struct layout *layout, con
   struct binding binding = {.row = row, .part = row->part};
   char name[64];
   if (row->heads && !(row->heads & FOR_HEAD(model->arch.head))) return true;
+  if (row->tie != ALWAYS && (row->tie == WHEN_TIED) != model->arch.tied_head) return true;
   fill_pattern(name, sizeof name, row->weight, layer);
   fill_pattern(binding.stored, sizeof binding.stored, name_in_file(layout, model, row->stored), layer);
   binding.weight = model_weight(model, name);

@@ -57,7 +57,7 @@ def randomise(model, seed, gain):
     for name, p in model.named_parameters():
         if "embed_positions" in name:
             continue
-        if "norm" in name or ".ln_" in name:
+        if "norm" in name.lower() or ".ln_" in name:
             normal(p, 0.2, 1.0 if name.endswith("weight") else 0.0)
         elif name.endswith("bias"):
             normal(p, 0.1)
