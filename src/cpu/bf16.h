@@ -6,4 +6,5 @@ size_t packed_size_bf16(int rows, int cols);
 void pack_bf16(float *packed, const float *values, int rows, int cols, bool transposed);
 void linear_bf16(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, const float *packed,
                  const float *bias, enum activation activation, bool accumulate);
-void linear_gradient_bf16(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, int depth);
+void linear_gradient_bf16(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, int depth,
+                          float *scratch);

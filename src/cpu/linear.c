@@ -15,7 +15,7 @@ enum {
   ROW_BLOCK = 16 * TILE_ROWS,
   DEPTH_BLOCK = 768,
   // The weight's gradient: rows per chunk; outputs and inputs per task, at most.
-  GRADIENT_ROWS = 128,
+  GRADIENT_CHUNK = 128,
   GRADIENT_COLUMNS = 96,
   GRADIENT_DEPTH = 512,
 };
@@ -158,15 +158,15 @@ static void bias_gradient(float *db, const float *dy, int dy_stride, int rows, i
 // One block of dw; the rows come in chunks of a constant size, whose sums are added to dw one after the other.
 static void gradient_task(void *data, size_t index, int worker) {
   const struct gradient *gradient = data;
-  float dy[GRADIENT_ROWS * GRADIENT_COLUMNS];
+  float dy[GRADIENT_CHUNK * GRADIENT_COLUMNS];
   int column = (int)(index % gradient->column_blocks) * gradient->column_block;
   int columns = gradient->columns - column < gradient->column_block ? gradient->columns - column : gradient->column_block;
   int k = (int)(index / gradient->column_blocks) * gradient->depth_block;
   int width = gradient->depth - k < gradient->depth_block ? gradient->depth - k : gradient->depth_block;
   struct tile tile = {
       .c_row = gradient->depth, .a_row = 1, .a_step = GRADIENT_COLUMNS, .b_step = gradient->x_stride, .from_c = true};
-  for (int row = 0; row < gradient->rows; row += GRADIENT_ROWS) {
-    int rows = gradient->rows - row < GRADIENT_ROWS ? gradient->rows - row : GRADIENT_ROWS;
+  for (int row = 0; row < gradient->rows; row += GRADIENT_CHUNK) {
+    int rows = gradient->rows - row < GRADIENT_CHUNK ? gradient->rows - row : GRADIENT_CHUNK;
     copy_columns(dy, GRADIENT_COLUMNS, gradient->dy + row * gradient->dy_stride + column, gradient->dy_stride, rows, columns);
     if (k == 0 && gradient->db) bias_gradient(gradient->db + column, dy, GRADIENT_COLUMNS, rows, columns);
     tile.a = dy;
@@ -178,7 +178,7 @@ static void gradient_task(void *data, size_t index, int worker) {
 }
 
 void KERNEL_NAME(linear_gradient)(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
-                                  int columns, int depth) {
+                                  int columns, int depth, float *scratch) {
   struct gradient gradient = {dw, db, dy, x, dy_stride, x_stride, rows, columns, depth, GRADIENT_COLUMNS, 0, GRADIENT_DEPTH};
   size_t wanted = 3 * (size_t)parallel_threads(), depth_blocks, column_blocks;
   for (;;) {  // smaller tasks where they are too few; no sum depends on it

@@ -17,10 +17,13 @@ enum {
   PANEL = TILE_VECS * LANES,
   ROW_BLOCK = 16 * TILE_ROWS,
   DEPTH_BLOCK = 1024,   // even
-  GRADIENT_ROWS = 256,  // even
-  GRADIENT_COLUMNS = 96,
-  GRADIENT_DEPTH = 128,
+  // The weight's gradient: columns and panels per task, at most. A tile adds up GRADIENT_ROWS rows before it goes back to dw.
+  GRADIENT_COLUMNS = 64,
+  GRADIENT_PANELS = 32,
+  ROUND_ROWS = 64,  // even
 };
+
+_Static_assert((int)PANEL == (int)GRADIENT_UNIT && GRADIENT_ROWS % 32 == 0, "how much scratch memory a gradient needs");
 
 static const lane_mask ALL = (lane_mask)0xFFFF;
 
@@ -100,14 +103,13 @@ void pack_bf16(float *packed, const float *values, int rows, int cols, bool tran
 
 // ---- the tile ----
 
-// c [rows, width] = (from_c: c +) the sum over pairs q of a[r * a_row + q * a_step] times b[q * b_step + j].
+// c [rows, width] = (from_c: c +) the sum over pairs q of a[r * a_row + q] times b[q * PANEL + j].
 struct tile {
   float *c;
   size_t c_row;
   const uint32_t *a;
-  size_t a_row, a_step;
+  size_t a_row;
   const uint32_t *b;
-  size_t b_step;
   int pairs, width;
   bool from_c;
 };
@@ -121,8 +123,8 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs) {
     for (int v = 0; v < vecs; v++)
       sum[r][v] = tile->from_c ? vec_load_mask(tile->c + r * tile->c_row + v * LANES, v < vecs - 1 ? ALL : tail) : vec_zero();
   const uint32_t *a = tile->a, *b = tile->b;
-  const size_t a_row = tile->a_row, a_step = tile->a_step, b_step = tile->b_step;
-  for (int q = 0; q < tile->pairs; q++, a += a_step, b += b_step) {
+  const size_t a_row = tile->a_row;
+  for (int q = 0; q < tile->pairs; q++, a++, b += PANEL) {
     __m512bh line[TILE_VECS];
 #pragma GCC unroll 4
     for (int v = 0; v < vecs; v++) line[v] = (__m512bh)_mm512_loadu_si512(b + v * LANES);
@@ -172,7 +174,7 @@ struct linear {
 // One panel over the rows [row, row_end), whose pairs of the depth [from, to) are in x.
 static void linear_panel(const struct linear *linear, const uint32_t *x, int row, int row_end, int panel, int from, int to) {
   int column = panel * PANEL;
-  struct tile tile = {.c_row = linear->y_stride, .a_row = DEPTH_BLOCK / 2, .a_step = 1, .b_step = PANEL, .pairs = (to - from + 1) / 2};
+  struct tile tile = {.c_row = linear->y_stride, .a_row = DEPTH_BLOCK / 2, .pairs = (to - from + 1) / 2};
   tile.b = linear->packed + ((size_t)panel * ceil_div((size_t)linear->depth, 2) + (size_t)(from / 2)) * PANEL;
   tile.width = linear->columns - column < PANEL ? linear->columns - column : PANEL;
   tile.from_c = linear->accumulate || from > 0;
@@ -218,18 +220,35 @@ void linear_bf16(float *y, int y_stride, float *pre, const float *x, int x_strid
 }
 
 // ---- the weight's gradient ----
+//
+// dw is the product of dy turned and x, summed over rows: pairs are two rows of one column. x is rounded first, into `scratch`, to
+// panels as a weight's; a task turns and rounds its own columns of dy. As many rows at a time as linear_gradient_part says; where
+// they are cut changes no bit.
 
 struct gradient {
   float *dw, *db;
   const float *dy, *x;
   size_t dy_stride, x_stride;
-  int rows, columns, depth;
-  int column_block, column_blocks;
+  int rows, columns, depth;  // rows: of this part
+  uint32_t *x_pairs;         // [panels][panel_size]
+  size_t panel_size;
+  int column_blocks, panels, panels_each;
 };
 
-static void pair_chunk(uint32_t *to, int to_stride, const float *from, size_t from_stride, int rows, int columns) {
-  for (int r = 0; r < rows; r += 2, to += to_stride, from += 2 * from_stride)
-    pair_rows(to, from, r + 1 < rows ? from + from_stride : NULL, columns);
+// A row that will be wanted soon: rows lie so far apart that the processor doesn't see them coming.
+INLINE void fetch_row(const float *row, int n) {
+  for (int j = 0; j < n; j += LANES) prefetch_read(row + j);
+}
+
+static void round_task(void *data, size_t index, int worker) {
+  const struct gradient *gradient = data;
+  int end = (int)(index + 1) * ROUND_ROWS < gradient->rows ? (int)(index + 1) * ROUND_ROWS : gradient->rows;
+  for (int row = (int)index * ROUND_ROWS; row < end; row += 2) {
+    const float *from = gradient->x + (size_t)row * gradient->x_stride, *next = row + 1 < gradient->rows ? from + gradient->x_stride : NULL;
+    uint32_t *to = gradient->x_pairs + (size_t)(row / 2) * PANEL;
+    for (int k = 0; k < gradient->depth; k += PANEL, to += gradient->panel_size)
+      pair_rows(to, from + k, next ? next + k : NULL, gradient->depth - k < PANEL ? gradient->depth - k : PANEL);
+  }
 }
 
 static void bias_gradient(float *db, const float *dy, size_t dy_stride, int rows, int columns) {
@@ -241,46 +260,75 @@ static void bias_gradient(float *db, const float *dy, size_t dy_stride, int rows
   }
 }
 
-// dw [columns, width] += over one chunk of pairs.
-static void gradient_chunk(struct tile tile, const uint32_t *dy, const uint32_t *x, int columns, int width) {
-  float *c = tile.c;
-  for (int j = 0; j < width; j += PANEL) {
-    tile.width = width - j < PANEL ? width - j : PANEL;
-    tile.b = x + j;
-    for (int column = 0, count; column < columns; column += count) {
-      count = rows_next(columns - column);
-      tile.c = c + (size_t)column * tile.c_row + j;
-      tile.a = dy + column;
-      run_tile(&tile, count);
-    }
+// Sixteen columns (`there` of them) of up to 32 rows become sixteen rows of sixteen pairs, GRADIENT_ROWS / 2 apart.
+static void turn_block(uint32_t *to, const float *from, size_t stride, int rows, int there) {
+  const lane_mask mask = mask_first(there);
+  uint32_t block[LANES * LANES];
+  for (int q = 0; q < LANES; q++) {
+    vec a = 2 * q < rows ? vec_load_mask(from + (size_t)(2 * q) * stride, mask) : vec_zero();
+    vec b = 2 * q + 1 < rows ? vec_load_mask(from + (size_t)(2 * q + 1) * stride, mask) : vec_zero();
+    _mm512_storeu_si512(block + q * LANES, pair_up(a, b));
+  }
+  transpose_block((float *)to, GRADIENT_ROWS / 2, (const float *)block, LANES);
+}
+
+static void turn_columns(uint32_t *to, const float *from, size_t stride, int rows, int columns) {
+  for (int row = 0; row < rows; row += 2 * LANES, from += 2 * LANES * stride) {
+    for (int r = 0; r < 2 * LANES; r++) fetch_row(from + (size_t)(r + 2 * LANES) * stride, columns);
+    for (int j = 0; j < columns; j += LANES)
+      turn_block(to + (size_t)j * (GRADIENT_ROWS / 2) + row / 2, from + j, stride, rows - row, columns - j);
+  }
+}
+
+// dw [columns, a panel] += one chunk of rows
+static void gradient_panel(const struct gradient *gradient, const uint32_t *dy, int column, int columns, int panel, int row, int rows) {
+  int k = panel * PANEL;
+  struct tile tile = {.c_row = (size_t)gradient->depth, .a_row = GRADIENT_ROWS / 2, .pairs = (rows + 1) / 2, .from_c = true};
+  tile.b = gradient->x_pairs + (size_t)panel * gradient->panel_size + (size_t)(row / 2) * PANEL;
+  tile.width = gradient->depth - k < PANEL ? gradient->depth - k : PANEL;
+  for (int j = 0, count; j < columns; j += count) {
+    count = rows_next(columns - j);
+    tile.c = gradient->dw + (size_t)(column + j) * (size_t)gradient->depth + k;
+    tile.a = dy + (size_t)j * (GRADIENT_ROWS / 2);
+    run_tile(&tile, count);
   }
 }
 
 static void gradient_task(void *data, size_t index, int worker) {
   const struct gradient *gradient = data;
-  uint32_t dy[GRADIENT_ROWS / 2 * GRADIENT_COLUMNS], x[GRADIENT_ROWS / 2 * GRADIENT_DEPTH];
-  int column = (int)(index % (size_t)gradient->column_blocks) * gradient->column_block;
-  int columns = gradient->columns - column < gradient->column_block ? gradient->columns - column : gradient->column_block;
-  int k = (int)(index / (size_t)gradient->column_blocks) * GRADIENT_DEPTH;
-  int width = gradient->depth - k < GRADIENT_DEPTH ? gradient->depth - k : GRADIENT_DEPTH;
-  struct tile tile = {.c = gradient->dw + (size_t)column * (size_t)gradient->depth + k, .c_row = (size_t)gradient->depth, .a_row = 1,
-                      .a_step = GRADIENT_COLUMNS, .b_step = GRADIENT_DEPTH, .from_c = true};
+  uint32_t dy[GRADIENT_COLUMNS * (GRADIENT_ROWS / 2)];
+  int column = (int)(index % (size_t)gradient->column_blocks) * GRADIENT_COLUMNS;
+  int columns = gradient->columns - column < GRADIENT_COLUMNS ? gradient->columns - column : GRADIENT_COLUMNS;
+  int panel = (int)(index / (size_t)gradient->column_blocks) * gradient->panels_each;
+  int panel_end = panel + gradient->panels_each < gradient->panels ? panel + gradient->panels_each : gradient->panels;
   for (int row = 0; row < gradient->rows; row += GRADIENT_ROWS) {
     int rows = gradient->rows - row < GRADIENT_ROWS ? gradient->rows - row : GRADIENT_ROWS;
     const float *from = gradient->dy + (size_t)row * gradient->dy_stride + column;
-    pair_chunk(dy, GRADIENT_COLUMNS, from, gradient->dy_stride, rows, columns);
-    pair_chunk(x, GRADIENT_DEPTH, gradient->x + (size_t)row * gradient->x_stride + k, gradient->x_stride, rows, width);
-    if (k == 0 && gradient->db) bias_gradient(gradient->db + column, from, gradient->dy_stride, rows, columns);
-    tile.pairs = (rows + 1) / 2;
-    gradient_chunk(tile, dy, x, columns, width);
+    turn_columns(dy, from, gradient->dy_stride, rows, columns);
+    if (panel == 0 && gradient->db) bias_gradient(gradient->db + column, from, gradient->dy_stride, rows, columns);
+    for (int p = panel; p < panel_end; p++) gradient_panel(gradient, dy, column, columns, p, row, rows);
   }
 }
 
-void linear_gradient_bf16(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, int depth) {
-  struct gradient gradient = {dw, db, dy, x, (size_t)dy_stride, (size_t)x_stride, rows, columns, depth, GRADIENT_COLUMNS, 0};
-  size_t depth_blocks = ceil_div((size_t)depth, GRADIENT_DEPTH), wanted = 3 * (size_t)parallel_threads();
-  while (gradient.column_block > 2 * TILE_ROWS && depth_blocks * ceil_div((size_t)columns, (size_t)gradient.column_block) < wanted)
-    gradient.column_block /= 2;
-  gradient.column_blocks = (int)ceil_div((size_t)columns, (size_t)gradient.column_block);
-  work_for(depth_blocks * (size_t)gradient.column_blocks, (double)rows * columns * depth / 80, gradient_task, &gradient);
+void linear_gradient_bf16(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, int depth,
+                          float *scratch) {
+  struct gradient gradient = {.dw = dw, .db = db, .dy_stride = (size_t)dy_stride, .x_stride = (size_t)x_stride, .columns = columns,
+                              .depth = depth, .x_pairs = (uint32_t *)scratch, .panels_each = GRADIENT_PANELS};
+  if (rows <= 0 || columns <= 0 || depth <= 0) return;
+  int part = (int)linear_gradient_part(rows, depth);
+  gradient.panel_size = (size_t)part / 2 * PANEL;
+  gradient.panels = (depth + PANEL - 1) / PANEL;
+  gradient.column_blocks = (columns + GRADIENT_COLUMNS - 1) / GRADIENT_COLUMNS;
+  if (gradient.panels_each > gradient.panels) gradient.panels_each = gradient.panels;
+  while (gradient.panels_each > 1 &&  // smaller tasks where they are too few; no sum depends on it
+         ceil_div((size_t)gradient.panels, (size_t)gradient.panels_each) * (size_t)gradient.column_blocks < 4 * (size_t)parallel_threads())
+    gradient.panels_each = (gradient.panels_each + 1) / 2;
+  size_t tasks = ceil_div((size_t)gradient.panels, (size_t)gradient.panels_each) * (size_t)gradient.column_blocks;
+  for (int row = 0; row < rows; row += part) {
+    gradient.rows = rows - row < part ? rows - row : part;
+    gradient.dy = dy + (size_t)row * gradient.dy_stride;
+    gradient.x = x + (size_t)row * gradient.x_stride;
+    work_for(ceil_div((size_t)gradient.rows, ROUND_ROWS), 0.4 * gradient.rows * depth, round_task, &gradient);
+    work_for(tasks, (double)gradient.rows * columns * depth / 100, gradient_task, &gradient);
+  }
 }

@@ -132,7 +132,7 @@ static void linear_gradient_task(void *data, size_t index, int worker) {
 }
 
 static void reference_linear_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
-                                      int columns, int depth) {
+                                      int columns, int depth, float *scratch) {
   struct gradient_job job = {dw, db, dy, x, dy_stride, x_stride, rows, depth};
   parallel_for((size_t)columns, linear_gradient_task, &job);
 }

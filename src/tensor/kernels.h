@@ -47,6 +47,22 @@ struct norm {
   bool rms;  // root mean square without centring
 };
 
+enum { GRADIENT_ROWS = 256, GRADIENT_UNIT = 64, GRADIENT_FLOATS = 2 << 20 };
+
+// How many rows linear_gradient takes at a time: as many as fit into GRADIENT_FLOATS in half precision, in units of GRADIENT_ROWS.
+static inline size_t linear_gradient_part(int rows, int depth) {
+  const size_t unit = GRADIENT_UNIT, width = ((size_t)depth + unit - 1) / unit * unit;
+  size_t fit = 2 * GRADIENT_FLOATS / width / GRADIENT_ROWS, all = ((size_t)rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
+  return GRADIENT_ROWS * (fit < 1 ? 1 : fit < all ? fit : all);
+}
+
+// Memory that linear_gradient is handed to work in, in floats: x of one part in half precision, its width rounded up to
+// GRADIENT_UNIT. The same for all tables, so that the memory forecast holds for each; who doesn't need it leaves it untouched.
+static inline size_t linear_gradient_scratch(int rows, int depth) {
+  const size_t unit = GRADIENT_UNIT, width = ((size_t)depth + unit - 1) / unit * unit;
+  return linear_gradient_part(rows, depth) / 2 * width;
+}
+
 #define KERNEL_TABLE(KERNEL)                                                                                               \
   /* Weights in the layout that `linear` wants: values [rows, cols] -> packed. transposed packs the other orientation. */   \
   KERNEL(size_t, packed_size, (int rows, int cols))                                                                         \
@@ -55,9 +71,9 @@ struct norm {
      packed. accumulate adds to y instead (then no bias, activation or pre). */                                             \
   KERNEL(void, linear, (float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, \
                         const float *packed, const float *bias, enum activation activation, bool accumulate))               \
-  /* dw[n, k] += sum_r dy[r, n] x[r, k]; db[n] += sum_r dy[r, n] unless NULL */                                            \
+  /* dw[n, k] += sum_r dy[r, n] x[r, k]; db[n] += sum_r dy[r, n] unless NULL. scratch: linear_gradient_scratch floats */    \
   KERNEL(void, linear_gradient, (float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride,        \
-                                 int rows, int columns, int depth))                                                        \
+                                 int rows, int columns, int depth, float *scratch))                                        \
   /* y = dropout(activation(x)), elements of [rows, columns]; backward: dx = dy * dropout * activation'(x) */              \
   KERNEL(void, activate, (float *y, const float *x, int rows, int columns, enum activation activation,                     \
                           const struct dropout *dropout))                                                                  \

@@ -9,17 +9,19 @@
 enum { CHUNK = 256 };
 
 struct chunk_memory {
-  float *logits, *means, *losses;
+  float *logits, *means, *losses, *scratch;
   int32_t *best;
 };
 
-static bool take_memory(struct context *context, struct chunk_memory *memory, int rows, int columns) {
+static bool take_memory(struct context *context, struct chunk_memory *memory, int rows, int columns, int depth) {
   int chunk = rows < CHUNK ? rows : CHUNK;
   memory->logits = context_memory(context, (size_t)chunk * (size_t)columns * sizeof(float));
   memory->means = context_memory(context, CHUNK * sizeof(float));
   memory->losses = context_memory(context, CHUNK * sizeof(float));
   memory->best = context_memory(context, CHUNK * sizeof(int32_t));
-  return memory->best != NULL;
+  size_t scratch = context->recording ? linear_gradient_scratch(chunk, depth) : 0;
+  memory->scratch = context_memory(context, scratch * sizeof(float));
+  return context_ok(context);
 }
 
 static void add_up(struct head_loss *loss, const struct chunk_memory *memory, const int32_t *labels, int rows, float smoothing) {
@@ -47,7 +49,7 @@ bool op_head_loss(struct context *context, const char *name, struct tensor *x, s
   float *dx = learn && x->wanted ? tensor_gradient(context, x, &first) : NULL;
   size_t mark = context->arena.low;
   struct chunk_memory memory;
-  if (!take_memory(context, &memory, x->rows, columns)) return false;
+  if (!take_memory(context, &memory, x->rows, columns, depth)) return false;
   for (int row = 0; row < x->rows; row += CHUNK) {
     int rows = x->rows - row < CHUNK ? x->rows - row : CHUNK;
     const float *input = x->data + (size_t)row * (size_t)depth;
@@ -59,7 +61,8 @@ bool op_head_loss(struct context *context, const char *name, struct tensor *x, s
       for (int i = 0; losses && i < rows; i++) losses[row + i] = memory.losses[i];
     }
     if (learn && weight->gradient)
-      kernels->linear_gradient(weight->gradient, bias ? bias->gradient : NULL, memory.logits, columns, input, depth, rows, columns, depth);
+      kernels->linear_gradient(weight->gradient, bias ? bias->gradient : NULL, memory.logits, columns, input, depth, rows, columns, depth,
+                               memory.scratch);
     if (dx)
       kernels->linear(dx + (size_t)row * (size_t)depth, depth, NULL, memory.logits, columns, rows, depth, columns, weight->packed_transposed, NULL,
                       ACTIVATION_NONE, !first);

@@ -31,14 +31,23 @@ static void backward_input(struct context *context, const struct linear_node *no
                            node->weight->rows, node->weight->packed_transposed, NULL, ACTIVATION_NONE, !first);
 }
 
+static void backward_weight(struct context *context, const struct linear_node *node) {
+  const struct kernels *kernels = context->kernels;
+  const struct tensor *out = node->out, *x = node->x;
+  size_t mark = context->arena.low;
+  float *scratch = context_memory(context, linear_gradient_scratch(out->rows, x->cols) * sizeof *scratch);
+  if (!context_ok(context)) return;
+  kernels->linear_gradient(node->weight->gradient, node->bias ? node->bias->gradient : NULL, out->gradient, out->cols, x->data, x->cols,
+                           out->rows, out->cols, x->cols, scratch);
+  context->arena.low = mark;
+}
+
 static void backward(struct context *context, struct node *base) {
   struct linear_node *node = (struct linear_node *)base;
   struct tensor *out = node->out;
   if (!out->gradient) return;
   backward_activation(context, node);
-  if (node->weight->gradient)
-    context->kernels->linear_gradient(node->weight->gradient, node->bias ? node->bias->gradient : NULL, out->gradient, out->cols,
-                                      node->x->data, node->x->cols, out->rows, node->weight->rows, node->weight->cols);
+  if (node->weight->gradient) backward_weight(context, node);
   backward_input(context, node);
   tensor_gradient_release(context, out);
 }

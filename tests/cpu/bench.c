@@ -1,4 +1,5 @@
-// Speed of every slot on typical shapes: `test_kernels --bench [SLOT [THREADS]]` with QKV_CPU choosing the instruction set.
+// Speed of every slot on typical shapes: `test_kernels --bench [SLOT [THREADS]]` with QKV_CPU choosing the instruction set
+// and TEST_DTYPE=bf16 the products.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,10 +58,12 @@ static void bench_products(int rows, int columns, int depth) {
   kernels->pack(packed, w, columns, depth, false);
   if (wanted("linear")) {
     BEST(time, kernels->linear(y, columns, NULL, x, depth, rows, columns, depth, packed, bias, ACTIVATION_RELU, false))
-    report("linear", rows, columns, depth, time, operations, rows < 32 ? 4.0 * (double)size : 0);
+    report("linear", rows, columns, depth, time, operations, rows < 32 ? (kernels->dtype[0] == 'b' ? 2.0 : 4.0) * (double)size : 0);
   }
   if (wanted("linear_gradient") && rows > 32) {
-    BEST(time, kernels->linear_gradient(w, bias, y, columns, x, depth, rows, columns, depth))
+    float *scratch = numbers(linear_gradient_scratch(rows, depth));
+    BEST(time, kernels->linear_gradient(w, bias, y, columns, x, depth, rows, columns, depth, scratch))
+    free(scratch);
     report("linear_gradient", rows, columns, depth, time, operations, 0);
   }
   free(x), free(w), free(y), free(bias), free(packed);
@@ -202,13 +205,14 @@ int bench_kernels(const char *slot) {
                                     {2048, 512}, {512, 2048}, {10000, 512}, {10000, 128}};
   static const int rows[] = {4096, 1024, 64, 5, 1};
   struct error error = {0};
+  enum precision precision = PRECISION_F32;
   only = slot;
-  kernels = cpu_kernels(PRECISION_F32, &error);
+  if (!getenv("TEST_DTYPE") || precision_read(&precision, getenv("TEST_DTYPE"), &error)) kernels = cpu_kernels(precision, &error);
   if (!kernels) {
     fprintf(stderr, "%s\n", error.message);
     return 2;
   }
-  printf("%s, %s, %d threads\n", cpu_name(), kernels->name, parallel_threads());
+  printf("%s, %s, %s, %d threads\n", cpu_name(), kernels->name, kernels->dtype, parallel_threads());
   if (wanted("linear") || wanted("linear_gradient"))
     for (size_t p = 0; p < sizeof products / sizeof *products; p++)
       for (size_t r = products[p][0] == 10000; r < sizeof rows / sizeof *rows; r++)

@@ -42,7 +42,8 @@ static void linear_gradient_case(const struct kernels *kernels, const struct sha
   float *dy = case_floats((size_t)(s->rows * dy_stride)), *x = case_floats((size_t)(s->rows * x_stride));
   float *dw = case_output(outputs, (size_t)(s->columns * s->depth), tolerance),
         *db = case_output(outputs, (size_t)s->columns, tolerance);
-  kernels->linear_gradient(dw, s->variant & 16 ? NULL : db, dy, dy_stride, x, x_stride, s->rows, s->columns, s->depth);
+  kernels->linear_gradient(dw, s->variant & 16 ? NULL : db, dy, dy_stride, x, x_stride, s->rows, s->columns, s->depth,
+                           case_floats(linear_gradient_scratch(s->rows, s->depth)));
 }
 
 static const struct shape row_shapes[] = {

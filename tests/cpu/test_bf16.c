@@ -64,8 +64,10 @@ static void check_input_gradient(const struct kernels *kernels, const struct pro
 
 static void check_weight_gradient(const struct kernels *kernels, const struct product *p) {
   float *dw = calloc((size_t)p->columns * (size_t)p->depth, sizeof *dw), *db = calloc((size_t)p->columns, sizeof *db);
+  float *scratch = calloc(linear_gradient_scratch(p->rows, p->depth), sizeof *scratch);
   for (int twice = 0; twice < 2; twice++)
-    kernels->linear_gradient(dw, db, p->y, p->columns, p->x, p->depth, p->rows, p->columns, p->depth);
+    kernels->linear_gradient(dw, db, p->y, p->columns, p->x, p->depth, p->rows, p->columns, p->depth, scratch);
+  free(scratch);
   for (int c = 0; c < p->columns; c++) {
     double bias = 0;
     for (int r = 0; r < p->rows; r++) bias += 2 * p->y[(size_t)r * p->columns + c];
