@@ -82,9 +82,9 @@ static void count_linear(float *y, int y_stride, float *pre, const float *x, int
 }
 
 static void count_linear_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
-                                  int columns, int depth) {
+                                  int columns, int depth, float *scratch) {
   double started = begin();
-  profile.real->linear_gradient(dw, db, dy, dy_stride, x, x_stride, rows, columns, depth);
+  profile.real->linear_gradient(dw, db, dy, dy_stride, x, x_stride, rows, columns, depth, scratch);
   end(started, SLOT_linear_gradient, 2 * area(rows, columns) * depth,
       4 * area(rows, columns) + 4 * area(rows, depth) + 8 * area(columns, depth));
 }
