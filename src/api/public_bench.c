@@ -36,7 +36,7 @@ struct product {
   int rows, columns, depth;
   bool gradient;
   int copies, next;  // of the packed weight: few rows read it from memory, as a model that is larger than the caches does
-  float *x, *y, *weight, *packed;
+  float *x, *y, *weight, *packed, *scratch;
 };
 
 enum { FEW_ROWS = 8 };
@@ -48,7 +48,7 @@ static void multiply(struct product *product) {
   product->next = (product->next + 1) % product->copies;
   if (product->gradient)
     product->kernels->linear_gradient(product->weight, NULL, product->y, product->columns, product->x, product->depth, product->rows,
-                                      product->columns, product->depth);
+                                      product->columns, product->depth, product->scratch);
   else
     product->kernels->linear(product->y, product->columns, NULL, product->x, product->depth, product->rows, product->columns,
                              product->depth, packed, NULL, ACTIVATION_NONE, false);
@@ -80,7 +80,8 @@ static void measure_product(struct bench *bench, const char *path, double peak, 
   product.weight = numbers(weight, error);
   product.copies = product.rows > FEW_ROWS ? 1 : (int)(BEYOND_CACHES / sizeof(float) / packed) + 1;
   product.packed = memory_new_aligned(error, (size_t)product.copies * packed, sizeof *product.packed);
-  if (product.x && product.y && product.weight && product.packed) {
+  product.scratch = memory_new_aligned(error, linear_gradient_scratch(product.rows, product.depth), sizeof *product.scratch);
+  if (product.x && product.y && product.weight && product.packed && product.scratch) {
     for (int i = 0; i < product.copies; i++)
       product.kernels->pack(product.packed + (size_t)i * packed, product.weight, product.columns, product.depth, false);
     double operations = 2.0 * (double)x * product.columns;
@@ -95,6 +96,7 @@ static void measure_product(struct bench *bench, const char *path, double peak, 
   free(product.y);
   free(product.weight);
   free(product.packed);
+  free(product.scratch);
 }
 
 static void measure_path(struct bench *bench, const struct kernels *kernels, struct error *error) {
