@@ -5,7 +5,8 @@
 //           "embedding": A, "states": [A], "layers": [layer], "lens": {...}, "positions": A, "neighbours": {"5": [[id, cosine]]}}
 //   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}
 //   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias"} and for attention
-//           {"query", "key", "value" (all tokens), "weights", "mixed", "contributions", "output_bias"}, else {"up"}
+//           {"query", "key", "value" (all tokens; with "rotated" after the rotation, and "unrotated" before it), "weights", "mixed",
+//           "contributions", "output_bias"}, else {"up", of gated networks also "halves": up and gate before they are multiplied}
 #include "inspect/page_data.h"
 
 #include <math.h>
@@ -139,9 +140,14 @@ static void add_weights(struct writer *writer, bool cross) {
 static void add_projections(struct writer *writer, bool cross) {
   const struct stack_arch *shape = writer->stack->arch;
   int width = arch_head_width(&writer->subject->model->arch, shape), query = shape->heads * width, key = shape->kv_heads * width;
-  const struct recorded *queries = result(writer, cross ? "cross.query" : "self.query_key_value");
+  const struct recorded *rotated = cross ? NULL : result(writer, "self.rotary");
+  const struct recorded *queries = rotated ? rotated : result(writer, cross ? "cross.query" : "self.query_key_value");
   const struct recorded *keys = cross ? result(writer, "cross.key_value") : queries;
   int before = cross ? 0 : query;
+  if (rotated) {
+    buffer_text(writer->out, ",\"rotated\":true");
+    add_detail(writer, "unrotated", result(writer, "self.query_key_value"));
+  }
   add_all_rows(writer, "query", queries, 0, query);
   add_all_rows(writer, "key", keys, before, key);
   add_all_rows(writer, "value", keys, before + key, key);
@@ -175,8 +181,9 @@ static const struct recorded *output_of(const struct writer *writer, const char 
 static void write_inside(struct writer *writer, const struct sublayer *sublayer) {
   bool cross = strcmp(sublayer->name, "cross") == 0;
   if (strcmp(sublayer->name, "feed_forward") == 0) {
-    add_detail(writer, "gate", result(writer, "feed_forward.gate"));
-    add_detail(writer, "up", result(writer, "feed_forward.up"));
+    const struct recorded *gated = result(writer, "feed_forward.gate"), *up = result(writer, "feed_forward.up");
+    if (gated) add_detail(writer, "halves", up);
+    add_detail(writer, "up", gated ? gated : up);
     return;
   }
   const struct recorded *mixed = result(writer, cross ? "cross.attention" : "self.attention");

@@ -102,9 +102,18 @@ function attentionParts(view, stack, place, name) {
 }
 
 function queryCheck(view, stack, name, sublayer, input, head, query) {
-  if (sublayer.rotated) return given();
-  const first = head * stack.width, prefix = `${stack.name}.${state.layer}.${name}.`;
-  return checkedProduct(view, prefix + (name === "cross" ? "query" : "query_key_value"), input, query, [first, first + stack.width]);
+  const first = head * stack.width, prefix = `${stack.name}.${state.layer}.${name}.`, end = first + stack.width;
+  if (!sublayer.rotated) return checkedProduct(view, prefix + (name === "cross" ? "query" : "query_key_value"), input, query, [first, end]);
+  const before = detailRow(sublayer.unrotated, stack.detail.indexOf(state.token)).subarray(first, end);
+  return element("div", {}, vectorRow(label("unrotated"), before), element("p", {class: "faint"}, label("rotatedText")), lengthCheck(before, query),
+    checkedProduct(view, `${prefix}query_key_value`, input, before, [first, end]));
+}
+
+// A rotation changes no pair's length: entry i turns with entry i + width / 2.
+function lengthCheck(before, after) {
+  const half = before.length / 2, lengths = vector => Float64Array.from({length: half}, (_, i) => Math.hypot(vector[i], vector[i + half]));
+  const own = lengths(before), models = lengths(after), scale = largest(own) > 0 ? largest(models) / largest(own) : 1;
+  return checked(times(own, scale), models);
 }
 
 function keysTable(where, head) {
@@ -165,19 +174,25 @@ function normPart(view, x, gain, bias, models) {
 // ---- feed-forward ----
 
 function feedForwardParts(view, stack, place, sublayer) {
-  const input = detailRow(sublayer.input, place), up = detailRow(sublayer.up, place), gate = detailRow(sublayer.gate, place), output = detailRow(sublayer.output, place);
+  const input = detailRow(sublayer.input, place), up = detailRow(sublayer.up, place), halves = detailRow(sublayer.halves, place), output = detailRow(sublayer.output, place);
   const prefix = `${stack.name}.${state.layer}.feed_forward.`, active = up.reduce((count, value) => count + (Math.abs(value) > 1e-6), 0);
   const activation = ACTIVATIONS[view.model.activation];
   const weight = view.weights && view.weights[prefix + "up.weight"];
   const bias = weight === undefined || view.weights[prefix + "up.bias"] === undefined ? undefined : matrix(view.weights[prefix + "up.bias"]);
-  const innerCheck = weight === undefined || sublayer.gated ? given() : checked(product(matrix(weight), input, bias).map(activation), up);
+  const own = halves ? gated(halves, activation) : weight === undefined ? undefined : product(matrix(weight), input, bias).map(activation);
   return [
-    part(`${label("feedForward")}: ${label("inner")}`, `h = ${view.model.activation}(W_1 x + b_1)`, `[${up.length} × ${input.length}] [${input.length}] → [${up.length}]`, vectorRow("x", input), gate ? vectorRow("g", gate) : undefined, vectorRow("h", up),
-      element("p", {class: "numbers"}, `${label("activeUnits")}: ${active} / ${up.length}`), innerCheck),
+    part(`${label("feedForward")}: ${label("inner")}`, halves ? `h = (W_1 x) · ${view.model.activation}(W_g x)` : `h = ${view.model.activation}(W_1 x + b_1)`, `[${up.length} × ${input.length}] [${input.length}] → [${up.length}]`, vectorRow("x", input), halves ? vectorRow("W_1 x", halves.subarray(0, up.length)) : undefined, halves ? vectorRow("W_g x", halves.subarray(up.length)) : undefined, vectorRow("h", up),
+      element("p", {class: "numbers"}, `${label("activeUnits")}: ${active} / ${up.length}`), own ? checked(own, up) : given()),
     part(label("feedForward"), "o = W_2 h + b_2", `[${output.length} × ${up.length}] → [${output.length}]`, vectorRow("o", output), checkedProduct(view, prefix + "down", up, output)),
     residualPart(view, sublayer, place),
     sublayer.gain === undefined ? undefined : normPart(view, detailRow(sublayer.after, place), wholeVector(sublayer.gain), wholeVector(sublayer.bias), detailRow(sublayer.result, place)),
   ].filter(Boolean);
+}
+
+// Shazeer, "GLU variants improve Transformer", 2020: one half times the activation of the other.
+function gated(halves, activation) {
+  const width = halves.length / 2;
+  return Float64Array.from({length: width}, (_, i) => halves[i] * activation(halves[width + i]));
 }
 
 // ---- the words ----

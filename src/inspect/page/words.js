@@ -35,6 +35,8 @@ const LABELS = {
   embedding: ["Embedding", "Embedding", "Embedding"],
   embeddingText: ["The token's row of the embedding table, scaled, plus its position's row (and its segment's).", "La fila del token en la tabla de embeddings, escalada, más la de su posición (y su segmento).", "A linha do token na tabela de embeddings, escalada, mais a da sua posição (e do seu segmento)."],
   query: ["Query", "Consulta (query)", "Consulta (query)"],
+  unrotated: ["before the rotation", "antes de la rotación", "antes da rotação"],
+  rotatedText: ["Queries and keys are turned by an angle that grows with the position (rotary embedding); a turn changes no length.", "Las consultas y claves se giran un ángulo que crece con la posición (rotary embedding); un giro no cambia la longitud.", "As consultas e chaves giram um ângulo que cresce com a posição (rotary embedding); um giro não muda o comprimento."],
   keys: ["Keys", "Claves (keys)", "Chaves (keys)"],
   values: ["Values", "Valores (values)", "Valores (values)"],
   products: ["Query times keys", "Consulta por claves", "Consulta vezes chaves"],
