@@ -81,7 +81,8 @@ const struct verb verb_info = {
   .name = "info", .usage = "MODEL", .summary = "what a model is, needs and costs",
   .description = "Says what kind of Transformer the directory MODEL holds: its size and knobs, its special ids, the type and "
                  "size of its files, and how much memory its weights take to run (memory.run) and to train (memory.train, without "
-                 "activations). A tokenizer is not needed.\n"
+                 "activations). Of a directory that qkv train made it also says what became of the lines of its text: how many were read, kept, "
+                 "dropped or cut, why, and which (train.*, valid.*; all of them stand in log.jsonl). A tokenizer is not needed.\n"
                  "Sizes are in units of 1,000 bytes; with --format json they are bytes.",
   .example = "qkv info out\nqkv info out --tensors --format json",
   .least = 1, .most = 1, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,

@@ -160,7 +160,8 @@ struct qkv_tensor_fact {
   int dimensions;
 };
 
-// What a model is, needs and costs: what `qkv info` prints.
+// What a model is, needs and costs, and, of a directory that `qkv train` made, what became of each line of its text: what `qkv info`
+// prints.
 struct qkv_info {
   const struct qkv_fact *facts;           // [fact_count]
   size_t fact_count;

@@ -9,9 +9,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cpu/cpu.h"
+#include "data/ledger.h"
 #include "hf/layout.h"
 
-enum { MOST_FACTS = 64 };
+enum { MOST_FACTS = 128 };
 
 struct info {
   struct qkv_info public;  // first, so that a pointer to it is a pointer to this
@@ -24,8 +25,8 @@ struct info {
 
 static void add(struct info *info, const char *name, double number, const char *text) {
   if (info->error->code || info->public.fact_count == MOST_FACTS) return;
-  char *copy = memory_copy_text(info->error, text);
-  if (copy) info->facts[info->public.fact_count++] = (struct qkv_fact){name, copy, number};
+  char *own_name = memory_copy_text(info->error, name), *own_text = memory_copy_text(info->error, text);
+  info->facts[info->public.fact_count++] = (struct qkv_fact){own_name, own_text, number};
 }
 
 static void add_text(struct info *info, const char *name, const char *text) { add(info, name, NAN, text); }
@@ -190,6 +191,60 @@ static void describe_memory(struct info *info, const struct model *model, const 
   add_text(info, "processor.dtype", kernels->dtype);
 }
 
+// --- what it was trained on
+
+// "3: dropped: longer than the limit of tokens (train.en:66, train.en:70, ...)"
+static void add_reason(struct info *info, const char *text, enum ledger_reason reason, const cJSON *entry) {
+  enum { SHOWN = 5 };
+  char name[64];
+  int shown = 0;
+  const cJSON *count = cJSON_GetObjectItemCaseSensitive(entry, "count"), *lines = cJSON_GetObjectItemCaseSensitive(entry, "lines");
+  if (!cJSON_IsNumber(count)) return;
+  struct buffer value = {0};
+  buffer_format(&value, "%.0f %s", count->valuedouble, ledger_meaning(reason));
+  for (const cJSON *line = lines ? lines->child : NULL; line && shown <= SHOWN; line = line->next, shown++)
+    if (cJSON_IsString(line)) buffer_format(&value, "%s%s", shown ? ", " : " (", shown < SHOWN ? line->valuestring : "...");
+  if (shown) buffer_char(&value, ')');
+  snprintf(name, sizeof name, "%s.%s", text, ledger_name(reason));
+  add(info, name, count->valuedouble, buffer_string(&value));
+  buffer_free(&value);
+}
+
+static void add_ledger(struct info *info, const char *text, const cJSON *ledger) {
+  static const char *const counts[] = {"read", "kept", "held_out"};
+  char name[64];
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    const cJSON *count = cJSON_GetObjectItemCaseSensitive(ledger, counts[i]);
+    snprintf(name, sizeof name, "%s.%s", text, counts[i]);
+    if (cJSON_IsNumber(count)) add_count(info, name, count->valuedouble);
+  }
+  for (int reason = 0; reason < LEDGER_REASONS; reason++) {
+    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(ledger, ledger_name((enum ledger_reason)reason));
+    if (entry) add_reason(info, text, (enum ledger_reason)reason, entry);
+  }
+}
+
+// A training's directory has the ledger of its text near the beginning of log.jsonl. A log that is none is passed over.
+static void describe_training(struct info *info, const char *directory) {
+  enum { FIRST_LINES = 20 };
+  char path[4096];
+  FILE *file = fopen(file_join(path, directory, "log.jsonl"), "re");
+  char *line = NULL;
+  size_t capacity = 0;
+  ssize_t size;
+  bool found = false;
+  for (int i = 0; file && !found && i < FIRST_LINES && (size = getline(&line, &capacity, file)) > 0; i++) {
+    cJSON *object = cJSON_ParseWithLength(line, (size_t)size);
+    const cJSON *event = cJSON_GetObjectItemCaseSensitive(object, "event");
+    found = cJSON_IsString(event) && strcmp(event->valuestring, "ledger") == 0;
+    if (found) add_ledger(info, "train", cJSON_GetObjectItemCaseSensitive(object, "train"));
+    if (found) add_ledger(info, "valid", cJSON_GetObjectItemCaseSensitive(object, "valid"));
+    cJSON_Delete(object);
+  }
+  free(line);
+  if (file) fclose(file);
+}
+
 static void list_tensors(struct info *info, const struct safetensors *tensors) {
   info->tensors = memory_new(info->error, tensors->count, sizeof *info->tensors);
   for (size_t i = 0; info->tensors && i < tensors->count; i++) {
@@ -213,6 +268,7 @@ struct qkv_info *qkv_model_info(struct qkv_context *context, struct qkv_model *m
   describe_tokenizer(info, model);
   describe_files(info, &model->checkpoint);
   describe_memory(info, model->checkpoint.model, model->kernels);
+  describe_training(info, model->directory);
   list_tensors(info, &model->checkpoint.tensors);
   if (!error->code) return &info->public;
   qkv_info_free(&info->public);
@@ -228,7 +284,10 @@ double qkv_info_number(const struct qkv_info *info, const char *name) {
 void qkv_info_free(struct qkv_info *public) {
   if (!public) return;
   struct info *info = (struct info *)public;
-  for (size_t i = 0; i < public->fact_count; i++) free((char *)info->facts[i].text);
+  for (size_t i = 0; i < public->fact_count; i++) {
+    free((char *)info->facts[i].name);
+    free((char *)info->facts[i].text);
+  }
   free(info->tensors);
   free(info);
 }

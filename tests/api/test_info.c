@@ -32,7 +32,7 @@ static void memory_is_what_is_made(void **state) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", golden, cases[i]);
     struct qkv_context *context = qkv_context_new();
-    struct qkv_model *model = qkv_model_open(context, path, NULL);
+    struct qkv_model *model = qkv_model_open(context, path, "f32");
     assert_non_null(model);
     struct qkv_info *info = qkv_model_info(context, model);
     assert_non_null(info);

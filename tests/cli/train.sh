@@ -121,6 +121,13 @@ err_has '1 line dropped: longer than the limit of tokens (bad.s:66)'
 err_has '1 line kept with U+FFFD in the place of bytes that are not UTF-8 (bad.s:61)'
 err_has '1 line kept although they hold zero bytes (bad.s:62)'
 err_has 'pairs of the training text also stand in the validation text'
+run 0 "$QKV" info bad
+out_has 'train.empty_source   1 dropped: the source is empty (bad.s:63)'
+out_has 'train.too_long       1 dropped: longer than the limit of tokens (bad.s:66)'
+out_has 'train.read           '
+out_has 'valid.kept           30'
+run 0 "$QKV" info bad --format json
+out_has '"train.empty_target": 1,'
 run 0 "$QKV" train cut --task translation --train bad.s bad.t --valid valid.s valid.t $small --max-steps 2 --valid-every 2 --metric loss --on-long cut
 err_has '1 line cut to the limit of tokens (bad.s:66)'
 seq 1 3000 | sed 's/^/red /' > much.s
