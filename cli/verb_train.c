@@ -11,7 +11,7 @@
 
 struct arguments {
   struct qkv_train_options train;
-  bool resume, resume_anyway, lowercase, show_batch;
+  bool resume, resume_anyway, lowercase, no_header, show_batch;
 };
 
 static void defaults(void *memory) {
@@ -24,11 +24,16 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
     OPTION_GROUP("What to learn"),
-    OPTION_CHOICE(train.task, "task", "translation|lm", "what the model is for; lm: a language model"),
+    OPTION_CHOICE(train.task, "task", "translation|lm|classify|regress|tag|span|choice",
+                  "what the model is for; lm: a language model; the others: labels of texts, numbers, tags of words, answers, choices"),
     OPTION_FILES(train.train, "train", "FILE...",
                  "the text to learn from; translation: SOURCE TARGET..., line i of one being the translation of line i of the other; "
-                 "lm: plain text, or .jsonl with \"text\", or pairs of \"prompt\" and \"answer\" in .jsonl or .tsv"),
+                 "lm: plain text, or .jsonl with \"text\", or pairs of \"prompt\" and \"answer\" in .jsonl or .tsv; labels: .tsv, .jsonl, "
+                 "SQuAD's .json, or a word and its tag a line"),
     OPTION_FILES(train.valid, "valid", "FILE...", "the text to validate with", .unset = "a part of the training text is held out"),
+    OPTION_TEXT(train.columns, "columns", "NAMES", "of a table, in its order: label, text, pair, or - for one to skip, such as label,text",
+                .unset = "from its header"),
+    OPTION_FLAG(no_header, "no-header", "the first line of a table is data, not the names of its columns"),
     OPTION_FILE(train.from, "from", "MODEL", "start from this model directory (fine-tuning)"),
     OPTION_FLAG(resume, "resume", "go on with the training in OUT that was interrupted; it needs no other option"),
     OPTION_FLAG(resume_anyway, "resume-anyway", "go on even if options, text or processor path are not those of the beginning"),
@@ -37,9 +42,9 @@ static const struct option options[] = {
     OPTION_FLAG(show_batch, "show-batch", "print the first batch instead of training: tokens, positions, what is to be learnt"),
 
     OPTION_GROUP("The model"),
-    OPTION_CHOICE(train.family, "family", "marian|pegasus|gpt2|openai-gpt",
-                  "translation: norm after each sublayer (marian, the Transformer of 2017), or before; lm: gpt2, or openai-gpt",
-                  .unset = "marian, gpt2"),
+    OPTION_CHOICE(train.family, "family", "marian|pegasus|gpt2|openai-gpt|bert",
+                  "translation: norm after each sublayer (marian, the Transformer of 2017), or before; lm: gpt2, or openai-gpt; labels: bert",
+                  .unset = "marian, gpt2, bert"),
     OPTION_CHOICE(train.size, "size", "tiny|small|base|large", "a preset of layers, widths and heads", CHOSEN),
     OPTION_INTEGER(train.layers, "layers", "N", 1, 256, "layers, of encoder and decoder each", .unset = "those of the size"),
     OPTION_INTEGER(train.encoder_layers, "encoder-layers", "N", 1, 256, "layers of the encoder", .unset = "those of the size"),
@@ -105,6 +110,12 @@ static const struct option options[] = {
                   .unset = "auto: bf16 where the processor has it"),
     OPTION_INTEGER(train.seed, "seed", "N", 0, NO_LIMIT, "where the random numbers start", .unset = "1"),
 
+    OPTION_GROUP("Fine-tuning"),
+    OPTION_NUMBER(train.layer_decay, "layer-decay", "FACTOR", 0.01, 1,
+                  "the learning rate of each layer is that of the one above times FACTOR", .unset = "1"),
+    OPTION_TEXT(train.freeze, "freeze", "PART", "what stays as it is: embeddings; N: these and the N lowest layers; all: all but the head",
+                .unset = "nothing"),
+
     OPTION_GROUP("How long, and which model is best"),
     OPTION_INTEGER(train.max_steps, "max-steps", "N", 1, NO_LIMIT, "stop after N updates", CHOSEN),
     OPTION_INTEGER(train.epochs, "epochs", "N", 1, NO_LIMIT, "stop when all text was seen N times"),
@@ -112,9 +123,11 @@ static const struct option options[] = {
     OPTION_INTEGER(train.valid_every, "valid-every", "N", 1, NO_LIMIT, "validate after every N updates",
                    .unset = "about 32 times in all; lm: 10"),
     OPTION_INTEGER(train.patience, "patience", "N", 0, NO_LIMIT, "stop after N validations without a better score; 0: never",
-                   .unset = "10; lm: never"),
-    OPTION_CHOICE(train.metric, "metric", "bleu|chrf|loss|perplexity|bits-per-byte", "the score by which a model is best",
-                  .unset = "bleu, of greedy translations; lm: loss"),
+                   .unset = "10; lm and labels: never"),
+    OPTION_CHOICE(train.metric, "metric",
+                  "bleu|chrf|loss|perplexity|bits-per-byte|accuracy|f1|macro-f1|matthews|pearson|spearman|precision|recall|exact",
+                  "the score by which a model is best",
+                  .unset = "bleu, of greedy translations; lm: loss; labels: accuracy, pearson or f1"),
     OPTION_INTEGER(train.average, "average", "N", 0, 1000, "try the mean of N models at the end; it is kept if it is better",
                    .unset = "5; lm: 0"),
     OPTION_CHOICE(train.average_of, "average-of", "best|last", "which N models", .unset = "best"),
@@ -186,6 +199,7 @@ static int run(struct call *call) {
     return EXIT_MISUSED;
   if (!arguments->show_batch && !call->positional.count) return call_misused(call, "OUT is missing: the directory to make");
   if (arguments->lowercase) train->lowercase = 1;
+  if (arguments->no_header) train->no_header = 1;
   train->resume = arguments->resume;
   train->resume_anyway = arguments->resume_anyway;
   return run_training(call, train);
@@ -205,6 +219,7 @@ const struct verb verb_train = {
     .example =
         "qkv train out --task translation --train train.en train.de --valid val.en val.de\n"
         "qkv train shakespeare --task lm --train input.txt --tokenizer-type char --max-steps 2000\n"
+        "qkv train sst --task classify --from all-MiniLM-L6-v2 --train train.tsv --valid dev.tsv\n"
         "qkv train out2 --task translation --from out --train more.en more.de --max-time 20m\n"
         "qkv train out --resume",
     .least = 0,

@@ -502,7 +502,12 @@ struct qkv_train_options {
   const char *document_separator;    // "blank" lines, or the text of the lines between documents; NULL: a file is one document
   const char *cross_documents;       // "on": attention crosses the end of a document in a block; "off"
   const char *direction;             // "left-to-right", or "right-to-left" for the other half of a pair (Peters et al., 2018)
-  int64_t stride;                    // by how many tokens the window moves on that validates
+  int64_t stride;                    // by how many tokens a window moves on: of validation, or over a question's context
+  // Labels, and any fine-tuning
+  double layer_decay;                // learning rate of a layer divided by that of the one above (Howard and Ruder, 2018)
+  const char *freeze;                // "embeddings"; "3": these and the first 3 layers; "all": all but the head
+  const char *columns;               // of a table, in its order: "label,text,pair"; "-" for one to skip
+  int64_t no_header;                 // 1: the first line of a table is data
   int64_t seed;
   const char *dtype;                 // of products with weights: "auto" (bf16 where the processor has it), "f32", "bf16"
 

@@ -144,6 +144,30 @@ bool examples_read(struct examples *examples, const char *path, const struct exa
   return ok;
 }
 
+bool examples_hold_out(struct examples *examples, struct examples *valid, double share, struct error *error) {
+  *valid = (struct examples){.shape = examples->shape};
+  valid->items = memory_new(error, examples->count + 1, sizeof *valid->items);
+  valid->paths = memory_new(error, examples->path_count + 1, sizeof *valid->paths);
+  if (!valid->items || !valid->paths) return false;
+  for (size_t i = 0; i < examples->path_count; i++)
+    if (!(valid->paths[valid->path_count++] = memory_copy_text(error, examples->paths[i]))) return false;
+  size_t kept = 0;
+  for (size_t i = 0; i < examples->count; i++) {
+    const struct example *example = &examples->items[i];
+    uint64_t words = 0;
+    for (size_t k = 0; examples->shape == EXAMPLE_WORDS && k < example->part_count; k++)
+      words = text_fingerprint(words, example->parts[k]);
+    // Questions about one context stay on one side.
+    struct text_line text = examples->shape == EXAMPLE_QUESTION ? example->pair
+                            : examples->shape == EXAMPLE_WORDS  ? (struct text_line){(const char *)&words, sizeof words}
+                                                                : example->text;
+    if (parallel_text_held_out(text, share)) valid->items[valid->count++] = *example;
+    else examples->items[kept++] = *example;
+  }
+  examples->count = kept;
+  return true;
+}
+
 void examples_free(struct examples *examples) {
   for (struct example_block *block = examples->blocks, *next; block; block = next) {
     next = block->next;

@@ -42,6 +42,9 @@ struct example_options {
 
 // Adds a file's examples ("-" is standard input). Starts from all zero; the shape is that of the first file.
 bool examples_read(struct examples *examples, const char *path, const struct example_options *options, struct error *error);
+// Moves the share of the examples that is held out for validation, a function of their texts alone, to `valid`, whose texts go on
+// belonging to `examples`. Returns false when memory is short.
+bool examples_hold_out(struct examples *examples, struct examples *valid, double share, struct error *error);
 void examples_free(struct examples *examples);
 
 // ---- for the readers of one format each ----

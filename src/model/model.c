@@ -28,6 +28,7 @@ static struct weight *add(struct builder *builder, const char *name, int rows, i
   weight->part_count = 1;
   weight->parts[0].rows = rows;
   weight->trainable = true;
+  weight->rate = 1;
   weight->zero_row = weight->frozen_row = -1;
   return weight;
 }
@@ -298,7 +299,7 @@ bool model_prepare(struct model *model, const struct kernels *kernels, bool trai
 bool model_repack(struct model *model, struct error *error) {
   for (int i = 0; i < model->weight_count; i++) {
     struct weight *weight = &model->weights[i];
-    if (weight->packed && !weight_pack(weight, model->kernels, weight->packed_transposed != NULL, error)) return false;
+    if (weight->packed && weight->trainable && !weight_pack(weight, model->kernels, weight->packed_transposed != NULL, error)) return false;
   }
   return true;
 }

@@ -38,6 +38,7 @@ struct weight {
   int frozen_row;     // set by weight_start_training: zero_row if it is still all zeros and has to stay so, or -1
   bool trainable;     // learnt at all; sinusoids and the like are not
   bool decayed;       // weight decay applies: matrices yes, biases and norms no
+  float rate;         // factor of the learning rate: 1, less for lower layers that are only nudged
   bool product;       // used as the matrix of a product: packed copies are made
   float *values;      // [rows, cols]
   float *gradient;    // [rows, cols]

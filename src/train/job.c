@@ -270,6 +270,7 @@ static void tear_down(struct job *job) {
   if (job->checkpoint.model) checkpoint_close(&job->checkpoint);
   else if (job->model) model_free(job->model);
   generation_defaults_free(&job->generation);
+  labels_free(&job->labels);
   tokenizer_free(job->tokenizer);
   buffer_free(&job->said);
   buffer_free(&job->identity);

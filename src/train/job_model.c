@@ -73,11 +73,17 @@ static void decide_rate(double *option, float *rate) {
   *rate = (float)*option;
 }
 
+static bool open_model(struct job *job, const char *place) {
+  struct head_choice choice = {.seed = (uint64_t)job->options.seed};
+  if (!job->task->choose_head) return checkpoint_open(place, &job->checkpoint, job->error);
+  return job->task->choose_head(job, &choice) && checkpoint_open_as(place, &choice, &job->checkpoint, job->error);
+}
+
 bool job_get_model(struct job *job) {
   struct qkv_train_options *options = &job->options;
   const char *place = options->resume > 0 ? job->out : options->from;
   if (!place && !make_model(job)) return false;
-  if (place && !checkpoint_open(place, &job->checkpoint, job->error)) return false;
+  if (place && !open_model(job, place)) return false;
   if (place) job->model = job->checkpoint.model;
   struct arch *arch = &job->model->arch;
   if (!job->task->check_model(job)) return false;
@@ -95,6 +101,7 @@ bool job_get_model(struct job *job) {
 bool job_save_model(struct job *job, const char *directory) {
   bool old = job->checkpoint.model;
   struct checkpoint_saving saving = {.type = TYPE_F32, .config = job->checkpoint.config,
+                                     .labels = job->labels.count ? &job->labels : NULL,
                                      .generation = old ? &job->checkpoint.generation : &job->generation};
   // A copy beside OUT's own model is a model directory too.
   if (strcmp(directory, job->out) != 0 &&

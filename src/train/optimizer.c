@@ -37,7 +37,7 @@ bool optimizer_step(struct model *model, const struct optimizer_options *options
     struct weight *weight = &model->weights[i];
     if (!is_trained(weight)) continue;
     model->kernels->adamw(weight->values, weight->gradient, weight->first, weight->second, weight_size(weight), (float)scale,
-                          (float)learning_rate, weight->decayed ? (float)options->weight_decay : 0, (float)options->beta1,
+                          (float)(learning_rate * weight->rate), weight->decayed ? (float)options->weight_decay : 0, (float)options->beta1,
                           (float)options->beta2, (float)options->epsilon, correction1, correction2);
   }
   bool packed = model_repack(model, error);

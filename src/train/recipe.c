@@ -15,6 +15,7 @@ static const struct family_preset {
   {"pegasus", "layer", "pre", "sinusoid", "relu"},
   {"gpt2", "layer", "pre", "learned", "gelu-tanh"},
   {"openai-gpt", "layer", "post", "learned", "gelu-tanh"},
+  {"bert", "layer", "post", "learned", "gelu"},
 };
 
 static const struct size_preset sizes[] = {
@@ -28,6 +29,10 @@ static const struct size_preset sizes[] = {
   {" gpt2 openai-gpt ", "small", 384, 1536, 6, 0, 6, 0.001, 200, 256},
   {" gpt2 openai-gpt ", "base", 768, 3072, 12, 0, 12, 0.0006, 2000, 1024},
   {" gpt2 openai-gpt ", "large", 1024, 4096, 16, 0, 24, 0.0003, 2000, 1024},
+  {" bert ", "tiny", 128, 512, 2, 2, 0, 0.002, 1000},
+  {" bert ", "small", 256, 1024, 4, 4, 0, 0.001, 2000},
+  {" bert ", "base", 768, 3072, 12, 12, 0, 0.0003, 5000},
+  {" bert ", "large", 1024, 4096, 16, 24, 0, 0.0001, 10000},
 };
 
 // The less text, the smaller the model and the vocabulary and the more dropout.
@@ -49,13 +54,18 @@ static const struct recipe {
   {"lm", 40000000, "small", 10000, 8192, 20000, 0.1},
   {"lm", 400000000, "base", 32000, 16384, 60000, 0.1},
   {"lm", UINT64_MAX, "base", 50000, 32768, 200000, 0},
+  {"classify", UINT64_MAX, "tiny", 10000, 1024, 20000, 0.1},
+  {"regress", UINT64_MAX, "tiny", 10000, 1024, 20000, 0.1},
+  {"tag", UINT64_MAX, "tiny", 10000, 1024, 20000, 0.1},
+  {"span", UINT64_MAX, "tiny", 10000, 4096, 20000, 0.1},
+  {"choice", UINT64_MAX, "tiny", 10000, 2048, 20000, 0.1},
 };
 
 // The rest. NULL and -1: not an option of this task.
 static const struct task_settings {
   const char *task, *unit;             // in which the amount of text is counted
   double tuning_rate;                  // a trained model is only nudged: small steps, and a short warm-up for the moments
-  int tuning_warmup;
+  int tuning_warmup;                   // -1: a tenth of all updates
   const char *schedule, *metric;
   double label_smoothing, weight_decay;
   int max_length;
@@ -63,9 +73,19 @@ static const struct task_settings {
   int patience, average, validations;  // of the last: about how many in all
   double least_rate;                   // where the learning rate ends, as a share of the highest
   double beta2, epsilon;
+  int tuning_epochs;                   // 0: many, until the score stops rising
 } settings[] = {
-  {"translation", "sentence pairs", 0.0002, 200, "inverse-sqrt", "bleu", 0.1, 0, 256, "drop", NULL, NULL, NULL, 10, 5, 32, -1, -1, -1},
-  {"lm", "bytes of text", 0.0001, 100, "cosine", "loss", -1, 0.1, -1, "drop", "off", "left-to-right", "bpe", 0, 0, 10, 0.1, 0.95, 1e-8},
+  {"translation", "sentence pairs", 0.0002, 200, "inverse-sqrt", "bleu", 0.1, 0, 256, "drop", NULL, NULL, NULL, 10, 5, 32, -1, -1, -1, 0},
+  {"lm", "bytes of text", 0.0001, 100, "cosine", "loss", -1, 0.1, -1, "drop", "off", "left-to-right", "bpe", 0, 0, 10, 0.1, 0.95, 1e-8, 0},
+  // As in section 4 of the paper on BERT: a few epochs, the rate rising for a tenth of them and then falling to 0.
+#define LABELS(task, unit, rate, metric, epochs) \
+  {task, unit, rate, -1, "linear", metric, -1, 0.01, -1, NULL, NULL, NULL, NULL, 0, 0, 32, -1, 0.999, 1e-6, epochs}
+  LABELS("classify", "examples", 0.00005, "accuracy", 3),
+  LABELS("regress", "examples", 0.00005, "pearson", 3),
+  LABELS("tag", "sentences", 0.0001, "f1", 4),
+  LABELS("span", "questions", 0.0001, "f1", 3),
+  LABELS("choice", "questions", 0.00005, "accuracy", 3),
+#undef LABELS
 };
 
 // --- Looking up
@@ -176,7 +196,7 @@ void recipe_decide(struct qkv_train_options *options, uint64_t amount, struct bu
   decide_number(&options->learning_rate, row->tuning_rate);
   decide_integer(&options->warmup_steps, row->tuning_warmup);
   // A schedule that falls to an end has to know it.
-  bool endless = options->max_time >= 0 && options->max_steps < 0 && options->epochs < 0;
+  bool endless = options->max_time >= 0 && options->max_steps < 0 && options->epochs < 0 && !row->tuning_epochs;
   decide_text(&options->schedule, endless ? "inverse-sqrt" : row->schedule);
   if (row->least_rate >= 0) decide_number(&options->min_learning_rate, row->least_rate * options->learning_rate);
   if (row->beta2 >= 0) decide_number(&options->beta2, row->beta2);
@@ -202,6 +222,11 @@ void recipe_decide(struct qkv_train_options *options, uint64_t amount, struct bu
 static int64_t between(int64_t low, int64_t value, int64_t high) { return value < low ? low : value > high ? high : value; }
 
 void recipe_decide_steps(struct qkv_train_options *options, uint64_t amount, int64_t updates_per_epoch, struct buffer *said) {
+  const struct task_settings *row = settings_for(options->task);
+  if (options->max_steps < 0 && options->epochs < 0 && row->tuning_epochs) {
+    options->epochs = row->tuning_epochs;
+    buffer_format(said, "%d epochs (--epochs, --max-steps)\n", row->tuning_epochs);
+  }
   if (options->max_steps < 0 && options->epochs < 0 && options->max_time < 0) {
     options->max_steps = options->from ? 20 * updates_per_epoch : recipe_for(options->task, amount)->max_steps;
     buffer_format(said, "at most %" PRId64 " updates, %.1f epochs (--max-steps, --epochs, --max-time); fewer if %" PRId64
@@ -211,6 +236,7 @@ void recipe_decide_steps(struct qkv_train_options *options, uint64_t amount, int
   int64_t end = INT64_MAX;
   if (options->epochs >= 0) end = options->epochs * updates_per_epoch;
   if (options->max_steps >= 0 && options->max_steps < end) end = options->max_steps;
+  if (options->warmup_steps < 0) options->warmup_steps = end == INT64_MAX ? 100 : end / 10;
   if (options->valid_every < 0) {
     options->valid_every = between(50, end == INT64_MAX ? updates_per_epoch : end / settings_for(options->task)->validations, 2000);
     buffer_format(said, "validation after every %" PRId64 " updates (--valid-every)\n", options->valid_every);

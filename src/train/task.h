@@ -42,6 +42,8 @@ struct task {
   // Completes what a new model is like. The knobs that are options and the family's are set before (job_model.c); left are
   // family, vocabularies, stacks, special ids and the like.
   bool (*describe_model)(struct job *job, struct arch *arch);
+  // Which head a model that is opened (--from, --resume) is to have; NULL: its own.
+  bool (*choose_head)(struct job *job, struct head_choice *choice);
   // Looks at job->model, new or opened: whether it suits the task, with a message that says what would. May set what a new model
   // says about generation (job->generation).
   bool (*check_model)(struct job *job);
@@ -88,6 +90,7 @@ struct job {
   struct checkpoint checkpoint;       // of --from, or of OUT when resuming; model NULL: the model is new
   struct model *model;                // ours, or the checkpoint's
   struct generation_defaults generation;  // of a new model
+  struct labels labels;               // of the model's head, set by the task; empty: it has none
   struct samples train, valid;
   struct buffer said, identity;
   struct validation validation;

@@ -1,0 +1,250 @@
+// Fine-tuning on labelled examples (Devlin et al., 2019, section 4): --task classify, regress, tag, span, choice. They differ in the
+// shape of their examples, the model's head, and the scores; everything else is the same.
+#include <inttypes.h>
+#include <string.h>
+
+#include "hf/layout.h"
+#include "train/bert_model.h"
+#include "train/prediction.h"
+#include "train/tuning.h"
+
+enum { SPAN_LENGTH = 384, HELD_OUT_LEAST = 10000 };
+
+struct labelled {
+  struct examples train_examples, valid_examples;
+  struct features train, valid;
+};
+
+static enum head_kind head_of(const struct job *job) {
+  const char *name = job->task->name;
+  return strcmp(name, "tag") == 0      ? HEAD_TAG
+         : strcmp(name, "span") == 0   ? HEAD_SPAN
+         : strcmp(name, "choice") == 0 ? HEAD_CHOICE
+                                       : HEAD_CLASSIFY;
+}
+
+static bool is_regression(const struct job *job) { return strcmp(job->task->name, "regress") == 0; }
+
+static enum example_shape shape_of(const struct job *job) {
+  switch (head_of(job)) {
+    case HEAD_TAG: return EXAMPLE_WORDS;
+    case HEAD_SPAN: return EXAMPLE_QUESTION;
+    case HEAD_CHOICE: return EXAMPLE_CHOICE;
+    default: return EXAMPLE_TEXT;
+  }
+}
+
+static bool has_label_names(const struct job *job) {
+  return head_of(job) == HEAD_TAG || (head_of(job) == HEAD_CLASSIFY && !is_regression(job));
+}
+
+// --- Text
+
+static bool read_files(struct job *job, struct examples *examples, const struct qkv_strings *files) {
+  const struct qkv_train_options *options = &job->options;
+  struct example_options wanted = {.shape = shape_of(job), .columns = options->columns, .no_header = options->no_header > 0, .labelled = true};
+  for (size_t i = 0; i < files->count; i++)
+    if (!examples_read(examples, files->items[i], &wanted, job->error)) return false;
+  return examples->count > 0 || error_set(job->error, ERROR_FORMAT, "%s: there is no example in it", files->items[0]);
+}
+
+static bool find_labels(struct job *job) {
+  struct labelled *own = job->state;
+  struct label_names names = {0};
+  if (!has_label_names(job)) return true;
+  bool ok = label_names_collect(&names, &own->train_examples, job->error);
+  if (ok && names.count < 2)
+    ok = error_set(job->error, ERROR_FORMAT, "%s: every example has the label \"%s\"; there is nothing to tell apart",
+                   own->train_examples.paths[0], names.names[0]);
+  ok = ok && labels_copy(&job->labels, &(struct labels){names.names, names.count}, job->error);
+  label_names_free(&names);
+  return ok;
+}
+
+static bool open_text(struct job *job) {
+  struct labelled *own = job->state;
+  const struct qkv_train_options *options = &job->options;
+  if (!read_files(job, &own->train_examples, &options->train)) return false;
+  if (job_has_valid(job)) {
+    if (!read_files(job, &own->valid_examples, &options->valid)) return false;
+  } else {
+    double share = own->train_examples.count < HELD_OUT_LEAST ? 0.1 : 0.01;
+    if (!examples_hold_out(&own->train_examples, &own->valid_examples, share, job->error)) return false;
+    if (!own->valid_examples.count || !own->train_examples.count)
+      return error_set(job->error, ERROR_FORMAT, "%s: %zu examples are too few to hold some out for validation; give --valid",
+                       options->train.items[0], own->train_examples.count + own->valid_examples.count);
+  }
+  job->amount = own->train_examples.count;
+  return find_labels(job);
+}
+
+// --- Model
+
+static bool learn_tokenizer(struct job *job) {
+  return error_set(job->error, ERROR_USAGE,
+                   "--task %s starts from a model (--from), or with --tokenizer from random weights; train one first with --task mlm",
+                   job->task->name);
+}
+
+static bool choose_head(struct job *job, struct head_choice *choice) {
+  choice->head = head_of(job);
+  choice->labels = has_label_names(job) ? job->labels.count : is_regression(job) ? 1 : 0;
+  return true;
+}
+
+static bool describe_model(struct job *job, struct arch *arch) {
+  struct head_choice choice = {0};
+  return bert_describe(job, arch) && choose_head(job, &choice) && heads_set(arch, choice.head, choice.labels, job->error);
+}
+
+// A model that already tells the same labels apart keeps their numbers.
+static bool take_label_order(struct job *job) {
+  const struct labels *old = &job->checkpoint.labels;
+  if (!old->count || old->count != job->labels.count) return true;
+  for (int i = 0; i < old->count; i++)
+    if (labels_find(&job->labels, old->names[i]) < 0) return true;
+  labels_free(&job->labels);
+  return labels_copy(&job->labels, old, job->error);
+}
+
+static bool check_model(struct job *job) {
+  if (job->model->arch.family == FAMILY_ENCODER_DECODER)
+    return error_set(job->error, ERROR_UNSUPPORTED, "--task %s needs a model with one stack; this one has an encoder and a decoder",
+                     job->task->name);
+  if (job->options.layer_decay > 0 && !job->checkpoint.model)
+    return error_set(job->error, ERROR_USAGE, "--layer-decay spares what a model knows; without --from there is nothing to spare");
+  return take_label_order(job) && tuning_apply(job);
+}
+
+// --- Samples
+
+static struct label_names names_of(const struct job *job) { return (struct label_names){job->labels.names, job->labels.count}; }
+
+static bool make_features(struct job *job, struct features *features, const struct examples *examples, bool training) {
+  const struct qkv_train_options *options = &job->options;
+  struct label_names names = names_of(job);
+  struct feature_options wanted = {.tokenizer = job->tokenizer, .arch = &job->model->arch, .labels = &names, .training = training,
+                                   .max_length = options->max_length > 0 ? (size_t)options->max_length : 0,
+                                   .stride = options->stride > 0 ? (size_t)options->stride : 0};
+  if (!wanted.max_length && head_of(job) == HEAD_SPAN) wanted.max_length = SPAN_LENGTH;
+  return features_make(features, examples, &wanted, job->error);
+}
+
+static bool read_samples(struct job *job) {
+  struct labelled *own = job->state;
+  if (!make_features(job, &own->train, &own->train_examples, true) || !make_features(job, &own->valid, &own->valid_examples, false))
+    return false;
+  job->train = features_samples(&own->train);
+  job->valid = features_samples(&own->valid);
+  return true;
+}
+
+static void say_features(const struct job *job, const char *name, const struct features *features) {
+  struct buffer text = {0};
+  buffer_format(&text, "%s: %" PRIu64 " examples read, %" PRIu64 " kept, %zu sequences, %zu tokens\n", name, features->ledger.read,
+                features->ledger.kept, features->count, features->row_count);
+  ledger_write_text(&features->ledger, &text, features->examples->paths, 5);
+  job_say(job, "%s", buffer_string(&text));
+  buffer_free(&text);
+}
+
+static void say_text(const struct job *job) {
+  const struct labelled *own = job->state;
+  char list[300];
+  struct label_names names = names_of(job);
+  say_features(job, "training examples", &own->train);
+  say_features(job, "validation examples", &own->valid);
+  if (!job_has_valid(job)) job_say(job, "without --valid, %zu of the examples are held out for validation", own->valid_examples.count);
+  if (!names.count) return;
+  label_names_list(&names, list, sizeof list);
+  job_say(job, "%d labels: %s", names.count, list);
+}
+
+static void add_identity(const struct job *job, cJSON *identity) {
+  const struct labelled *own = job->state;
+  const struct features *parts[] = {&own->train, &own->valid};
+  static const char *const names[] = {"training_text", "validation_text"};
+  for (int i = 0; i < 2; i++) {
+    struct text_line rows = {(const char *)parts[i]->rows, parts[i]->row_count * sizeof *parts[i]->rows};
+    struct text_line sequences = {(const char *)parts[i]->sequences, parts[i]->count * sizeof *parts[i]->sequences};
+    job_add_fingerprint(identity, names[i], parts[i]->count, "sequences", rows, sequences);
+  }
+}
+
+// --- Validation
+
+static bool validate(struct job *job, struct scores *scores) {
+  struct labelled *own = job->state;
+  struct loss sum;
+  struct predictions predictions;
+  struct prediction_options options = prediction_defaults();
+  struct label_names names = names_of(job);
+  if (!validation_loss(&job->validation, &job->context, job->model, &sum)) return false;
+  *scores = scores_of_loss(&sum, false);
+  for (size_t i = 0; i < own->valid_examples.count; i++)
+    if (own->valid_examples.items[i].impossible) options.no_answer = 0;
+  bool ok = predictions_make(&predictions, &own->valid, job->model, &options, job->error) &&
+            predictions_score(&predictions, &own->valid, &names, scores, NULL, job->error);
+  predictions_free(&predictions);
+  return ok;
+}
+
+// --- --show-batch
+
+static void show_target(const struct job *job, const struct batch_text *text, struct buffer *out) {
+  switch (head_of(job)) {
+    case HEAD_SPAN: buffer_format(out, "answer: rows %d to %d", text->start, text->end); break;
+    case HEAD_CHOICE: buffer_format(out, "choice of question %d: %s", text->group, text->label == 1 ? "right" : "wrong"); break;
+    case HEAD_TAG: buffer_text(out, "tags behind the words' first tokens"); break;
+    default:
+      if (is_regression(job)) buffer_format(out, "value: %g", (double)text->value);
+      else buffer_format(out, "label: %s", job->labels.names[text->label]);
+  }
+}
+
+static void show_batch(const struct job *job, const struct batch *batch, struct buffer *out) {
+  const struct batch_side *side = batch->target.rows ? &batch->target : &batch->source;
+  buffer_format(out, "the first batch: %d sequences, %d tokens; nothing is padded; tokens are shown with their segments\n", batch->sequences,
+                side->rows);
+  for (int i = 0; i < batch->sequences; i++) {
+    const struct batch_text *text = &batch->texts[i];
+    buffer_format(out, "%s:%" PRIu64 ", rows %d to %d, ", job->train.paths[place_file(batch->lines[i])], place_line(batch->lines[i]),
+                  text->first, text->first + text->count - 1);
+    show_target(job, text, out);
+    buffer_text(out, "\n ");
+    for (int row = text->first; row < text->first + text->count; row++) {
+      const char *token = tokenizer_token(job->tokenizer, side->ids[row]);
+      buffer_format(out, " %s/%d", token ? token : "?", side->types ? (int)side->types[row] : 0);
+      if (head_of(job) == HEAD_TAG && batch->labels[row] >= 0) buffer_format(out, "=%s", job->labels.names[batch->labels[row]]);
+    }
+    buffer_char(out, '\n');
+  }
+}
+
+static void say_next(const struct job *job) {
+  job_say(job, "next:\n  qkv predict %s FILE\n  qkv eval %s FILE", job->out, job->out);
+}
+
+static void close_labelled(struct job *job) {
+  struct labelled *own = job->state;
+  features_free(&own->train);
+  features_free(&own->valid);
+  examples_free(&own->valid_examples);
+  examples_free(&own->train_examples);
+}
+
+#define TUNING " max-length layer-decay freeze "
+
+#define LABELLED_TASK(variable, name_, files_, options_, metrics_)                                                                     \
+  const struct task variable = {.name = name_, .files = files_, .options = TUNING options_, .families = " bert ", .metrics = metrics_, \
+                                .state_size = sizeof(struct labelled), .open_text = open_text, .learn_tokenizer = learn_tokenizer,      \
+                                .describe_model = describe_model, .choose_head = choose_head, .check_model = check_model,               \
+                                .read_samples = read_samples, .say_text = say_text, .add_identity = add_identity,                       \
+                                .validate = validate, .show_batch = show_batch, .say_next = say_next, .close = close_labelled}
+
+LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", " columns no-header ",
+              " accuracy f1 macro-f1 matthews loss ");
+LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", " columns no-header ", " pearson spearman loss ");
+LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", "", " f1 precision recall accuracy loss ");
+LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " stride ", " f1 exact loss ");
+LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", "", " accuracy loss ");
