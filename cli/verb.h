@@ -44,6 +44,7 @@ struct call {
   VERB(translate)       \
   VERB(eval)            \
   VERB(score)           \
+  VERB(predict)         \
   VERB(embed)           \
   VERB(similar)         \
   VERB(inspect)         \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/eval_labels.h"
 #include "cli/lines.h"
 #include "cli/message.h"
 #include "cli/output.h"
@@ -15,6 +16,7 @@ struct arguments {
   const char *hypotheses, *format, *dtype, *output;
   struct qkv_evaluation_options evaluation;
   struct qkv_translate_options translate;
+  struct qkv_predict_options predict;
 };
 
 static void defaults(void *memory) {
@@ -24,6 +26,7 @@ static void defaults(void *memory) {
   arguments->evaluation.metric = "all";
   arguments->evaluation.tokenizer = "13a";
   arguments->translate = qkv_translate_options_default();
+  arguments->predict = qkv_predict_options_default();
 }
 
 static const struct option options[] = {
@@ -34,6 +37,12 @@ static const struct option options[] = {
     OPTION_CHOICE(evaluation.tokenizer, "tokenizer", "13a|none|char",
                   "how BLEU cuts lines into words; none takes them as they stand"),
     OPTION_FLAG(evaluation.lowercase, "lowercase", "put both sides in lower case first"),
+    OPTION_TEXT(predict.columns, "columns", "NAMES", "of a table of examples, in its order: label, text, pair, or - for one to skip",
+                .unset = "from its header"),
+    OPTION_FLAG(predict.no_header, "no-header", "the first line of a table is data"),
+    OPTION_INTEGER(predict.max_length, "max-length", "N", 1, 1 << 24, "tokens of an example", .unset = "what the model takes; 384 for answers"),
+    OPTION_NUMBER(predict.no_answer, "no-answer", "MARGIN", -1000, 1000,
+                  "there is no answer unless its score exceeds that of no answer by MARGIN", .unset = "there always is one"),
     OPTION_DTYPE(dtype),
     OPTION_CHOICE(format, "format", "text|json", "a line for each score, or one JSON object for all"),
     OPTION_OUTPUT(output),
@@ -193,16 +202,30 @@ static int show(const struct arguments *arguments, const struct qkv_evaluation *
   return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
 }
 
+// qkv eval MODEL FILE: a model that gives labels, and examples that have them.
+static int run_labels(struct call *call) {
+  const struct arguments *arguments = call->arguments;
+  const char **files = call->positional.items;
+  struct qkv_context *context = call_context(call);
+  struct qkv_model *model = call_open_model(call, context, files[0], arguments->dtype);
+  int status = !model                         ? call_failed(call, context)
+               : qkv_model_labels_kind(model) ? eval_labels(call, context, model, files[1], &arguments->predict,
+                                                            arguments->format[0] == 'j', arguments->output)
+                                              : call_misused(call, "a reference is missing: qkv eval MODEL SOURCE REF..., as %s gives no labels", files[0]);
+  qkv_model_free(model);
+  qkv_context_free(context);
+  return status;
+}
+
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
   const struct qkv_strings *files = &call->positional;
   if (call_contradicts(call, "hypotheses", "beam", "translations that are there already are not searched for"))
     return EXIT_MISUSED;
-  if (!arguments->hypotheses && files->count < 3)
-    return call_misused(
-        call,
-        "%s missing: qkv eval MODEL SOURCE REF..., or qkv eval --hypotheses HYP REF... for translations that are there already",
-        files->count == 2 ? "a reference is" : "SOURCE and a reference are");
+  if (!arguments->hypotheses && files->count == 2) return run_labels(call);
+  if (!arguments->hypotheses && files->count < 2)
+    return call_misused(call, "SOURCE and a reference are missing: qkv eval MODEL SOURCE REF..., qkv eval MODEL FILE for a model that gives "
+                              "labels, or qkv eval --hypotheses HYP REF... for translations that are there already");
   struct qkv_context *context = call_context(call);
   int status = EXIT_DONE;
   struct fit fit = {0};
@@ -221,15 +244,17 @@ static int run(struct call *call) {
 
 const struct verb verb_eval = {
     .name = "eval",
-    .usage = "MODEL SOURCE REF...\n--hypotheses HYP REF...",
-    .summary = "scores translations: BLEU, chrF, chrF++",
+    .usage = "MODEL SOURCE REF...\nMODEL FILE\n--hypotheses HYP REF...",
+    .summary = "scores translations, or labels against those of a file",
     .description =
         "Says how well MODEL predicts the first REF given SOURCE (loss and perplexity per token), translates SOURCE and scores "
         "the result "
         "against one or several reference files, or scores the translations in HYP, with the numbers and signatures of "
-        "sacreBLEU. Line i of every file belongs to the same sentence; - is standard input.",
+        "sacreBLEU. Line i of every file belongs to the same sentence; - is standard input.\n"
+        "With a model that gives labels, FILE holds examples with labels as for training, and the scores are accuracy, F1 and Matthews' "
+        "correlation with a table of confusions, Pearson's and Spearman's correlation, F1 of entities, or exact match and F1 of answers.",
     .example =
-        "qkv eval out test.en test.de\nqkv eval --hypotheses test.hyp test.de\n"
+        "qkv eval out test.en test.de\nqkv eval sst dev.tsv\nqkv eval --hypotheses test.hyp test.de\n"
         "qkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
     .least = 1,
     .most = ANY_NUMBER,

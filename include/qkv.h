@@ -321,6 +321,79 @@ QKV_API struct qkv_embeddings *qkv_embed_word(struct qkv_context *context, struc
 QKV_API void qkv_embeddings_free(struct qkv_embeddings *embeddings);
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Predictions of models with a head for labels (Devlin et al., 2019, section 4)
+
+// Negative numbers, NaN, NULL and false: the default that the comment names. Start from qkv_predict_options_default.
+struct qkv_predict_options {
+  const char *input;        // the file's format: "text", "tsv", "jsonl", "json" (SQuAD's), "conll"; else by its ending
+  const char *columns;      // of a table: "label,text,pair" in its order, "-" for one to skip; else from its header
+  bool no_header;           // the first line of a table is data
+  int64_t max_length;       // tokens of a sequence; else as many as the model takes, 384 for answers
+  int64_t stride;           // tokens between the beginnings of two windows over a context; else 128
+  int64_t longest_answer;   // tokens; else 30
+  double no_answer;         // there is no answer unless its logits exceed those of "no answer" by this much; else there always is one
+};
+
+QKV_API struct qkv_predict_options qkv_predict_options_default(void);
+
+struct qkv_predicted_word {
+  const char *word, *tag;
+  float probability;
+};
+
+struct qkv_prediction {
+  const char *label;                       // the class, the answer ("": there is none) or the choice; "" for numbers and words
+  double value;                            // its probability; of regression: the number
+  int number;                              // of the class or choice, from 0
+  const float *probabilities;              // [probability_count] of all classes, or of all choices
+  size_t probability_count;
+  const struct qkv_predicted_word *words;  // [word_count] of tagging
+  size_t word_count;
+  const char *id;                          // of the question, or NULL
+  size_t start;                            // of the answer in the context, in characters
+  double margin;                           // the answer's logits minus those of "no answer"
+};
+
+struct qkv_predictions {
+  const struct qkv_prediction *items;      // [count] in the order of the examples
+  size_t count;
+  const char *kind;                        // "classify", "regress", "tag", "span", "choice", "next-sentence"
+  const char *const *labels;               // [label_count] names of the classes
+  size_t label_count;
+  size_t cut, first_cut;                   // examples that were longer than the model takes, and the first one's line
+};
+
+// What the model's head says about texts, or pairs of texts (pairs NULL or empty: single texts). For tagging the words of a text
+// are separated by blanks; of questions the context is the second text. options may be NULL. Free with qkv_predictions_free.
+QKV_API struct qkv_predictions *qkv_predict(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
+                                            const struct qkv_strings *pairs, const struct qkv_predict_options *options);
+// The same for a file of examples ("-" is standard input); labels in it are not looked at.
+QKV_API struct qkv_predictions *qkv_predict_file(struct qkv_context *context, struct qkv_model *model, const char *path,
+                                                 const struct qkv_predict_options *options);
+QKV_API void qkv_predictions_free(struct qkv_predictions *predictions);
+
+enum { QKV_TASK_SCORES = 12 };
+
+struct qkv_task_scores {
+  struct {
+    const char *name;                      // "accuracy", "f1", "matthews", "pearson", "exact", ...
+    double value;                          // shares from 0 to 100
+  } items[QKV_TASK_SCORES];
+  size_t count;
+  size_t examples, cut;
+  const char *details;                     // tables for people, several lines: precision and recall of each label, confusions
+};
+
+// How good a model's predictions are for a file of examples with labels: accuracy, F1 and Matthews' correlation of classes;
+// Pearson's and Spearman's of numbers; F1 of entities as conlleval counts; exact match and F1 of answers as SQuAD's script
+// counts. options may be NULL. Free with qkv_task_scores_free.
+QKV_API struct qkv_task_scores *qkv_score_predictions(struct qkv_context *context, struct qkv_model *model, const char *path,
+                                                      const struct qkv_predict_options *options);
+QKV_API void qkv_task_scores_free(struct qkv_task_scores *scores);
+// The kind of labels that the model's head gives, as in qkv_predictions.kind; NULL: it gives none.
+QKV_API const char *qkv_model_labels_kind(const struct qkv_model *model);
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Looking inside
 
 // All attention weights of one pass over a text: of an encoder-decoder over `source` and `target` (its translation, say from

@@ -58,7 +58,7 @@ static bool read_head(struct arch *arch, const cJSON *config, const char *path, 
 
 static bool write_head(cJSON *config, const struct arch *arch, struct error *error) {
   struct arch said = *arch;
-  if (!said.head_width) said.head_width = arch->hidden / arch->decoder.heads;
+  if (!said.head_width && arch->decoder.heads) said.head_width = arch->hidden / arch->decoder.heads;  // an encoder has none
   return config_put_keys(config, head_keys, &said, error);
 }
 

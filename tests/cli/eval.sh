@@ -52,6 +52,8 @@ fi
 
 # A model's own translations are scored as if they came from a file.
 words_model marian-generate model
+run 2 "$QKV" eval model ref
+err_has "a reference is missing"
 printf 'w5 w6 w7\n\nw5 w9 w11 w2\nw4\n' > source
 printf 'w6 w26\n\nw6 w26 w28 w42 w25 w7 w7\nw30\n' > target
 "$QKV" translate model source --beam 2 > translated
