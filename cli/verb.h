@@ -42,6 +42,8 @@ struct call {
 #define VERBS(VERB)     \
   VERB(train)           \
   VERB(translate)       \
+  VERB(generate)        \
+  VERB(fill)            \
   VERB(eval)            \
   VERB(score)           \
   VERB(predict)         \

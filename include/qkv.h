@@ -1,7 +1,8 @@
 // qkv: train, run and look inside Transformers from C.
 //
-// In this order: contexts and errors, which everything needs; tokenizers; models and one pass through them; translation;
-// looking inside; scores; training; speed. Programs to begin with: translate_file.c, train_translator.c, look_inside.c in examples/.
+// In this order: contexts and errors, which everything needs; tokenizers; models and one pass through them; translation; generation;
+// looking inside; scores; training; speed. Programs to begin with: translate_file.c, generate_text.c, train_translator.c,
+// look_inside.c in examples/.
 //
 // Rules that hold everywhere:
 // - A context belongs to one thread at a time; several threads use several contexts. Models and tokenizers never change
@@ -290,6 +291,136 @@ struct qkv_probabilities {
 QKV_API struct qkv_probabilities *qkv_probability_of(struct qkv_context *context, struct qkv_model *model,
                                                      const struct qkv_strings *sources, const struct qkv_strings *targets);
 QKV_API void qkv_probabilities_free(struct qkv_probabilities *probabilities);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Generation
+
+// How texts go on, by a model with a decoder only. Negative numbers, NaN and NULL: as the model's generation_config.json says, and
+// otherwise as the comment says. Start from qkv_generate_options_default.
+//
+// The most probable token follows (greedy search) unless tokens are drawn or beams are kept. Tokens are drawn when temperature,
+// top_k, top_p, min_p or more than one sample is asked for, or when the model says so (do_sample).
+struct qkv_generate_options {
+  int64_t max_new;             // tokens; else 256
+  int64_t min_new;             // the end token is impossible before; else 0
+  double temperature;          // logits are divided by it before a token is drawn; 0: nothing is drawn; else 1
+  int64_t top_k;               // only the most probable k are drawn from (Fan et al., 2018); 0, else: all
+  double top_p;                // only the fewest with this sum of probabilities (Holtzman et al., 2020); above 0, at most 1; else 1
+  double min_p;                // only those at least so many times as probable as the best (Nguyen et al., 2024); else 0
+  double repetition_penalty;   // above 1: tokens that stand there already become less probable (Keskar et al., 2019); else 1
+  int64_t no_repeat_ngram;     // n-grams of this many tokens occur once; 0, else: off
+  int64_t beam;                // hypotheses that a beam search keeps; else 1
+  double length_penalty;       // of a beam search: the sum of log-probabilities is divided by length ^ length_penalty
+  int64_t samples;             // texts for each prompt: that many are drawn, or the best of a beam search; else 1
+  int64_t seed;                // of the random numbers; else 0
+  struct qkv_strings stop;     // a text ends before any of these; at most 200 bytes each
+  const char *on_full;         // when the model's positions are used up the text "stop"s, or NULL; or "slide"s: it goes on after
+                               // its latter half
+  int64_t alternatives;        // the most probable tokens of each step that are given, at most 16; else 0
+  // Called with each piece of text as it is generated, whole characters, not in a beam search; and with NULL when the text has
+  // ended. false ends the text. prompt and sample count from 0. Never by two threads at once; no other function of this library may
+  // be called with the same context from it. NULL: not called.
+  bool (*text)(void *user, size_t prompt, size_t sample, const char *text);
+  void *user;
+};
+
+QKV_API struct qkv_generate_options qkv_generate_options_default(void);
+
+enum qkv_ending {
+  QKV_ENDED,          // by an end token
+  QKV_ENDED_STOP,     // before one of the stop strings
+  QKV_ENDED_LENGTH,   // max_new, or generation_config.json's max_length
+  QKV_ENDED_FULL,     // the model's positions were used up
+  QKV_ENDED_CALLER,   // options.text returned false
+  QKV_ENDED_STUCK,    // the rules left no token possible
+  QKV_REFUSED_EMPTY,  // the prompt has no tokens, and the model names none to begin with (bos_token_id): nothing was generated
+  QKV_REFUSED_LONG,   // the prompt alone has more tokens than the model takes: nothing was generated
+};
+
+struct qkv_alternative {
+  int32_t id;
+  const char *text;
+  double probability;
+};
+
+struct qkv_generated_token {
+  int32_t id;
+  const char *text;                             // what the id alone stands for; special tokens by their name
+  double probability;                           // as it was drawn: after temperature, filters and rules
+  const struct qkv_alternative *alternatives;   // [alternative_count] the best of this step, by the same probabilities
+  size_t alternative_count;
+};
+
+struct qkv_generated {
+  const char *text;                          // what follows the prompt, without it
+  const struct qkv_generated_token *tokens;  // [token_count] with the end token
+  size_t token_count;
+  double score;                              // sum of log-probabilities; of a beam search divided as length_penalty says
+  enum qkv_ending ending;
+  size_t lost;                               // tokens of the beginning that were out of sight at the end, by sliding
+};
+
+struct qkv_generation {
+  const struct qkv_generated *items;  // [count] samples in their order; of a beam search best first
+  size_t count;
+  size_t prompt_tokens;
+  size_t invalid;                     // bytes of the prompt that were not valid UTF-8, each read as U+FFFD
+};
+
+struct qkv_generations {
+  const struct qkv_generation *items;  // [count], in the order of the prompts
+  size_t count;
+};
+
+// Holds the work memory of generating. The model has to stay open. Used by one thread at a time. options may be NULL; its strings
+// are copied. Free with qkv_generator_free.
+struct qkv_generator;
+QKV_API struct qkv_generator *qkv_generator_new(struct qkv_context *context, struct qkv_model *model,
+                                                const struct qkv_generate_options *options);
+QKV_API void qkv_generator_free(struct qkv_generator *generator);
+
+// Continues every prompt; many at once are faster than one by one. The random numbers depend on the seed, on how many prompts this
+// generator got before, on the sample and the position alone: the texts are the same whatever is generated together, with however
+// many threads. Free with qkv_generations_free.
+QKV_API struct qkv_generations *qkv_generate(struct qkv_context *context, struct qkv_generator *generator,
+                                             const struct qkv_strings *prompts);
+QKV_API void qkv_generations_free(struct qkv_generations *generations);
+
+// Which words fit.
+struct qkv_fill_options {
+  int64_t top;                    // the most probable tokens that are given; negative: 10, or none if there are candidates
+  struct qkv_strings candidates;  // texts to score instead
+};
+
+struct qkv_guess {
+  const char *text;
+  int32_t id;              // -1: a candidate of several tokens
+  double log_probability;  // natural; of several tokens the sum (chain rule)
+};
+
+struct qkv_place {
+  const struct qkv_guess *guesses;  // [count] most probable first; of equal ones the lower id, the earlier candidate
+  size_t count;
+};
+
+// Of one text.
+struct qkv_filling {
+  const struct qkv_place *places;  // [count] the end of the text; nothing (count 0) where the text was refused
+  size_t count;
+  size_t cut;                      // tokens of the text's beginning that were passed over, because the model takes no more
+  size_t invalid;                  // bytes that were not valid UTF-8, each read as U+FFFD
+};
+
+struct qkv_fillings {
+  const struct qkv_filling *items;  // [count], in the order of the texts
+  size_t count;
+};
+
+// What may follow each text, by a model with a decoder only. A candidate is set behind the text with a blank between them unless
+// either has one there. options may be NULL. Free with qkv_fillings_free.
+QKV_API struct qkv_fillings *qkv_fill(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
+                                      const struct qkv_fill_options *options);
+QKV_API void qkv_fillings_free(struct qkv_fillings *fillings);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Embeddings

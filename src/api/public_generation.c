@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "hf/heads.h"
+
 static void take(int *field, int said) {
   if (said >= 0) *field = said;
 }
@@ -51,4 +53,15 @@ bool public_generation_options(struct generation_options *options, const struct 
   return take_ends(options, said, error) && take_bad_words(options, said, error) &&
          take_ids(&options->suppressed, said->suppressed, said->suppressed_count, error) &&
          take_ids(&options->begin_suppressed, said->begin_suppressed, said->begin_suppressed_count, error);
+}
+
+bool public_continues_text(const struct qkv_model *model, struct error *error) {
+  static const char *const families[] = {"an encoder-decoder (see qkv translate)", "an encoder, which only reads", "a decoder"};
+  const struct arch *arch = &model->checkpoint.arch;
+  if (arch->family != FAMILY_DECODER)
+    return error_set(error, ERROR_UNSUPPORTED, "%s: only a language model with a decoder alone goes on with a text; this is %s",
+                     model->directory, families[arch->family]);
+  if (arch->head != HEAD_LANGUAGE && arch->head != HEAD_DOUBLE)
+    return heads_refuse(arch, model->directory, HEAD_LANGUAGE, error);
+  return true;
 }

@@ -93,7 +93,11 @@ static bool take_side(struct context *context, int rows, int spans, int32_t **id
   return *ids && *positions && *of;
 }
 
+// Without sources every token is an input and the next one what it should give; the last one gives nothing.
+static bool has_sources(const struct group *group) { return group->pairs[0]->source_count > 0; }
+
 static bool build(struct context *context, struct sides *sides, const struct group *group, int start_id) {
+  bool shifted = has_sources(group);
   int sources = 0, targets = 0, n = (int)group->count;
   for (int i = 0; i < n; i++) sources += group->pairs[i]->source_count, targets += group->pairs[i]->target_count;
   int32_t *source_ids, *source_positions, *target_ids, *target_positions;
@@ -110,22 +114,24 @@ static bool build(struct context *context, struct sides *sides, const struct gro
     cross[i] = (struct span){.q0 = t, .qn = pair->target_count, .k0 = s, .kn = pair->source_count};
     for (int j = 0; j < pair->source_count; j++, s++) source_ids[s] = pair->source[j], source_positions[s] = j;
     for (int j = 0; j < pair->target_count; j++, t++) {
-      target_ids[t] = j ? pair->target[j - 1] : start_id;
+      target_ids[t] = !shifted ? pair->target[j] : j ? pair->target[j - 1] : start_id;
       target_positions[t] = j;
-      sides->labels[t] = pair->target[j];
+      sides->labels[t] = shifted ? pair->target[j] : j + 1 < pair->target_count ? pair->target[j + 1] : -1;
     }
   }
   sides->batch = (struct batch){
     .source = {.rows = sources, .ids = source_ids, .positions = source_positions, .spans = source_spans, .span_count = n},
     .target = {.rows = targets, .ids = target_ids, .positions = target_positions, .spans = target_spans, .span_count = n},
-    .cross = cross, .cross_count = n, .sequences = n};
+    .cross = cross, .cross_count = shifted ? n : 0, .sequences = n};
+  if (!shifted) sides->batch.source = (struct batch_side){0};
   return true;
 }
 
 // losses: [targets] -log p of each token, or NULL. The logits exist for a few rows at a time.
 static bool run_model(struct context *context, const struct model *model, struct sides *sides, float *losses, int32_t *rows) {
-  struct tensor *encoded = model_encode(context, model, &sides->batch.source);
-  struct tensor *hidden = encoded ? model_decode(context, model, &sides->batch, encoded) : NULL;
+  bool encodes = sides->batch.source.rows > 0;
+  struct tensor *encoded = encodes ? model_encode(context, model, &sides->batch.source) : NULL;
+  struct tensor *hidden = encoded || !encodes ? model_decode(context, model, &sides->batch, encoded) : NULL;
   if (!hidden) return false;
   for (int first = 0; losses && first < hidden->rows; first += LOGIT_ROWS) {
     int n = hidden->rows - first < LOGIT_ROWS ? hidden->rows - first : LOGIT_ROWS;
@@ -141,13 +147,14 @@ static bool run_model(struct context *context, const struct model *model, struct
 }
 
 static void give_log_probs(const struct group *group, const float *losses, int rows, int model_count) {
-  int t = 0;
-  for (size_t i = 0; i < group->count; i++) {
-    for (int j = 0; j < group->pairs[i]->target_count; j++, t++) {
-      if (!group->pairs[i]->log_probs) continue;
+  int first = 0, late = has_sources(group) ? 0 : 1;  // without a source the row before tells a token's probability
+  for (size_t i = 0; i < group->count; first += group->pairs[i++]->target_count) {
+    float *log_probs = group->pairs[i]->log_probs;
+    if (log_probs && late) log_probs[0] = 0;
+    for (int j = late; log_probs && j < group->pairs[i]->target_count; j++) {
       float values[ENSEMBLE_MODELS];
-      for (int m = 0; m < model_count; m++) values[m] = -losses[(size_t)m * rows + t];
-      group->pairs[i]->log_probs[j] = model_count > 1 ? ensemble_mean(values, model_count) : values[0];
+      for (int m = 0; m < model_count; m++) values[m] = -losses[(size_t)m * rows + first + j - late];
+      log_probs[j] = model_count > 1 ? ensemble_mean(values, model_count) : values[0];
     }
   }
 }
@@ -228,8 +235,9 @@ static bool check_side(const char *what, const int32_t *ids, int count, int leas
 
 static bool check_pairs(const struct arch *arch, const struct forced_pair *pairs, size_t count, struct error *error) {
   int most = arch->positions == POSITIONS_NONE ? 1 << 20 : arch->max_positions;
+  bool encodes = arch->family == FAMILY_ENCODER_DECODER;
   for (size_t i = 0; i < count; i++)
-    if (!check_side("source", pairs[i].source, pairs[i].source_count, 1, arch->source_vocab, most, i, error) ||
+    if (!check_side("source", pairs[i].source, pairs[i].source_count, encodes, arch->source_vocab, encodes ? most : 0, i, error) ||
         !check_side("target", pairs[i].target, pairs[i].target_count, 0, arch->target_vocab, most, i, error))
       return false;
   return true;
@@ -249,7 +257,7 @@ static void close_job(struct job *job, const struct forced_pair **sorted, struct
 bool forced_decode(const struct model *const *models, int count, int start_id, const struct forced_pair *pairs, size_t pair_count,
                    struct error *error) {
   if (pair_count == 0) return true;
-  if (start_id < 0 || start_id >= models[0]->arch.target_vocab)
+  if (models[0]->arch.family == FAMILY_ENCODER_DECODER && (start_id < 0 || start_id >= models[0]->arch.target_vocab))
     return error_set(error, ERROR_USAGE, "decoder_start_token_id is %d; the target vocabulary has the ids 0 to %d", start_id,
                      models[0]->arch.target_vocab - 1);
   if (!check_pairs(&models[0]->arch, pairs, pair_count, error)) return false;

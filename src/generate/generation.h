@@ -30,7 +30,7 @@ enum {
   CANDIDATES = 64,
   MAX_BEAMS = CANDIDATES / 2,  // and samples of one request
   DEFAULT_NEW_TOKENS = 256,
-  MAX_ALTERNATIVES = 16,
+  MAX_ALTERNATIVES = CANDIDATES,
   STOP_WINDOW = 256,           // ids that a stop looks at, at most
 };
 

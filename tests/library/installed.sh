@@ -22,13 +22,14 @@ check "nothing but the library, the command, their pages and completions" test "
 export PKG_CONFIG_PATH=$work/$library/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root LD_LIBRARY_PATH=$work/$library
 check "pkg-config knows the version" test "$(pkg-config --modversion qkv)" = "$VERSION"
 words_model marian-generate model
+words_model gpt2-generate language
 printf 'w5 w6 w7\n\nw5 w9 w11 w2\nw4\n' > source.txt
 for i in $(seq 1 600); do echo "the dog number $i runs $((i % 5))"; done > train.en
 for i in $(seq 1 600); do echo "der hund nummer $i rennt $((i % 5))"; done > train.de
 
 for kind in shared static; do
   if [ $kind = shared ]; then link=$(pkg-config --cflags --libs qkv); else link="$(pkg-config --cflags qkv) $library/libqkv.a $(pkg-config --static --libs qkv | sed 's/-lqkv//')"; fi
-  for example in translate_file train_translator look_inside; do
+  for example in translate_file generate_text train_translator look_inside; do
     # shellcheck disable=SC2086
     check "$example builds with the $kind library" $compiler $flags -Wall -Wextra -Werror "$SOURCE/examples/$example.c" $link -o "$example.$kind"
   done
@@ -39,6 +40,9 @@ for kind in shared static; do
   run 0 "./look_inside.$kind" model "w5 w6 w7" "w6 w26"
   out_has "w5 | w6 | w7 | </s>"
   out_has "the most probable first token: w"
+  run 0 "./generate_text.$kind" language "w15 w3 <pad>"
+  out_has "w15 w3 <pad> w"
+  run 1 "./generate_text.$kind" model "w15"
   run 1 "./translate_file.$kind" nowhere source.txt
   err_has "nowhere"
 done
