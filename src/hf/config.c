@@ -353,8 +353,8 @@ bool config_write(cJSON *config, const struct layout *layout, const struct arch 
   static const char *const types[] = {[TYPE_F32] = "float32", [TYPE_F16] = "float16", [TYPE_BF16] = "bfloat16"};
   if (!config_can_say(layout, arch, error)) return false;
   if (!heads_write(config, layout, arch, labels, error)) return false;
-  if (!json_has(config, "is_encoder_decoder") &&
-      !json_put(config, "is_encoder_decoder", cJSON_CreateBool(arch->family == FAMILY_ENCODER_DECODER), error))
+  if (!json_has(config, "is_encoder_decoder") && arch->family == FAMILY_ENCODER_DECODER &&
+      !json_put(config, "is_encoder_decoder", cJSON_CreateTrue(), error))
     return false;
   bool old = json_has(config, "torch_dtype");  // transformers 4 wrote this name
   return json_put(config, "model_type", cJSON_CreateString(layout->model_type), error) &&

@@ -19,11 +19,14 @@ static size_t next_number(const char **place) {
   return strspn(p, "0123456789+-.eE");
 }
 
+enum { EXACT_DIGITS = 15 };  // a double holds all whole numbers of so many
+
 // Numbers stand in the text in the order in which a walk through the tree meets them. False when memory is short.
 static bool keep_texts(cJSON *item, const char **place) {
   if (cJSON_IsNumber(item)) {
     size_t length = next_number(place);
-    if (memchr(*place, '.', length) || memchr(*place, 'e', length) || memchr(*place, 'E', length)) {
+    bool fraction = memchr(*place, '.', length) || memchr(*place, 'e', length) || memchr(*place, 'E', length);
+    if (fraction || length > EXACT_DIGITS) {
       item->valuestring = cJSON_malloc(length + 1);
       if (!item->valuestring) return false;
       memcpy(item->valuestring, *place, length);

@@ -1,5 +1,5 @@
 // JSON files that are patched and written back with every untouched number as it was written: cJSON alone turns 1.0 into 1,
-// which transformers refuses where it wants a float.
+// which transformers refuses where it wants a float, and rounds whole numbers beyond 2^53.
 //
 // A number that has to keep its text carries it in its node (cJSON_Number with a valuestring); everything that reads or
 // compares nodes may ignore that.

@@ -25,7 +25,7 @@
   {"num_hidden_layers", "n_layer"}
 
 #define GPT_HARMLESS                                                                                                          \
-  "n_ctx", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj"
+  "n_ctx", "n_special", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj"
 
 #define GPT_CONV1D(stored, weight, part_)                                                                                     \
   {stored ".weight", weight ".weight", .part = part_, .transposed = true}, { stored ".bias", weight ".bias", .part = part_ }

@@ -92,11 +92,6 @@ static bool read_place(const struct reading *reading, const cJSON *item, struct 
     return wrong(reading, tensor->name, problem);
   }
   tensor->data = reading->data + begin;
-  if ((uintptr_t)tensor->data % tensor_type_size(tensor->type) != 0)
-    return error_set(reading->error, ERROR_UNSUPPORTED,
-                     "%s: tensor \"%.200s\" is not aligned to its type; load and save the file once "
-                     "with a current safetensors library",
-                     reading->path, tensor->name);
   return true;
 }
 
@@ -138,6 +133,20 @@ static bool check_places(struct stored_tensor *tensors, size_t count, const stru
   return true;
 }
 
+// Files from before 2023 begin their data anywhere; what doesn't lie as its type wants is copied.
+static bool align(struct stored_tensor *tensors, size_t count, struct error *error) {
+  for (size_t i = 0; i < count; i++) {
+    struct stored_tensor *tensor = &tensors[i];
+    if ((uintptr_t)tensor->data % tensor_type_size(tensor->type) == 0) continue;
+    void *copy = memory_new_aligned(error, tensor->size, 1);
+    if (!copy) return false;
+    if (tensor->size) memcpy(copy, tensor->data, tensor->size);
+    tensor->data = copy;
+    tensor->copied = true;
+  }
+  return true;
+}
+
 // How far the data would have to reach, for the message about a file that is cut off.
 static int64_t furthest_end(const cJSON *header) {
   int64_t furthest = 0;
@@ -163,7 +172,8 @@ static bool read_tensors(struct safetensors *out, const struct reading *reading,
     if (strcmp(item->string, "__metadata__") != 0 && !read_tensor(out, reading, item)) return false;
   }
   size_t added = out->count - first;
-  return check_places(added ? out->tensors + first : NULL, added, reading);
+  struct stored_tensor *tensors = added ? out->tensors + first : NULL;
+  return check_places(tensors, added, reading) && align(tensors, added, reading->error);
 }
 
 static bool add_file(struct safetensors *out, const char *path, struct error *error) {
@@ -282,6 +292,8 @@ bool safetensors_open_directory(struct safetensors *out, const char *directory, 
 }
 
 void safetensors_close(struct safetensors *safetensors) {
+  for (size_t i = 0; i < safetensors->count; i++)
+    if (safetensors->tensors[i].copied) free((void *)safetensors->tensors[i].data);
   for (size_t i = 0; i < safetensors->file_count; i++) {
     free(safetensors->files[i].path);
     file_map_close(&safetensors->files[i].map);

@@ -4,7 +4,8 @@
 //   JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ..., "__metadata__": {"key": "text"}}
 //
 // Everything in a file is hostile until checked. After a successful open each tensor lies inside its file, is as long as its
-// shape and type say, is aligned to its type, shares no byte with another one, and its name occurs once.
+// shape and type say, shares no byte with another one, and its name occurs once. Its data is aligned to its type; where that of
+// the file is not, it is a copy.
 // Tensors are sorted by name. All pointers hold until safetensors_close.
 #pragma once
 #include <stdint.h>
@@ -27,6 +28,7 @@ struct stored_tensor {
   int64_t shape[TENSOR_DIMENSIONS];
   size_t count, size;  // elements, bytes
   const void *data;
+  bool copied;         // data is not in the file but a copy at an address that its type wants
   int file;            // index into safetensors.files
 };
 

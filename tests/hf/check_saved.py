@@ -6,7 +6,7 @@
 import sys
 
 import torch
-from transformers import AutoModelForSeq2SeqLM
+import transformers
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 disable_progress_bar()
@@ -19,7 +19,9 @@ class Wrong(Exception):
 
 
 def load(path):
-    model, loading = AutoModelForSeq2SeqLM.from_pretrained(path, output_loading_info=True)
+    config = transformers.AutoConfig.from_pretrained(path)
+    kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else getattr(transformers, config.architectures[0])
+    model, loading = kind.from_pretrained(path, output_loading_info=True)
     problems = {kind: names for kind, names in loading.items() if names}
     if problems:
         raise Wrong(f"{path}: {problems}")
@@ -28,7 +30,8 @@ def load(path):
 
 @torch.no_grad()
 def logits_of(model):
-    return model(input_ids=torch.tensor([[3, 4, 0]]), decoder_input_ids=torch.tensor([[5, 6]])).logits
+    target = dict(decoder_input_ids=torch.tensor([[5, 6]])) if model.config.is_encoder_decoder else {}
+    return model(input_ids=torch.tensor([[3, 4, 0]]), **target)[0]
 
 
 def compare(saved, original):

@@ -1,7 +1,7 @@
 // Opens a model directory and saves it: what transformers.sh then hands to transformers.
 //
 //   resave FROM TO f32|f16|bf16 SHARD_BYTES
-//   resave --new marian|pegasus TO f32|f16|bf16 SHARD_BYTES     a new model, with and without tied tables by turns
+//   resave --new LAYOUT TO f32|f16|bf16 SHARD_BYTES     a new model of the kind LAYOUT, LAYOUT-untied or llama-yarn
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,33 @@ static enum number_type type_named(const char *name) {
   return strcmp(name, "f32") == 0 ? TYPE_F32 : strcmp(name, "f16") == 0 ? TYPE_F16 : TYPE_BF16;
 }
 
+static void make_decoder(struct arch *arch, const char *kind) {
+  arch->family = FAMILY_DECODER;
+  arch->source_vocab = 0;
+  arch->encoder = (struct stack_arch){0};
+  arch->decoder = (struct stack_arch){2, 3, 3, 48, 0};
+  arch->head_bias = arch->shared_embeddings = false;
+  arch->positions = POSITIONS_LEARNED;
+  arch->initial_deviation = 0.02f;
+  arch->padding_learnt = true;
+  arch->pad_id = arch->unk_id = arch->decoder_start_id = arch->forced_eos_id = -1;
+  if (strncmp(kind, "openai", 6) == 0) return;
+  arch->norm_place = NORM_PRE;
+  arch->final_norm = true;
+  arch->scaled_residuals = true;
+  if (strncmp(kind, "llama", 5) != 0) return;
+  arch->norm = NORM_RMS;
+  arch->positions = POSITIONS_ROTARY;
+  arch->rotary.base = 5000;
+  if (strstr(kind, "yarn"))
+    arch->rotary = (struct rotary_arch){.base = 100, .scaling = ROTARY_YARN, .factor = 2, .original_positions = 8, .low = 1, .high = 32};
+  arch->decoder.kv_heads = 1;
+  arch->gated = true;
+  arch->activation = ACTIVATION_SILU;
+  arch->attention_bias = arch->ffn_bias = arch->padding_learnt = arch->scaled_residuals = false;
+  arch->dropout = arch->embedding_dropout = 0;
+}
+
 static bool save_new(const char *layout, const char *directory, struct checkpoint_saving *saving, struct error *error) {
   bool pegasus = strncmp(layout, "pegasus", 7) == 0, tied = strstr(layout, "untied") == NULL;
   struct arch arch = {
@@ -20,7 +47,9 @@ static bool save_new(const char *layout, const char *directory, struct checkpoin
     .embedding_scale = 1, .activation = ACTIVATION_GELU_TANH, .attention_bias = true, .ffn_bias = true, .head_bias = true,
     .shared_embeddings = tied, .tied_head = tied, .dropout = 0.1f, .embedding_dropout = 0.1f, .bos_id = -1, .eos_id = 0, .pad_id = 10, .unk_id = 1,
     .decoder_start_id = 10, .forced_eos_id = 0};
-  snprintf(arch.layout, sizeof arch.layout, "%s", pegasus ? "pegasus" : "marian");
+  snprintf(arch.layout, sizeof arch.layout, "%s", layout);
+  if (strrchr(arch.layout, '-') && strncmp(layout, "openai", 6) != 0) *strrchr(arch.layout, '-') = 0;
+  if (strncmp(layout, "marian", 6) != 0 && !pegasus) make_decoder(&arch, layout);
   if (pegasus) {
     arch.norm_place = NORM_PRE;
     arch.final_norm = true;

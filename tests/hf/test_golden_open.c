@@ -5,7 +5,8 @@
 
 static const char *const cases[] = {
   "marian", "marian-knobs", "marian-unshared", "marian-untied", "marian-one-head", "marian-long", "marian-sharded", "marian-f16",
-  "marian-bf16", "marian-generate", "pegasus", "pegasus-tanh", "pegasus-silu", "pegasus-generate"};
+  "marian-bf16", "marian-generate", "pegasus", "pegasus-tanh", "pegasus-silu", "pegasus-generate", "openai-gpt", "gpt2", "gpt2-knobs",
+  "llama", "llama-knobs", "llama-linear", "llama-dynamic", "llama-llama3", "llama-yarn", "llama-yarn-scaled"};
 
 static void opens_every_golden_directory(void **state) {
   (void)state;
@@ -16,8 +17,12 @@ static void opens_every_golden_directory(void **state) {
     struct checkpoint checkpoint;
     if (!checkpoint_open(golden(path, cases[i]), &checkpoint, &error)) fail_msg("%s: %s", cases[i], error.message);
     assert_string_equal(warnings.last, "");
-    assert_string_equal(checkpoint.arch.layout, strncmp(cases[i], "pegasus", 7) == 0 ? "pegasus" : "marian");
-    assert_int_equal(checkpoint.arch.hidden, cJSON_GetObjectItem(checkpoint.config, "d_model")->valueint);
+    const cJSON *width = NULL;
+    static const char *const names[] = {"d_model", "n_embd", "hidden_size"};
+    for (int n = 0; n < 3 && !width; n++) width = cJSON_GetObjectItem(checkpoint.config, names[n]);
+    assert_string_equal(checkpoint.arch.layout, cJSON_GetObjectItem(checkpoint.config, "model_type")->valuestring);
+    assert_memory_equal(cases[i], checkpoint.arch.layout, strlen(checkpoint.arch.layout));
+    assert_int_equal(checkpoint.arch.hidden, width->valueint);
     checkpoint_close(&checkpoint);
   }
 }

@@ -49,7 +49,9 @@ static void assert_same_weights(const struct model *one, const struct model *oth
 static void same_bytes_as_transformers(void **state) {
   (void)state;
   static const char *const cases[] = {"marian", "marian-knobs", "marian-unshared", "marian-one-head", "marian-f16", "marian-bf16",
-                                      "marian-long", "marian-generate", "pegasus", "pegasus-tanh"};
+                                      "marian-long", "marian-generate", "pegasus", "pegasus-tanh", "openai-gpt", "gpt2", "gpt2-knobs",
+                                      "llama", "llama-knobs", "llama-linear", "llama-dynamic", "llama-llama3", "llama-yarn",
+                                      "llama-yarn-scaled"};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct checkpoint checkpoint;
     char folder[4096], one[4096], other[4096], path[4096];
@@ -68,7 +70,7 @@ static void same_bytes_as_transformers(void **state) {
 
 static void same_weights_in_every_type(void **state) {
   (void)state;
-  static const char *const cases[] = {"marian", "marian-unshared", "marian-untied", "marian-sharded", "pegasus", "pegasus-silu"};
+  static const char *const cases[] = {"marian", "marian-unshared", "marian-untied", "marian-sharded", "pegasus", "pegasus-silu", "gpt2", "llama-knobs"};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     for (int type = TYPE_F32; type <= TYPE_BF16; type++) {
       for (size_t shard_size = 0; shard_size <= 5000; shard_size += 5000) {

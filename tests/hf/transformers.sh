@@ -22,13 +22,16 @@ save() { # TITLE ORIGINAL(or -) FROM... TYPE SHARD_BYTES: saves into a folder of
   echo "$folder/$number $original $title" >> "$folder/list"
 }
 
-for case in marian marian-unshared marian-untied pegasus pegasus-silu marian-generate; do
+for case in marian marian-unshared marian-untied pegasus pegasus-silu marian-generate openai-gpt gpt2 gpt2-knobs llama llama-knobs \
+  llama-linear llama-dynamic llama-llama3 llama-yarn llama-yarn-scaled; do
   save "$case again" "$golden/$case" "$golden/$case" OUT f32 0
 done
 save "marian in shards" "$golden/marian" "$golden/marian" OUT f32 20000
 save "marian in bf16" "$golden/marian" "$golden/marian" OUT bf16 0
 save "pegasus in f16, in shards" "$golden/pegasus" "$golden/pegasus" OUT f16 20000
-for new in marian marian-untied pegasus pegasus-untied; do
+save "gpt2 in bf16, in shards" "$golden/gpt2" "$golden/gpt2" OUT bf16 20000
+save "llama in shards" "$golden/llama" "$golden/llama" OUT f32 20000
+for new in marian marian-untied pegasus pegasus-untied openai-gpt gpt2 gpt2-untied llama llama-untied llama-yarn; do
   save "a new $new" - --new "$new" OUT f32 0
 done
 "$python" "$source/tests/hf/check_saved.py" < "$folder/list"
