@@ -51,8 +51,12 @@ def load_onnx():
     import onnxruntime
 
     class Hidden(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
         def forward(self, ids, mask):
-            return model(input_ids=ids, attention_mask=mask).last_hidden_state
+            return self.model(input_ids=ids, attention_mask=mask).last_hidden_state
 
     file = io.BytesIO()
     torch.onnx.export(Hidden(), batches[0], file, input_names=["ids", "mask"], output_names=["hidden"],
