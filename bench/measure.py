@@ -3,9 +3,13 @@
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR train-tiny train-base
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model OUT translate-greedy translate-beam
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model OUT tokenize start
+#   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model MINILM embed-bf16
+#   python3 bench/measure.py --qkv build/cli/qkv --text TEXT lm-char-small
+#   python3 bench/measure.py --qkv build/cli/qkv --text TEXT --model GPT2 generate-f32
 #
 # DIR holds Multi30k (train.en.txt, train.de.txt, val..., test_2016_flickr...); OUT is a model that qkv trained, and beside it
-# OUT-ctranslate2 what bench/peers/convert_ctranslate2.sh made of it. Each figure is measured in pairs, qkv then peer, and what
+# OUT-ctranslate2 what bench/peers/convert_ctranslate2.sh made of it; TEXT holds train.txt and valid.txt; MINILM is a checkpoint of
+# sentence vectors, GPT2 one that peers/generate.py --make made. Each figure is measured in pairs, qkv then peer, and what
 # counts is the median of the pairs' ratios: the machine's speed may drift, a pair sees the same machine.
 import argparse
 import csv
@@ -24,7 +28,8 @@ COLUMNS = ["date", "commit", "processor", "figure", "unit", "qkv", "peer", "peer
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--qkv", required=True)
-parser.add_argument("--data", required=True)
+parser.add_argument("--data", default=".", help="a directory with Multi30k")
+parser.add_argument("--text", default=".", help="a directory with train.txt and valid.txt, for lm and bert")
 parser.add_argument("--model", help="a model directory, for translate, tokenize and start")
 parser.add_argument("--tokenizer", help="a tokenizer for train (default: one is learnt)")
 parser.add_argument("--pairs", type=int, default=3)
@@ -63,38 +68,92 @@ def learnt_tokenizer(folder):
     return out
 
 
-def qkv_training(folder, size, dtype, steps, tokenizer):
-    """Source and target tokens per second: the median over updates, the first three left out."""
+def qkv_rate(folder, *options):
+    """Tokens per second of a training: the median over updates, the first three left out."""
     out = os.path.join(folder, "out")
     shutil.rmtree(out, ignore_errors=True)
-    command = [args.qkv, "train", out, "--task", "translation", "--train", data("train.en.txt"), data("train.de.txt"), "--valid",
-               data("val.en.txt"), data("val.de.txt"), "--size", size, "--tokenizer", tokenizer, "--batch-tokens", "4096", "--dropout", "0.1",
-               "--max-steps", str(steps), "--valid-every", "100000", "--metric", "loss", "--average", "0", "--dtype", dtype]
-    run(command)
+    run([args.qkv, "train", out, *map(str, options), "--valid-every", "100000", "--average", "0"])
     with open(os.path.join(out, "log.jsonl")) as file:
         updates = [u for u in map(json.loads, file) if "tokens" in u and "step" in u]
     pairs = list(zip(updates, updates[1:]))[3:]
     return statistics.median(b["tokens"] / (b["seconds"] - a["seconds"]) for a, b in pairs)
 
 
+class Better:
+    """A peer in f32 and in bf16: both the first time, then the better one."""
+
+    def __init__(self, script, figure, *options):
+        self.script, self.figure, self.options, self.dtypes = script, figure, options, ("f32", "bf16")
+
+    def measure(self):
+        rates = {dtype: peer(self.script, *self.options, "--dtype", dtype)[self.figure] for dtype in self.dtypes}
+        self.dtypes = (max(rates, key=rates.get),)
+        return rates[self.dtypes[0]]
+
+
 def training(size, dtype, bar, aim, steps):
     def measure(folder):
         tokenizer = learnt_tokenizer(folder)
+        theirs = Better("train_translation.py", "tokens_per_s", "--source", data("train.en.txt"), "--target", data("train.de.txt"), "--tokenizer", tokenizer,
+                        "--size", size, "--batch-tokens", 4096, "--dropout", 0.1, "--steps", steps)
         for _ in range(args.pairs):
-            mine = qkv_training(folder, size, dtype, steps + 4, tokenizer)
-            theirs = peer("train_translation.py", "--source", data("train.en.txt"), "--target", data("train.de.txt"), "--tokenizer", tokenizer,
-                          "--size", size, "--batch-tokens", 4096, "--dropout", 0.1, "--steps", steps, "--dtype", "f32")
-            yield mine, theirs["tokens_per_s"]
-    return dict(name=f"training, {size}, {dtype}, 4,096 tokens", unit="source+target tokens/s", peer="PyTorch f32", bar=bar, aim=aim, measure=measure)
+            mine = qkv_rate(folder, "--task", "translation", "--train", data("train.en.txt"), data("train.de.txt"), "--valid", data("val.en.txt"),
+                            data("val.de.txt"), "--size", size, "--tokenizer", tokenizer, "--batch-tokens", 4096, "--dropout", 0.1,
+                            "--max-steps", steps + 4, "--metric", "loss", "--dtype", dtype)
+            yield mine, theirs.measure()
+    return dict(name=f"training, {size}, {dtype}, 4,096 tokens", unit="source+target tokens/s", peer="PyTorch, better of f32 and bf16", bar=bar, aim=aim, measure=measure)
 
 
-def translating(beam, bar, aim, kind):
+def language_model(name, shape, bar, aim, steps):
+    layers, heads, hidden, context, batch = shape
+
+    def measure(folder):
+        text, valid = (os.path.join(args.text, name) for name in ("train.txt", "valid.txt"))
+        options = ["--layers", layers, "--heads", heads, "--hidden", hidden, "--context", context]
+        theirs = Better("train_lm.py", "tokens_per_s", "--input", text, *options, "--batch", batch, "--steps", steps)
+        for _ in range(args.pairs):
+            mine = qkv_rate(folder, "--task", "lm", "--train", text, "--valid", valid, "--tokenizer-type", "char", *options, "--ffn", 4 * hidden,
+                            "--batch-size", batch, "--batch-tokens", batch * context, "--dropout", 0, "--max-steps", steps + 4)
+            yield mine, theirs.measure()
+    return dict(name=f"training a language model of characters, {name}, bf16", unit="tokens/s", peer="PyTorch, better of f32 and bf16", bar=bar, aim=aim, measure=measure,
+                notes=f"{layers} layers, {heads} heads, {hidden} wide, context {context}, {batch} blocks a batch")
+
+
+def embedding(dtype, engine, peer_dtype, bar, aim):
+    source = data("train.en.txt")
+
+    def measure(folder):
+        sentences, count = os.path.join(folder, "sentences"), 2758
+        with open(source) as file, open(sentences, "w") as out:
+            out.writelines(line for line, _ in zip(file, range(count)))
+        options = ["--engine", engine, "--model", args.model, "--input", sentences]
+        for _ in range(args.pairs):
+            seconds, _, _ = run([args.qkv, "embed", args.model, sentences, "--dtype", dtype, "--format", "npy", "-o", os.path.join(folder, "vectors.npy")])
+            theirs = [peer("embed.py", *options, "--dtype", d)["sentences_per_s"] for d in peer_dtype]
+            yield count / seconds, max(theirs)
+    return dict(name=f"sentence vectors, MiniLM, {dtype}", unit="sentences/s", peer=f"{engine} {' or '.join(peer_dtype)}", bar=bar, aim=aim, measure=measure,
+                notes="qkv: the whole process, text to file; the peer: ids to vectors, loading and tokenization left out")
+
+
+def generating(dtype, engine, peer_dtype, sequences, bar, aim):
+    new, prompt = 64, "5 6 7 8 9 10 11 12"
+
+    def measure(folder):
+        options = ["--engine", engine, "--model", args.model, "--dtype", peer_dtype, "--sequences", sequences, "--new", new]
+        command = [args.qkv, "generate", args.model, "--ids", prompt, "--temperature", "0", "--ignore-end", "--dtype", dtype, "--samples", str(sequences), "-o", os.path.join(folder, "text")]
+        for _ in range(args.pairs):
+            few, many = (min(run([*command, "--max-new", str(n)])[0] for _ in range(2)) for n in (2, new))
+            yield sequences * (new - 2) / (many - few), peer("generate.py", *options)["tokens_per_s"]
+    return dict(name=f"generation, GPT-2 of 124 million parameters, {dtype}, {sequences} at once", unit="tokens/s", peer=f"{engine} {peer_dtype}", bar=bar, aim=aim, measure=measure)
+
+
+def translating(beam, dtype, bar, aim, kind):
     source = data("test_2016_flickr.en.txt")
 
     def measure(folder):
         for _ in range(args.pairs):
             hypotheses = os.path.join(folder, "hyp")
-            seconds, _, _ = run([args.qkv, "translate", args.model, source, "--beam", str(beam), "-o", hypotheses])
+            seconds, _, _ = run([args.qkv, "translate", args.model, source, "--beam", str(beam), "--dtype", dtype, "-o", hypotheses])
             tokens = run([args.qkv, "tokenize", args.model, hypotheses, "--ids"])[1]
             count = sum(len(line.split()) - 1 for line in tokens.splitlines())  # without the end token
             options = ["--engine", "ctranslate2", "--model", args.model, "--input", source, "--beam", beam, "--compute-type", kind]
@@ -102,7 +161,7 @@ def translating(beam, bar, aim, kind):
                         for size, threads in ((32, "2,1"), (64, "2,1"), (64, "1,2"))))
             yield count / seconds, best
     name = "greedy" if beam == 1 else f"beam {beam}"
-    return dict(name=f"translation, {name}, f32", unit="target tokens/s", peer=f"CTranslate2 {kind}", bar=bar, aim=aim, measure=measure,
+    return dict(name=f"translation, {name}, {dtype}", unit="target tokens/s", peer=f"CTranslate2 {kind}", bar=bar, aim=aim, measure=measure,
                 notes="qkv: the whole process, text to text; CTranslate2: ids to ids, loading left out, the best of three batch sizes and thread layouts")
 
 
@@ -136,8 +195,19 @@ FIGURES = {
     "train-base": lambda: training("base", "f32", 1.2, "", args.steps or 3),
     "train-tiny-bf16": lambda: training("tiny", "bf16", 3, 5, args.steps or 12),
     "train-base-bf16": lambda: training("base", "bf16", 3, 5, args.steps or 3),
-    "translate-greedy": lambda: translating(1, 1.0, 1.25, "float32"),
-    "translate-beam": lambda: translating(5, 1.0, 1.25, "float32"),
+    "translate-greedy": lambda: translating(1, "f32", 1.0, 1.25, "float32"),
+    "translate-beam": lambda: translating(5, "f32", 1.0, 1.25, "float32"),
+    "translate-greedy-bf16": lambda: translating(1, "bf16", 1.5, 2.5, "int8"),
+    "translate-beam-bf16": lambda: translating(5, "bf16", 1.5, 2.5, "int8"),
+    "lm-char-small": lambda: language_model("small", (4, 4, 128, 64, 12), 4, "", args.steps or 40),
+    "lm-char-large": lambda: language_model("large", (6, 6, 384, 256, 64), 3, 4, args.steps or 3),
+    "embed-f32": lambda: embedding("f32", "torch", ("f32",), 1.5, ""),
+    "embed-bf16": lambda: embedding("bf16", "torch", ("f32", "bf16"), 3, 5),
+    "embed-onnxruntime": lambda: embedding("bf16", "onnxruntime", ("f32",), 6, ""),
+    "generate-f32": lambda: generating("f32", "ctranslate2", "f32", 1, 1.0, ""),
+    "generate-bf16": lambda: generating("bf16", "transformers", "bf16", 1, 1.2, ""),
+    "generate-many": lambda: generating("bf16", "transformers", "bf16", 32, 1.5, ""),
+    "generate-many-int8": lambda: generating("bf16", "ctranslate2", "int8", 32, "", 1.5),
     "tokenize": tokenizing,
     "start": starting,
 }
