@@ -114,6 +114,15 @@ static void describe_shape(struct info *info, const struct arch *arch) {
   if (arch->family != FAMILY_ENCODER) add_switch(info, "head.tied", arch->tied_head);
 }
 
+static void describe_rotary(struct info *info, const struct rotary_arch *rotary) {
+  static const char *const scalings[] = {"none", "linear", "dynamic", "llama3", "yarn"};
+  add_float(info, "rotary.base", rotary->base);
+  if (rotary->scaling == ROTARY_PLAIN) return;
+  add_text(info, "rotary.scaling", scalings[rotary->scaling]);
+  add_float(info, "rotary.factor", rotary->factor);
+  if (rotary->original_positions) add_count(info, "rotary.original_positions", rotary->original_positions);
+}
+
 static void describe_knobs(struct info *info, const struct arch *arch) {
   static const char *const norms[] = {"layer", "rms", "none"};
   static const char *const places[] = {"after each sublayer (post)", "before each sublayer (pre)"};
@@ -125,7 +134,9 @@ static void describe_knobs(struct info *info, const struct arch *arch) {
   if (!arch->residual) add_switch(info, "residual", false);
   add_text(info, "positions", positions[arch->positions]);
   if (arch->positions != POSITIONS_NONE) add_count(info, "positions.longest", arch->max_positions);
+  if (arch->positions == POSITIONS_ROTARY) describe_rotary(info, &arch->rotary);
   add_text(info, "activation", activations[arch->activation]);
+  if (arch->gated) add_switch(info, "activation.gated", true);
   add_float(info, "embedding.scale", arch->embedding_scale);
   add_float(info, "dropout", arch->dropout);
   if (arch->attention_dropout > 0) add_float(info, "dropout.attention", arch->attention_dropout);

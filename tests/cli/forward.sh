@@ -36,6 +36,21 @@ run 0 "$QKV" forward bare --ids "5 6 7 0" --decoder-ids "96 4 3"
 cp out alone
 check "config.json and model.safetensors are enough" cmp alone whole
 
+# Decoders alone
+for kind in openai-gpt gpt2 llama llama-knobs llama-llama3; do
+  decoder=$SOURCE/tests/golden/$kind
+  run 0 "$QKV" forward "$decoder" --ids "5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"
+  cp out whole
+  check "$kind has logits for each token" test "$(wc -l < whole)" -eq 16
+  run 0 "$QKV" forward "$decoder" --ids "5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20" --cached --threads 1
+  cp out steps
+  check "$kind gives the same token by token" cmp steps whole
+done
+run 2 "$QKV" forward "$decoder" --ids "5 6" --decoder-ids 7
+err_has 'decoder_ids belong to models with an encoder and a decoder'
+run 2 "$QKV" forward "$SOURCE/tests/golden/openai-gpt" --ids "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21"
+err_has '21 tokens; the model has 20 positions'
+
 run 2 "$QKV" forward
 err_has 'MODEL is missing: qkv forward MODEL'
 run 2 "$QKV" forward "$model"

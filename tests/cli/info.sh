@@ -27,6 +27,16 @@ run 0 "$QKV" info "$golden/marian" --tensors --format json -o info.json
 out_empty
 check "the file holds the tensors" grep -qF '"model.shared.weight": {"dtype": "F32", "shape": [97, 32]}' info.json
 
+run 0 "$QKV" info "$golden/llama-yarn"
+for fact in 'layout               llama' 'norm                 rms' 'positions            rotary' 'rotary.base          1000' 'rotary.scaling       yarn' \
+  'rotary.factor        4' 'activation.gated     yes' 'head.tied            no'; do
+  out_has "$fact"
+done
+run 0 "$QKV" info "$golden/llama"
+out_has 'decoder.kv_heads     2'
+run 0 "$QKV" info "$golden/gpt2"
+out_has 'architecture         GPT2LMHeadModel'
+
 run 2 "$QKV" info
 run 1 "$QKV" info "$work"
 err_has 'no config.json there'
