@@ -31,6 +31,13 @@
   {stored ".weight", weight ".weight", .part = part_, .transposed = true}, { stored ".bias", weight ".bias", .part = part_ }
 #define GPT_NORM(stored, norm) {stored ".weight", norm ".gain"}, { stored ".bias", norm ".bias" }
 
+// The heads of text read the last token; that of two heads has one score a text.
+#define GPT_HEADS(name)                                                                                                       \
+  {name "LMHeadModel", HEAD_LANGUAGE}, {name "Model", HEAD_NONE}, {name "DoubleHeadsModel", HEAD_DOUBLE, .pooling = POOLING_LAST}, \
+  {name "ForSequenceClassification", HEAD_CLASSIFY, .pooling = POOLING_LAST, .unbiased = true}
+
+#define GPT_VOCABULARY (FOR_HEAD(HEAD_LANGUAGE) | FOR_HEAD(HEAD_DOUBLE))
+
 // The last two are the causal mask, which old files hold.
 #define GPT_NAMES(tokens, positions)                                                                                          \
   {"transformer." tokens ".weight", "decoder.embedding"},                                                                     \
@@ -42,6 +49,9 @@
   GPT_CONV1D("transformer.h.{}.mlp.c_fc", "decoder.{}.feed_forward.up", 0),                                                   \
   GPT_CONV1D("transformer.h.{}.mlp.c_proj", "decoder.{}.feed_forward.down", 0),                                               \
   {"lm_head.weight", "head.weight"},                                                                                          \
-  {"lm_head.weight", "decoder.embedding", .role = TENSOR_TIED},                                                               \
+  {"lm_head.weight", "decoder.embedding", .role = TENSOR_TIED, .heads = GPT_VOCABULARY},                                      \
+  {"score.weight", "head.classifier.weight", .heads = FOR_HEAD(HEAD_CLASSIFY)},                                               \
+  {"multiple_choice_head.summary.weight", "head.classifier.weight", .heads = FOR_HEAD(HEAD_DOUBLE)},                          \
+  {"multiple_choice_head.summary.bias", "head.classifier.bias", .heads = FOR_HEAD(HEAD_DOUBLE)},                              \
   {"transformer.h.{}.attn.bias", "decoder.{}.self.output.weight", .role = TENSOR_IGNORED},                                    \
   {"transformer.h.{}.attn.masked_bias", "decoder.{}.self.output.weight", .role = TENSOR_IGNORED}

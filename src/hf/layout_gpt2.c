@@ -46,8 +46,18 @@ static bool complete(struct arch *arch, const char *path, struct error *error) {
   return true;
 }
 
-static const struct tensor_name names[] = {GPT_NAMES("wte", "wpe"), GPT_NORM("transformer.ln_f", "decoder.norm"), {0}};
+static const struct layout_head heads[] = {
+  GPT_HEADS("GPT2"), {"GPT2ForTokenClassification", HEAD_TAG}, {"GPT2ForQuestionAnswering", HEAD_SPAN}, {0}};
+
+static const struct tensor_name names[] = {
+  GPT_NAMES("wte", "wpe"),
+  GPT_NORM("transformer.ln_f", "decoder.norm"),
+  {"classifier.weight", "head.classifier.weight", .heads = FOR_HEAD(HEAD_TAG)},
+  {"classifier.bias", "head.classifier.bias", .heads = FOR_HEAD(HEAD_TAG)},
+  {"qa_outputs.weight", "head.classifier.weight", .heads = FOR_HEAD(HEAD_SPAN)},
+  {"qa_outputs.bias", "head.classifier.bias", .heads = FOR_HEAD(HEAD_SPAN)},
+  {0}};
 
 const struct layout layout_gpt2 = {
-  .model_type = "gpt2", .architecture = "GPT2LMHeadModel", .keys = keys, .aliases = aliases, .unsupported = unsupported,
+  .model_type = "gpt2", .heads = heads, .keys = keys, .aliases = aliases, .unsupported = unsupported,
   .harmless = harmless, .constants = constants, .read = read_inner, .write = write_inner, .complete = complete, .names = names, .prefix = "transformer."};

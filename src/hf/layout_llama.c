@@ -159,7 +159,14 @@ static bool write(cJSON *config, const struct arch *arch, struct error *error) {
   return write_head(config, arch, error) && write_rope(config, arch, error);
 }
 
-// --- tensors
+// --- heads and tensors
+
+static const struct layout_head heads[] = {
+  {"LlamaForCausalLM", HEAD_LANGUAGE},
+  {"LlamaModel", HEAD_NONE},
+  {"LlamaForSequenceClassification", HEAD_CLASSIFY, .pooling = POOLING_LAST, .unbiased = true},
+  {"LlamaForTokenClassification", HEAD_TAG},
+  {0}};
 
 #define LINEAR(stored, weight, part) {stored ".weight", weight ".weight", part}, { stored ".bias", weight ".bias", part }
 
@@ -176,11 +183,12 @@ static const struct tensor_name names[] = {
   LINEAR("model.layers.{}.mlp.down_proj", "decoder.{}.feed_forward.down", 0),
   {"model.norm.weight", "decoder.norm.gain"},
   {"lm_head.weight", "head.weight"},
-  {"lm_head.weight", "decoder.embedding", .role = TENSOR_TIED},
+  {"lm_head.weight", "decoder.embedding", .role = TENSOR_TIED, .heads = FOR_HEAD(HEAD_LANGUAGE)},
+  LINEAR("score", "head.classifier", 0),
   // The frequencies, which old files hold.
   {"model.layers.{}.self_attn.rotary_emb.inv_freq", "decoder.{}.self.output.weight", .role = TENSOR_IGNORED},
   {0}};
 
 const struct layout layout_llama = {
-  .model_type = "llama", .architecture = "LlamaForCausalLM", .keys = keys, .unsupported = unsupported, .harmless = harmless,
+  .model_type = "llama", .heads = heads, .keys = keys, .unsupported = unsupported, .harmless = harmless,
   .constants = constants, .read = read, .write = write, .complete = complete, .names = names, .prefix = "model."};

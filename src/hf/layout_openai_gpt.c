@@ -31,9 +31,11 @@ static bool complete(struct arch *arch, const char *path, struct error *error) {
   return true;
 }
 
+static const struct layout_head heads[] = {GPT_HEADS("OpenAIGPT"), {0}};
+
 static const struct tensor_name names[] = {GPT_NAMES("tokens_embed", "positions_embed"), {0}};
 
 const struct layout layout_openai_gpt = {
-  .model_type = "openai-gpt", .architecture = "OpenAIGPTLMHeadModel", .keys = keys, .aliases = aliases,
+  .model_type = "openai-gpt", .heads = heads, .keys = keys, .aliases = aliases,
   .unsupported = unsupported, .harmless = harmless, .constants = constants, .complete = complete, .names = names,
   .prefix = "transformer."};

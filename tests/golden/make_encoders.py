@@ -1,4 +1,4 @@
-# Writes tests/golden/<case>/ for BERT and its kin, each with one of its heads: config.json, model.safetensors and
+# Writes tests/golden/<case>/ for BERT and its kin, and for decoders with other heads than the language head, each with one head: config.json, model.safetensors and
 # golden.safetensors, the numbers that transformers computes from them in f32, without dropout.
 #
 #   python3 make_encoders.py [CASE...]        (needs torch and transformers 5; every file comes out the same each time)
@@ -9,6 +9,7 @@
 #   labels                                    i32 [tokens]      of masked words or tags, -1 where there is none
 #   text.labels, text.starts, text.ends       i32 [n]           as in struct batch_text; text.values f32 [n]
 #   text.groups                               i32 [n]
+# (of decoders "decoder" instead of "encoder")
 #   encoder.hidden.L                          f32 [tokens, d]   0: the embeddings' output
 #   encoder_attention.L                       f32 [heads, queries, keys]   of text 1 (counted from 0)
 #   rows                                      f32 [tokens, c]   logits of the vocabulary, the tags, or start and end
@@ -38,6 +39,10 @@ DISTILBERT = dict(vocab_size=37, dim=16, n_layers=2, n_heads=2, hidden_dim=20, m
 ELECTRA = dict(SMALL, embedding_size=12, summary_last_dropout=0.0)
 ALBERT = dict(SMALL, embedding_size=12, num_hidden_layers=4, num_hidden_groups=2, classifier_dropout_prob=0.0, bos_token_id=2,
               eos_token_id=3)
+GPT = dict(vocab_size=37, n_positions=16, n_embd=16, n_layer=2, n_head=2, embd_pdrop=0.0, resid_pdrop=0.0, attn_pdrop=0.0,
+           summary_first_dropout=0.0, bos_token_id=0, eos_token_id=0, use_cache=False)
+LLAMA = dict(vocab_size=37, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=20,
+             max_position_embeddings=16, use_cache=False)
 CASES = {
     "bert": ("BertModel", SMALL),
     "bert-pretraining": ("BertForPreTraining", SMALL),
@@ -73,6 +78,14 @@ CASES = {
     "mpnet-classify": ("MPNetForSequenceClassification", dict(SMALL, num_labels=3, num_attention_heads=4)),
     "mpnet-tag-long": ("MPNetForTokenClassification", dict(SMALL, num_labels=4, vocab_size=29, num_hidden_layers=1,
                                                            max_position_embeddings=200)),
+    "gpt2-classify": ("GPT2ForSequenceClassification", dict(GPT, num_labels=3)),
+    "gpt2-tag": ("GPT2ForTokenClassification", dict(GPT, num_labels=4)),
+    "gpt2-span": ("GPT2ForQuestionAnswering", GPT),
+    "gpt2-double": ("GPT2DoubleHeadsModel", dict(GPT, num_labels=1)),
+    "openai-gpt-double": ("OpenAIGPTDoubleHeadsModel", dict(GPT, num_labels=1)),
+    "openai-gpt-classify": ("OpenAIGPTForSequenceClassification", dict(GPT, num_labels=3)),
+    "llama-classify": ("LlamaForSequenceClassification", dict(LLAMA, num_labels=3)),
+    "llama-tag": ("LlamaForTokenClassification", dict(LLAMA, num_labels=3)),
 }
 LONG = (5, 140, 33)  # beyond the largest distance of relative positions
 
@@ -93,11 +106,12 @@ def make_batch(model, case, seed):
     if getattr(config, "type_vocab_size", 0):
         batch["source.types"] = draw(config.type_vocab_size, total)
     name = type(model).__name__
-    rows = config.vocab_size if "MaskedLM" in name or "PreTraining" in name else config.num_labels
+    language = any(part in name for part in ("MaskedLM", "PreTraining", "Double"))
+    rows = config.vocab_size if language else config.num_labels
     labels = draw(rows, total)
     labels[draw(3, total) > 0] = -1
     batch["labels"] = labels
-    batch["text.labels"] = 1 - torch.arange(count) % 2 if "Choice" in name else draw(config.num_labels, count)
+    batch["text.labels"] = 1 - torch.arange(count) % 2 if "Choice" in name or "Double" in name else draw(config.num_labels, count)
     batch["text.starts"], batch["text.ends"] = (torch.stack([draw(n, 1)[0] for n in lengths]) for _ in range(2))
     return batch
 
@@ -113,7 +127,7 @@ def forward(model, batch, **wanted):
         inputs = dict(input_ids=ids[None])
         if "source.types" in batch:
             inputs["token_type_ids"] = sequences(batch, "source.types")[i][None]
-        if "Choice" in type(model).__name__:
+        if "Choice" in type(model).__name__ or "Double" in type(model).__name__:
             inputs = {name: tensor[None] for name, tensor in inputs.items()}
         outputs.append(model(**inputs, **wanted))
     return outputs
@@ -122,6 +136,8 @@ def forward(model, batch, **wanted):
 def logits_of(outputs):
     """rows, texts: the logits of all tokens and of all texts, as far as the head has them."""
     first = outputs[0]
+    if hasattr(first, "mc_logits"):
+        return torch.cat([o.logits[0, 0] for o in outputs]), torch.cat([o.mc_logits.reshape(1, 1) for o in outputs])
     if hasattr(first, "prediction_logits"):
         rows = [o.prediction_logits[0] for o in outputs]
         return torch.cat(rows), torch.cat([o.seq_relationship_logits if hasattr(o, "seq_relationship_logits") else o.sop_logits for o in outputs])
@@ -141,9 +157,10 @@ def batch_loss(model, batch):
         parts = rows.split(batch["source.offsets"].diff().tolist())
         return torch.stack([cross_entropy(part.T, torch.stack([start, end]))
                             for part, start, end in zip(parts, batch["text.starts"], batch["text.ends"])]).mean()
-    if "Choice" in name:
+    if "Choice" in name or "Double" in name:
         scores = texts[:, 0].split(2)
-        return torch.stack([cross_entropy(s[None], torch.tensor([0])) for s in scores]).mean()
+        of_texts = torch.stack([cross_entropy(s[None], torch.tensor([0])) for s in scores]).mean()
+        return of_texts + (cross_entropy(rows, batch["labels"], ignore_index=-1) if "Double" in name else 0)
     if texts is not None and texts.shape[1] == 1:
         return mse_loss(texts[:, 0], batch["text.values"].to(texts.dtype))
     of_rows = cross_entropy(rows, batch["labels"], ignore_index=-1) if rows is not None else 0
@@ -161,16 +178,17 @@ def numbers_of_forward(model, batch):
         golden["texts"] = texts
     if getattr(outputs[0], "pooler_output", None) is not None:
         golden["pooled"] = torch.cat([o.pooler_output for o in outputs])
+    side = "decoder" if any(part in type(model).__name__ for part in ("GPT", "Llama")) else "encoder"
     for layer, states in enumerate(zip(*(o.hidden_states for o in outputs))):
-        golden[f"encoder.hidden.{layer}"] = torch.cat([s[0] for s in states])
+        golden[f"{side}.hidden.{layer}"] = torch.cat([s.reshape(-1, s.shape[-1]) for s in states])
     for layer, weights in enumerate(outputs[SHOWN].attentions):
-        golden[f"encoder_attention.{layer}"] = weights[0]
+        golden[f"{side}_attention.{layer}"] = weights[0]
     return golden
 
 
 def numbers(model, batch, stored):
     golden = numbers_of_forward(model, batch)
-    if type(model).__name__.endswith("Model"):
+    if "For" not in type(model).__name__ and "Heads" not in type(model).__name__:
         return golden  # without a head there is nothing to learn
     parameters = dict(model.named_parameters(remove_duplicate=False))
     model.zero_grad()
@@ -191,6 +209,9 @@ def make_case(case):
     batch = make_batch(model, case, seed=2)
     with safe_open(path + "/model.safetensors", "pt") as file:
         stored = set(file.keys())
+    if class_name == "OpenAIGPTDoubleHeadsModel":  # its file has the tied matrix under the head's name, those of its kin don't
+        stored.add("transformer.tokens_embed.weight")
+        stored.remove("lm_head.weight")
     golden = numbers(model, batch, stored)
     distance, name = tiny.worst_rounding(golden, numbers(copy.deepcopy(model).double(), batch, stored))
     described = {name: t if t.is_floating_point() else t.int() for name, t in batch.items()}

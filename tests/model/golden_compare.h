@@ -58,12 +58,18 @@ static inline void compare_attention(void *user, const char *name, const struct 
 
 static inline float number(const struct safetensors *golden, const char *name) { return *(const float *)safetensors_find(golden, name)->data; }
 
+// A new folder, in memory where there is such a place: hundreds of small files are written and synced.
+static inline void make_scratch(char out[64]) {
+  snprintf(out, 64, "%s/qkv-golden-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+  assert_non_null(mkdtemp(out));
+}
+
 // The gradients under the checkpoint's own names: a saved "model" whose values are the gradients.
 static inline void check_gradients(struct model *model, const struct safetensors *golden, const char *prefix, double count) {
-  char directory[] = "/tmp/qkv-golden-XXXXXX", path[64];
+  char directory[64], path[128];
   struct error error = {0};
   struct safetensors saved;
-  assert_non_null(mkdtemp(directory));
+  make_scratch(directory);
   for (int w = 0; w < model->weight_count; w++) {
     struct weight *weight = &model->weights[w];
     float *values = weight->values;

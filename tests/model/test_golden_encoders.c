@@ -1,4 +1,4 @@
-// BERT and its kin with each head against PyTorch (tests/golden/<case>, made by make_encoders.py): hidden states, attention weights,
+// BERT and its kin with each head, and decoders with heads of other tasks, against PyTorch (tests/golden/<case>, made by make_encoders.py): hidden states, attention weights,
 // the head's numbers, the loss, every gradient and ten steps of over-fitting, with each kernel table that this processor can run;
 // and the same again after saving and loading.
 #include "cpu/cpu.h"
@@ -10,7 +10,8 @@ static const char *const cases[] = {
   "bert-span", "bert-choice", "roberta-masked", "roberta-classify", "roberta-choice", "xlm-roberta-tag", "xlm-roberta-masked",
   "distilbert", "distilbert-masked", "distilbert-classify", "distilbert-span", "distilbert-choice", "electra", "electra-masked",
   "electra-classify", "electra-tag", "electra-choice", "albert-pretraining", "albert-classify", "albert-span", "albert-choice", "mpnet",
-  "mpnet-masked", "mpnet-classify", "mpnet-tag-long"};
+  "mpnet-masked", "mpnet-classify", "mpnet-tag-long", "gpt2-classify", "gpt2-tag", "gpt2-span", "gpt2-double", "openai-gpt-double",
+  "openai-gpt-classify", "llama-classify", "llama-tag"};
 
 enum { CASES = sizeof cases / sizeof *cases, MOST_TEXTS = 8 };
 
@@ -31,25 +32,27 @@ static void fill_texts(struct encoder_batch *filled, const struct arch *arch, co
   const int32_t *labels = numbers(golden, "text.labels"), *starts = numbers(golden, "text.starts"), *ends = numbers(golden, "text.ends"),
                 *groups = numbers(golden, "text.groups");
   const float *values = numbers(golden, "text.values");
-  batch->text_count = batch->source.span_count;
+  const struct span *spans = batch->source.rows ? batch->source.spans : batch->target.spans;
+  batch->text_count = batch->sequences;
   assert_true(batch->text_count <= MOST_TEXTS);
   for (int i = 0; i < batch->text_count; i++) {
-    const struct span *span = &batch->source.spans[i];
-    filled->texts[i] = (struct batch_text){.first = span->q0, .count = span->qn, .row = span->q0, .group = groups[i], .label = labels[i],
+    const struct span *span = &spans[i];
+    filled->texts[i] = (struct batch_text){.first = span->q0, .count = span->qn, .row = arch->pooling == POOLING_LAST ? span->q0 + span->qn - 1 : span->q0, .group = groups[i], .label = labels[i],
                                            .start = starts[i], .end = ends[i], .value = values[i]};
   }
   batch->texts = filled->texts;
-  batch->text_label_count = arch->head == HEAD_CHOICE ? batch->text_count / 2 : batch->text_count;
+  batch->text_label_count = arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE ? batch->text_count / 2 : batch->text_count;
 }
 
 static void fill_batch(struct encoder_batch *filled, const struct arch *arch, const struct safetensors *golden) {
   struct batch *batch = &filled->golden.batch;
   *filled = (struct encoder_batch){0};
-  golden_side(&filled->golden, 0, golden, "source.ids", "source.offsets", &batch->source);
-  if (safetensors_find(golden, "source.types")) batch->source.types = numbers(golden, "source.types");
+  struct batch_side *side = arch->family == FAMILY_DECODER ? &batch->target : &batch->source;
+  golden_side(&filled->golden, 0, golden, "source.ids", "source.offsets", side);
+  if (safetensors_find(golden, "source.types")) side->types = numbers(golden, "source.types");
   batch->labels = numbers(golden, "labels");
-  for (int row = 0; row < batch->source.rows; row++) batch->label_count += batch->labels[row] >= 0;
-  batch->sequences = batch->source.span_count;
+  for (int row = 0; row < side->rows; row++) batch->label_count += batch->labels[row] >= 0;
+  batch->sequences = side->span_count;
   fill_texts(filled, arch, golden);
 }
 
@@ -75,7 +78,7 @@ static void check_outputs(struct context *context, const struct model *model, st
   compare_tensor(records->golden, "rows", outputs.rows);
   compare_tensor(records->golden, "texts", outputs.texts);
   compare_tensor(records->golden, "pooled", outputs.pooled);
-  assert_int_equal(records->compared, 2 * model->arch.encoder.layers + 1);
+  assert_int_equal(records->compared, 2 * arch_head_stack(&model->arch)->layers + 1);
   if (!arch_has_vocabulary(&model->arch)) return;
   const int32_t asked[] = {4, 1};  // rows alone, in any order, to the bit
   struct tensor *some = model_logits(context, model, hidden, asked, 2);
@@ -104,7 +107,7 @@ static void check_learning(struct context *context, struct model *model, const s
   assert_float_equal(mean(&loss), number(records->golden, "loss"), 2e-5);
   double sum = 0;
   bool rows = arch_has_vocabulary(&model->arch) || model->arch.head == HEAD_TAG;
-  for (int i = 0; i < (rows ? batch->source.rows : batch->text_count); i++) sum += losses[i];
+  for (int i = 0; i < (rows ? batch->source.rows + batch->target.rows : batch->text_count); i++) sum += losses[i];
   assert_float_equal(sum, loss.plain_sum, 1e-4);
   assert_int_equal(loss.count, rows ? batch->label_count : batch->text_label_count);
   check_gradients(model, records->golden, "grad/", 1);
@@ -144,13 +147,13 @@ static void check_directory(const char *path, const struct safetensors *golden, 
 }
 
 static void check_case(const char *name, const struct kernels *kernels) {
-  char path[4096], file[4200], saved[] = "/tmp/qkv-golden-XXXXXX", command[64];
+  char path[4096], file[4200], saved[64], command[80];
   struct error error = {0};
   struct safetensors golden;
   snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QKV_SOURCE_ROOT"), name);
   snprintf(file, sizeof file, "%s/golden.safetensors", path);
   if (!safetensors_open(&golden, file, &error)) fail_msg("%s", error.message);
-  assert_non_null(mkdtemp(saved));
+  make_scratch(saved);
   print_message("%s with the %s kernels\n", name, kernels->name);
   check_directory(path, &golden, kernels, saved);
   check_directory(saved, &golden, kernels, NULL);

@@ -101,13 +101,13 @@ static void check_directory(const char *path, const struct safetensors *golden, 
 }
 
 static void check_case(const struct golden_case *tested, const struct kernels *kernels) {
-  char path[4096], file[4200], saved[] = "/tmp/qkv-golden-XXXXXX", command[64];
+  char path[4096], file[4200], saved[64], command[80];
   struct error error = {0};
   struct safetensors golden;
   snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QKV_SOURCE_ROOT"), tested->name);
   snprintf(file, sizeof file, "%s/golden.safetensors", path);
   if (!safetensors_open(&golden, file, &error)) fail_msg("%s", error.message);
-  assert_non_null(mkdtemp(saved));
+  make_scratch(saved);
   print_message("%s with the %s kernels\n", tested->name, kernels->name);
   check_directory(path, &golden, tested, kernels, saved);
   check_directory(saved, &golden, tested, kernels, NULL);
