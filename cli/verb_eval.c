@@ -1,4 +1,4 @@
-// qkv eval: how good translations are, those of a file or those that a model makes now.
+// qkv eval: how good translations are, those of a file or those that a model makes now; how well a language model predicts text.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@ struct arguments {
   struct qkv_evaluation_options evaluation;
   struct qkv_translate_options translate;
   struct qkv_predict_options predict;
+  struct qkv_text_evaluation_options text;
 };
 
 static void defaults(void *memory) {
@@ -27,6 +28,7 @@ static void defaults(void *memory) {
   arguments->evaluation.tokenizer = "13a";
   arguments->translate = qkv_translate_options_default();
   arguments->predict = qkv_predict_options_default();
+  arguments->text = qkv_text_evaluation_options_default();
 }
 
 static const struct option options[] = {
@@ -43,6 +45,15 @@ static const struct option options[] = {
     OPTION_INTEGER(predict.max_length, "max-length", "N", 1, 1 << 24, "tokens of an example", .unset = "what the model takes; 384 for answers"),
     OPTION_NUMBER(predict.no_answer, "no-answer", "MARGIN", -1000, 1000,
                   "there is no answer unless its score exceeds that of no answer by MARGIN", .unset = "there always is one"),
+    OPTION_GROUP("Language models"),
+    OPTION_INTEGER(text.context, "context", "N", 1, 1048576, "tokens in the window through which the model sees the text",
+                   .unset = "as many as the model has positions, at most 1,024"),
+    OPTION_INTEGER(text.stride, "stride", "N", 1, 1048576,
+                   "tokens by which the window moves on; fewer see more before them, and take longer", .unset = "the context"),
+    OPTION_TEXT(text.document_separator, "document-separator", "blank|TEXT",
+                "documents end at blank lines, or at lines that are TEXT; <|endoftext|> always ends one", .unset = "a file is one"),
+    OPTION_FLAG(text.cross_documents, "cross-documents", "the window sees the documents before"),
+    OPTION_GROUP("Output"),
     OPTION_DTYPE(dtype),
     OPTION_CHOICE(format, "format", "text|json", "a line for each score, or one JSON object for all"),
     OPTION_OUTPUT(output),
@@ -157,8 +168,9 @@ static struct qkv_evaluation *evaluate_texts(struct qkv_context *context, const 
   return evaluation;
 }
 
-// Translates files[1] with the model files[0] and compares with files[2...]. *status says what went wrong when NULL comes back.
-static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_context *context, struct fit *fit, int *status) {
+// Translates files[1] with the model and compares with files[2...]. *status says what went wrong when NULL comes back.
+static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_context *context, struct qkv_model *model, struct fit *fit,
+                                             int *status) {
   const struct arguments *arguments = call->arguments;
   const struct qkv_strings *files = &call->positional;
   size_t count = files->count - 2;
@@ -175,21 +187,42 @@ static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_conte
   }
   *status = EXIT_FAILED;
   if (fine) {
-    struct qkv_model *model = call_open_model(call, context, files->items[0], arguments->dtype);
-    struct qkv_translator *translator = model ? qkv_translator_new(context, &model, 1, &arguments->translate) : NULL;
+    struct qkv_translator *translator = qkv_translator_new(context, &model, 1, &arguments->translate);
     bool all = strcmp(arguments->evaluation.metric, "all") == 0;
     if (translator && (!all || predict(context, model, &sources, &references[0], fit)) &&
         translate(context, translator, files->items[1], &sources, &hypotheses))
       evaluation = evaluate_texts(context, arguments, &hypotheses, references, count);
     if (!evaluation && qkv_status(context) != QKV_OK) *status = call_failed(call, context);
     qkv_translator_free(translator);
-    qkv_model_free(model);
   }
   for (size_t i = 0; references && i < count; i++) texts_free(&references[i]);
   free(references);
   texts_free(&sources);
   texts_free(&hypotheses);
   return evaluation;
+}
+
+// ---- texts ----
+
+static int evaluate_text(struct call *call, struct qkv_context *context, struct qkv_model *model) {
+  const struct arguments *arguments = call->arguments;
+  struct qkv_strings files = {call->positional.items + 1, call->positional.count - 1};
+  struct qkv_text_evaluation result;
+  struct output output;
+  if (!qkv_evaluate_text(context, model, &files, &arguments->text, &result)) return call_failed(call, context);
+  if (!output_open(&output, arguments->output)) return EXIT_FAILED;
+  if (arguments->format[0] == 'j')
+    fprintf(output.stream, "{\"loss\": %.17g, \"perplexity\": %.17g, \"bits_per_byte\": %.17g, \"accuracy\": %.17g, \"tokens\": %lld, "
+            "\"bytes\": %lld, \"documents\": %lld, \"context\": %lld, \"stride\": %lld}\n",
+            result.loss, result.perplexity, result.bits_per_byte, result.accuracy, (long long)result.tokens, (long long)result.bytes,
+            (long long)result.documents, (long long)result.context, (long long)result.stride);
+  else
+    fprintf(output.stream, "loss %.4f, perplexity %.3f, %.4f bits per byte, %.1f %% of %lld tokens right; window %lld, stride %lld\n",
+            result.loss, result.perplexity, result.bits_per_byte, 100 * result.accuracy, (long long)result.tokens,
+            (long long)result.context, (long long)result.stride);
+  if (result.unknown) message_note("%lld pieces of the text hold what the vocabulary lacks", (long long)result.unknown);
+  if (result.invalid) message_note("%lld bytes are no UTF-8 and were read as U+FFFD", (long long)result.invalid);
+  return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
 }
 
 // ---- the verb ----
@@ -202,59 +235,77 @@ static int show(const struct arguments *arguments, const struct qkv_evaluation *
   return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
 }
 
-// qkv eval MODEL FILE: a model that gives labels, and examples that have them.
-static int run_labels(struct call *call) {
+// A model that gives labels, and examples that have them.
+static int evaluate_labels(struct call *call, struct qkv_context *context, struct qkv_model *model) {
   const struct arguments *arguments = call->arguments;
-  const char **files = call->positional.items;
-  struct qkv_context *context = call_context(call);
-  struct qkv_model *model = call_open_model(call, context, files[0], arguments->dtype);
-  int status = !model                         ? call_failed(call, context)
-               : qkv_model_labels_kind(model) ? eval_labels(call, context, model, files[1], &arguments->predict,
-                                                            arguments->format[0] == 'j', arguments->output)
-                                              : call_misused(call, "a reference is missing: qkv eval MODEL SOURCE REF..., as %s gives no labels", files[0]);
-  qkv_model_free(model);
-  qkv_context_free(context);
+  if (call->positional.count != 2) return call_misused(call, "%s gives labels; wanted one FILE with examples", call->positional.items[0]);
+  return eval_labels(call, context, model, call->positional.items[1], &arguments->predict, arguments->format[0] == 'j', arguments->output);
+}
+
+static bool is_language_model(struct qkv_context *context, struct qkv_model *model) {
+  struct qkv_info *info = qkv_model_info(context, model);
+  const char *family = info ? qkv_info_text(info, "family") : NULL;
+  bool is = family && strcmp(family, "decoder") == 0;
+  qkv_info_free(info);
+  return is;
+}
+
+static int evaluate_hypotheses(struct call *call, struct qkv_context *context) {
+  const struct arguments *arguments = call->arguments;
+  struct qkv_evaluation *evaluation = qkv_evaluate_files(context, arguments->hypotheses, &call->positional, &arguments->evaluation);
+  int status = evaluation ? show(arguments, evaluation, &(struct fit){0}) : call_failed(call, context);
+  qkv_evaluation_free(evaluation);
+  return status;
+}
+
+static int evaluate_translations(struct call *call, struct qkv_context *context, struct qkv_model *model) {
+  struct fit fit = {0};
+  int status;
+  if (call->positional.count < 3)
+    return call_misused(call, "a reference is missing: qkv eval MODEL SOURCE REF..., or qkv eval --hypotheses HYP REF... for translations "
+                              "that are there already");
+  struct qkv_evaluation *evaluation = evaluate_model(call, context, model, &fit, &status);
+  if (evaluation) status = show(call->arguments, evaluation, &fit);
+  qkv_evaluation_free(evaluation);
   return status;
 }
 
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
-  const struct qkv_strings *files = &call->positional;
   if (call_contradicts(call, "hypotheses", "beam", "translations that are there already are not searched for"))
     return EXIT_MISUSED;
-  if (!arguments->hypotheses && files->count == 2) return run_labels(call);
-  if (!arguments->hypotheses && files->count < 2)
-    return call_misused(call, "SOURCE and a reference are missing: qkv eval MODEL SOURCE REF..., qkv eval MODEL FILE for a model that gives "
-                              "labels, or qkv eval --hypotheses HYP REF... for translations that are there already");
+  if (!arguments->hypotheses && call->positional.count < 2)
+    return call_misused(call, "SOURCE and a reference are missing: qkv eval MODEL SOURCE REF..., qkv eval MODEL TEXT... for a language model, "
+                              "qkv eval MODEL FILE for a model that gives labels, or qkv eval --hypotheses HYP REF... for translations "
+                              "that are there already");
   struct qkv_context *context = call_context(call);
-  int status = EXIT_DONE;
-  struct fit fit = {0};
-  struct qkv_evaluation *evaluation;
-  if (arguments->hypotheses) {
-    evaluation = qkv_evaluate_files(context, arguments->hypotheses, files, &arguments->evaluation);
-    if (!evaluation) status = call_failed(call, context);
-  } else {
-    evaluation = evaluate_model(call, context, &fit, &status);
-  }
-  if (evaluation) status = show(arguments, evaluation, &fit);
-  qkv_evaluation_free(evaluation);
+  struct qkv_model *model = arguments->hypotheses ? NULL : call_open_model(call, context, call->positional.items[0], arguments->dtype);
+  int status = arguments->hypotheses                ? evaluate_hypotheses(call, context)
+               : !model                             ? call_failed(call, context)
+               : qkv_model_labels_kind(model)       ? evaluate_labels(call, context, model)
+               : is_language_model(context, model)  ? evaluate_text(call, context, model)
+                                                    : evaluate_translations(call, context, model);
+  qkv_model_free(model);
   qkv_context_free(context);
   return status;
 }
 
 const struct verb verb_eval = {
     .name = "eval",
-    .usage = "MODEL SOURCE REF...\nMODEL FILE\n--hypotheses HYP REF...",
-    .summary = "scores translations, or labels against those of a file",
+    .usage = "MODEL SOURCE REF...\nMODEL TEXT...\nMODEL FILE\n--hypotheses HYP REF...",
+    .summary = "scores translations, labels against those of a file, or how well a language model predicts text",
     .description =
-        "Says how well MODEL predicts the first REF given SOURCE (loss and perplexity per token), translates SOURCE and scores "
+        "Language models: loss and perplexity per token and bits per byte of all TEXT files, through a window. Files are those of `qkv "
+        "train --task lm`.\n"
+        "Translators: says how well MODEL predicts the first REF given SOURCE (loss and perplexity per token), translates SOURCE and scores "
         "the result "
         "against one or several reference files, or scores the translations in HYP, with the numbers and signatures of "
         "sacreBLEU. Line i of every file belongs to the same sentence; - is standard input.\n"
         "With a model that gives labels, FILE holds examples with labels as for training, and the scores are accuracy, F1 and Matthews' "
         "correlation with a table of confusions, Pearson's and Spearman's correlation, F1 of entities, or exact match and F1 of answers.",
     .example =
-        "qkv eval out test.en test.de\nqkv eval sst dev.tsv\nqkv eval --hypotheses test.hyp test.de\n"
+        "qkv eval out test.en test.de\nqkv eval shakespeare test.txt --stride 32\nqkv eval sst dev.tsv\n"
+        "qkv eval --hypotheses test.hyp test.de\n"
         "qkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
     .least = 1,
     .most = ANY_NUMBER,

@@ -174,6 +174,7 @@ struct qkv_info {
 QKV_API struct qkv_info *qkv_model_info(struct qkv_context *context, struct qkv_model *model);
 // The number of a fact, NaN if there is no such fact or it is no number.
 QKV_API double qkv_info_number(const struct qkv_info *info, const char *name);
+QKV_API const char *qkv_info_text(const struct qkv_info *info, const char *name);  // its text; NULL: no such fact
 QKV_API void qkv_info_free(struct qkv_info *info);
 
 // Row-major numbers: [shape[0], shape[1]] or [shape[0], shape[1], shape[2]].
@@ -291,6 +292,39 @@ struct qkv_probabilities {
 QKV_API struct qkv_probabilities *qkv_probability_of(struct qkv_context *context, struct qkv_model *model,
                                                      const struct qkv_strings *sources, const struct qkv_strings *targets);
 QKV_API void qkv_probabilities_free(struct qkv_probabilities *probabilities);
+
+// The same for texts and a language model: the sum over a text's tokens of log p(token | begin token, tokens before it). The end of a
+// text is not counted. What a text's later tokens cannot see any more, because the model has no room for it, is left out of what
+// stands before them; nothing is cut. A model without begin and end token gives a text's first token no probability, 0.
+//
+// backward, if not NULL, is a model with the same tokenizer that reads texts from their end (--direction right-to-left): each token
+// then has the sum of both directions, log p(token | tokens before it) + log p(token | tokens behind it) (Peters et al., 2018,
+// section 3.1).
+QKV_API struct qkv_probabilities *qkv_probability_of_texts(struct qkv_context *context, struct qkv_model *model,
+                                                           struct qkv_model *backward, const struct qkv_strings *texts);
+
+// How well a language model predicts files, as text of which the model sees a window. Numbers below 0 and NULL: see behind.
+struct qkv_text_evaluation_options {
+  int64_t context;                 // tokens in the window; else as many as the model has positions, at most 1,024
+  int64_t stride;                  // tokens by which it moves on; else the context: no token is seen twice
+  const char *document_separator;  // "blank", or the text of a line; NULL: a file is one document
+  bool cross_documents;            // the window sees documents before
+};
+
+struct qkv_text_evaluation {
+  double loss;                     // mean of -log p(token), natural logarithms; of a document's end token, too
+  double perplexity;               // exp(loss)
+  double bits_per_byte;            // of the text
+  double accuracy;                 // share of tokens that were the most probable ones
+  int64_t tokens, bytes, documents;
+  int64_t context, stride;         // those that were used
+  int64_t unknown, invalid;        // places that hold what the vocabulary lacks; bytes that are not UTF-8
+};
+
+QKV_API struct qkv_text_evaluation_options qkv_text_evaluation_options_default(void);
+// Files are those of `qkv train --task lm`: plain text, or .jsonl and .tsv, of whose pairs of prompt and answer the answers count.
+QKV_API bool qkv_evaluate_text(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *files,
+                               const struct qkv_text_evaluation_options *options, struct qkv_text_evaluation *evaluation);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Generation

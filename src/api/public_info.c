@@ -292,6 +292,12 @@ double qkv_info_number(const struct qkv_info *info, const char *name) {
   return NAN;
 }
 
+const char *qkv_info_text(const struct qkv_info *info, const char *name) {
+  for (size_t i = 0; i < info->fact_count; i++)
+    if (strcmp(info->facts[i].name, name) == 0) return info->facts[i].text;
+  return NULL;
+}
+
 void qkv_info_free(struct qkv_info *public) {
   if (!public) return;
   struct info *info = (struct info *)public;

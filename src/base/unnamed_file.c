@@ -9,6 +9,11 @@
 
 #include "base/file.h"
 
+const char *unnamed_file_directory(void) {
+  const char *directory = getenv("TMPDIR");
+  return directory && *directory ? directory : "/tmp";
+}
+
 bool unnamed_file_open(struct unnamed_file *file, const char *directory, struct error *error) {
   char path[4096];
   *file = (struct unnamed_file){0};

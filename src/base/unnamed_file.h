@@ -11,6 +11,8 @@ struct unnamed_file {
   size_t size;  // of what is mapped
 };
 
+// Where temporary files go by themselves: TMPDIR, or /tmp.
+const char *unnamed_file_directory(void);
 // directory: where its blocks are taken from.
 bool unnamed_file_open(struct unnamed_file *file, const char *directory, struct error *error);
 // Maps what was written, for reading and writing; the stream is closed. A write that failed before is reported here.

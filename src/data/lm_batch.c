@@ -133,6 +133,8 @@ struct samples lm_blocks(struct lm_samples *of) {
 }
 
 static bool add_windows(struct lm_samples *of, size_t *capacity, uint64_t first, uint64_t end, size_t stride, struct error *error) {
+  // From a last token without a label nothing is learnt, and no other sees it.
+  if (end > first && of->stream->end_id < 0) end--;
   for (uint64_t done = first; done < end;) {
     uint64_t next = done == first ? first + of->context : done + stride;
     if (next > end) next = end;
@@ -145,11 +147,12 @@ static bool add_windows(struct lm_samples *of, size_t *capacity, uint64_t first,
 }
 
 bool lm_windows(struct lm_samples *of, size_t stride, struct samples *samples, struct error *error) {
+  const struct token_stream *stream = of->stream;
   size_t capacity = 0;
   bool ok = true;
-  if (of->cross) ok = add_windows(of, &capacity, 0, of->stream->count, stride, error);
-  for (size_t d = 0; ok && !of->cross && d < of->stream->document_count; d++)
-    ok = add_windows(of, &capacity, of->stream->documents[d].start, stream_document_end(of->stream, d), stride, error);
+  if (of->cross) ok = add_windows(of, &capacity, 0, stream->count, stride, error);
+  for (size_t d = 0; ok && !of->cross && d < stream->document_count; d++)
+    ok = add_windows(of, &capacity, stream->documents[d].start, stream_document_end(stream, d), stride, error);
   *samples = make(of, of->run_count, 0);
   return ok;
 }

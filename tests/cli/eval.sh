@@ -26,8 +26,8 @@ check "and leaves nothing beside it" test ! -e scores.json.tmp
 
 run 2 "$QKV" eval ref
 err_has 'SOURCE and a reference are missing'
-run 2 "$QKV" eval model ref
-err_has 'a reference is missing'
+run 1 "$QKV" eval nowhere ref
+err_has 'nowhere'
 run 2 "$QKV" eval
 err_has 'MODEL is missing'
 run 2 "$QKV" eval --hypotheses hyp

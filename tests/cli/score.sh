@@ -53,8 +53,14 @@ run 1 "$QKV" score model source one
 err_has 'one has 1 lines and source has more'
 run 1 "$QKV" score model one source
 err_has 'one has 1 lines and source has more'
-run 2 "$QKV" score model source
-err_has 'TARGETS is missing: qkv score MODEL SOURCES TARGETS'
+run 1 "$QKV" score model source
+err_has 'a text alone has no probability'
+run 2 "$QKV" score model
+err_has 'TEXTS is missing'
+run 2 "$QKV" score model source target --backward model
+err_has 'a translation has one direction'
+run 2 "$QKV" eval model source
+err_has 'a reference is missing'
 run 2 "$QKV" score model - -
 err_has 'only one of both sides can be standard input'
 run 1 "$QKV" score model nowhere one
