@@ -1,6 +1,6 @@
 #!/bin/bash
 # The layout of the tree: a file includes only headers of lower layers or its own folder, file names are unique, and no
-# source file has more than 800 lines.
+# source file but the public header has more than 800 lines.
 #   layers.sh SOURCE_TREE
 set -u
 cd "$1" || exit 99
@@ -45,7 +45,8 @@ sources() { find src cli include tests examples bench scripts -type f \( -name '
 
 check_names() { sources | awk -F/ '{ places[$NF] = places[$NF] " " $0; count[$NF]++ } END { for (name in count) if (count[name] > 1) print name ":" places[name] }'; }
 
-check_lengths() { sources | tr '\n' '\0' | xargs -0 awk 'FNR == 801 { print FILENAME " has more than 800 lines" }'; }
+# The public header is one file by design.
+check_lengths() { sources | grep -v '^include/qkv.h' | tr '\n' '\0' | xargs -0 awk 'FNR == 801 { print FILENAME " has more than 800 lines" }'; }
 
 [ "$(find src -name '*.c' | wc -l)" -gt 0 ] || { echo "Bail out! no sources in $PWD"; exit 99; }
 report "files include only lower layers" < <(check_includes)
