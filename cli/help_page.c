@@ -23,7 +23,7 @@ static const struct {
   {"Exit status",
    "0: all done. 1: it failed. 2: the call was wrong. 3: done, but some input was cut or refused, as standard error says."},
   {"Environment",
-   "QKV_CPU=reference|avx2|avx512 limits the instructions that are used; without it the best that the processor has are taken."},
+   "QKV_CPU=reference|avx2|avx512|amx limits the instructions that are used; without it the best that the processor has are taken."},
 };
 
 static const size_t section_count = sizeof sections / sizeof *sections;

@@ -116,7 +116,7 @@ static void measure_path(struct bench *bench, const struct kernels *kernels, str
 }
 
 static void measure_machine(struct bench *bench, struct error *error) {
-  static const char *const names[] = {"reference", "avx2", "avx512", "avx512-bf16"};
+  static const char *const names[] = {"reference", "avx2", "avx512", "avx512-bf16", "amx-bf16"};
   bench->memory = machine_read();
   add(bench, "memory, read", "", 1e-9 * bench->memory, "GB/s", 0);
   add(bench, "memory, read and written by copying", "", 1e-9 * machine_copy(), "GB/s", 1e-9 * bench->memory);

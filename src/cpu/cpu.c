@@ -16,12 +16,13 @@ void kernels_fill_avx2(struct kernels *kernels);
 void kernels_fill_avx512(struct kernels *kernels);
 #endif
 
-enum level { LEVEL_REFERENCE, LEVEL_AVX2, LEVEL_AVX512, LEVEL_COUNT };
+enum level { LEVEL_REFERENCE, LEVEL_AVX2, LEVEL_AVX512, LEVEL_AMX, LEVEL_COUNT };
 
-static const char *const level_names[LEVEL_COUNT] = {"reference", "avx2", "avx512"};
+static const char *const level_names[LEVEL_COUNT] = {"reference", "avx2", "avx512", "amx"};
 
-static struct kernels tables[LEVEL_COUNT], bf16_table;
-static bool bf16_there;
+// AMX multiplies no f32: its level has the table of the one below for it. bf16_tables[level].name NULL: no bf16 at that level.
+static struct kernels tables[LEVEL_COUNT], bf16_tables[LEVEL_COUNT];
+static bool amx_wrong;  // there, but found to multiply wrongly
 static char processor_name[128];
 static enum level best_level;
 static pthread_once_t filled = PTHREAD_ONCE_INIT;
@@ -53,6 +54,29 @@ static void read_processor_name(void) {
   if (file) fclose(file);
 }
 
+#if defined(QKV_X86_KERNELS)
+static void fill_bf16_tables(void) {
+  struct kernels *table = &bf16_tables[LEVEL_AVX512];
+  if (best_level < LEVEL_AVX512 || !__builtin_cpu_supports("avx512bf16")) return;
+  *table = tables[LEVEL_AVX512];
+  table->dtype = "bf16";
+  table->packed_size = packed_size_bf16;
+  table->pack = pack_bf16;
+  table->linear = linear_avx512_bf16;
+  table->linear_gradient = linear_gradient_avx512_bf16;
+  if (!amx_granted()) return;
+  struct kernels amx = *table;
+  amx.name = "amx";
+  amx.linear = linear_amx;
+  amx.linear_gradient = linear_gradient_amx;
+  amx_wrong = !products_agree(&amx, table);
+  if (amx_wrong) return;
+  bf16_tables[LEVEL_AMX] = amx;
+  tables[LEVEL_AMX] = tables[LEVEL_AVX512];
+  best_level = LEVEL_AMX;
+}
+#endif
+
 // Each table starts as a copy of the one below it.
 static void fill_tables(void) {
   read_processor_name();
@@ -63,21 +87,18 @@ static void fill_tables(void) {
   kernels_fill_avx2(&tables[LEVEL_AVX2]);
   tables[LEVEL_AVX512] = tables[LEVEL_AVX2];
   kernels_fill_avx512(&tables[LEVEL_AVX512]);
-  bf16_there = best_level == LEVEL_AVX512 && __builtin_cpu_supports("avx512bf16");
-  bf16_table = tables[LEVEL_AVX512];
-  bf16_table.dtype = "bf16";
-  bf16_table.packed_size = packed_size_bf16;
-  bf16_table.pack = pack_bf16;
-  bf16_table.linear = linear_bf16;
-  bf16_table.linear_gradient = linear_gradient_bf16;
+  fill_bf16_tables();
 #endif
 }
 
 const struct kernels *cpu_kernels_named(const char *name) {
   pthread_once(&filled, fill_tables);
-  if (strcmp(name, "avx512-bf16") == 0) return bf16_there ? &bf16_table : NULL;
-  for (int level = 0; level <= (int)best_level; level++)
-    if (strcmp(level_names[level], name) == 0) return &tables[level];
+  size_t length = strcspn(name, "-");
+  for (int level = 0; level <= (int)best_level; level++) {
+    if (strlen(level_names[level]) != length || strncmp(level_names[level], name, length) != 0) continue;
+    if (strcmp(name + length, "-bf16") == 0) return bf16_tables[level].name ? &bf16_tables[level] : NULL;
+    return name[length] ? NULL : &tables[level];
+  }
   return NULL;
 }
 
@@ -87,7 +108,7 @@ static enum level allowed_level(struct error *error) {
   if (!wanted || !*wanted) return best_level;
   for (int level = 0; level < LEVEL_COUNT; level++)
     if (strcmp(level_names[level], wanted) == 0) return level < (int)best_level ? (enum level)level : best_level;
-  error_set(error, ERROR_USAGE, "QKV_CPU is \"%.40s\"; it can be reference, avx2 or avx512", wanted);
+  error_set(error, ERROR_USAGE, "QKV_CPU is \"%.40s\"; it can be reference, avx2, avx512 or amx", wanted);
   return LEVEL_COUNT;
 }
 
@@ -95,10 +116,14 @@ const struct kernels *cpu_kernels(enum precision precision, struct error *error)
   pthread_once(&filled, fill_tables);
   enum level level = allowed_level(error);
   if (level == LEVEL_COUNT) return NULL;
-  bool bf16 = bf16_there && level == LEVEL_AVX512;
-  if (bf16 && precision != PRECISION_F32) return profile_wrap(&bf16_table);
+  bool there = bf16_tables[level].name;
+  if (there && precision != PRECISION_F32 && amx_wrong)
+    error_warn(error, "the AMX instructions of this processor multiply wrongly and are not used: products run on the %s path",
+               bf16_tables[level].name);
+  if (there && precision != PRECISION_F32) return profile_wrap(&bf16_tables[level]);
   if (precision != PRECISION_BF16) return profile_wrap(&tables[level]);
-  error_set(error, ERROR_UNSUPPORTED, "bf16 needs a processor with AVX512-BF16%s; --dtype f32 works everywhere", bf16_there ? ", and QKV_CPU forbids its use" : "");
+  error_set(error, ERROR_UNSUPPORTED, "bf16 needs a processor with AVX512-BF16%s; --dtype f32 works everywhere",
+            bf16_tables[LEVEL_AVX512].name ? ", and QKV_CPU forbids its use" : "");
   return NULL;
 }
 

@@ -13,11 +13,13 @@ enum precision {
 // "auto", "f32", "bf16"
 bool precision_read(enum precision *precision, const char *name, struct error *error);
 
-// The best table that this processor has and QKV_CPU (reference, avx2, avx512) allows. NULL and error set when QKV_CPU names
+// The best table that this processor has and QKV_CPU (reference, avx2, avx512, amx) allows: that one or, where the
+// processor lacks it, the next below. NULL and error set when QKV_CPU names
 // something else, or when bf16 is wanted and cannot be had. The table lives as long as the program. While a
 // profile is open (tensor/profile.h) it is one that counts.
 const struct kernels *cpu_kernels(enum precision precision, struct error *error);
-// A given table by name, for tests ("reference", "avx2", "avx512", "avx512-bf16"); NULL when it was not built or this processor can't run it.
+// A given table by name, for tests ("reference", "avx2", "avx512", "avx512-bf16", "amx-bf16"); NULL when it was not built or this
+// processor can't run it.
 const struct kernels *cpu_kernels_named(const char *name);
 // Does nothing at all: for measuring how much memory a batch needs.
 const struct kernels *cpu_kernels_measuring(void);

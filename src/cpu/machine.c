@@ -43,6 +43,7 @@ static void run_peak(void *data, size_t index, int worker) {
 
 static double (*loop_for(const struct kernels *kernels))(size_t rounds, float *sink) {
 #if defined(QKV_X86_KERNELS)
+  if (strcmp(kernels->name, "amx") == 0) return peak_amx;
   if (strcmp(kernels->dtype, "bf16") == 0) return peak_bf16;
   if (strcmp(kernels->name, "avx512") == 0) return peak_avx512;
   if (strcmp(kernels->name, "avx2") == 0) return peak_avx2;

@@ -6,3 +6,4 @@
 double peak_avx2(size_t rounds, float *sink);
 double peak_avx512(size_t rounds, float *sink);
 double peak_bf16(size_t rounds, float *sink);
+double peak_amx(size_t rounds, float *sink);

@@ -1,17 +1,36 @@
 // Products in bf16 against sums in double over the same rounded factors, on ugly shapes, for both orientations and the
-// weight's gradient.
+// weight's gradient; and bit by bit over rows, order and threads. For AVX512-BF16, for AMX where there is any, and for the AMX
+// kernels over emulated tiles (the same source, with the tiles' instructions in plain C).
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "base/parallel.h"
+#include "cpu/bf16.h"
 #include "cpu/cpu.h"
 #include "tensor/number.h"
+
+static struct kernels emulated;
+
+// NULL: this processor can't run it.
+static const struct kernels *table(const char *name) {
+  if (strcmp(name, "amx emulated") != 0) return cpu_kernels_named(name);
+  const struct kernels *real = cpu_kernels_named("avx512-bf16");
+  if (!real) return NULL;
+  emulated = *real;
+#if defined(QKV_X86_KERNELS)
+  emulated.linear = linear_amx_emulated;
+  emulated.linear_gradient = linear_gradient_amx_emulated;
+#endif
+  return &emulated;
+}
 
 struct product {
   int rows, columns, depth;
@@ -91,7 +110,7 @@ static float *pack(const struct kernels *kernels, const struct product *p, bool 
 
 static void products_on_ugly_shapes(void **state) {
   static const int rows[] = {1, 2, 5, 7, 13, 97, 300}, columns[] = {1, 5, 16, 63, 64, 65, 100, 257}, depths[] = {1, 2, 3, 31, 32, 33, 128, 1025, 2100};
-  const struct kernels *kernels = cpu_kernels_named("avx512-bf16");
+  const struct kernels *kernels = table(*state);
   if (!kernels) skip();
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     for (size_t j = 0; j < sizeof columns / sizeof *columns; j++) {
@@ -115,7 +134,7 @@ static void products_on_ugly_shapes(void **state) {
 }
 
 static void factors_are_rounded_to_nearest_even(void **state) {
-  const struct kernels *kernels = cpu_kernels_named("avx512-bf16");
+  const struct kernels *kernels = table(*state);
   if (!kernels) skip();
   const float w[1] = {1}, x[4] = {1 + 0x1p-8f, 1 + 0x3p-8f, 1 + 0x1.01p-8f, -1 - 0x1p-8f};
   float packed[64] __attribute__((aligned(64))), y[4];
@@ -124,7 +143,78 @@ static void factors_are_rounded_to_nearest_even(void **state) {
   assert_true(y[0] == 1 && y[1] == 1 + 0x1p-6f && y[2] == 1 + 0x1p-7f && y[3] == -1);
 }
 
+static void expect_same(const char *what, const float *a, const float *b, size_t n) {
+  if (memcmp(a, b, n * sizeof *a) != 0) fail_msg("%s: other bits", what);
+}
+
+static void same_bits_over_rows_and_threads(void **state) {
+  enum { ROWS = 131, COLUMNS = 203, DEPTH = 1103 };
+  const struct kernels *kernels = table(*state);
+  if (!kernels) skip();
+  struct product p = {.rows = ROWS, .columns = COLUMNS, .depth = DEPTH};
+  float *y = malloc(2 * ROWS * COLUMNS * sizeof *y), *dw = calloc(2 * COLUMNS * DEPTH, sizeof *dw);
+  float *scratch = malloc(linear_gradient_scratch(ROWS, DEPTH) * sizeof *scratch);
+  p.x = numbers(ROWS * DEPTH, 1);
+  p.w = numbers(COLUMNS * DEPTH, 2);
+  p.y = numbers(ROWS * COLUMNS, 3);
+  p.packed = pack(kernels, &p, false);
+  for (int threads = 1; threads <= 3; threads++) {
+    bool first = threads == 1;
+    float *all = first ? y : y + ROWS * COLUMNS, *gradient = first ? dw : dw + COLUMNS * DEPTH;
+    parallel_set_threads(threads);
+    kernels->linear(all, COLUMNS, NULL, p.x, DEPTH, ROWS, COLUMNS, DEPTH, p.packed, NULL, ACTIVATION_NONE, false);
+    memset(gradient, 0, COLUMNS * DEPTH * sizeof *gradient);
+    kernels->linear_gradient(gradient, NULL, p.y, COLUMNS, p.x, DEPTH, ROWS, COLUMNS, DEPTH, scratch);
+    expect_same("threads", all, y, ROWS * COLUMNS);
+    expect_same("threads, weight's gradient", gradient, dw, COLUMNS * DEPTH);
+    static const int counts[] = {1, 2, 5, 16, 17, 33, 100};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+      for (int row = 0; row + counts[i] <= ROWS; row += 31) {
+        float *some = y + ROWS * COLUMNS;
+        kernels->linear(some, COLUMNS, NULL, p.x + row * DEPTH, DEPTH, counts[i], COLUMNS, DEPTH, p.packed, NULL, ACTIVATION_NONE, false);
+        expect_same("rows", some, y + row * COLUMNS, (size_t)counts[i] * COLUMNS);
+      }
+    }
+  }
+  parallel_set_threads(0);
+  float *blocks[] = {y, dw, scratch, p.x, p.w, p.y, p.packed};
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+}
+
+#if defined(QKV_X86_KERNELS)
+static const struct kernels *right;
+
+static void wrong_linear(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, const float *packed,
+                         const float *bias, enum activation activation, bool accumulate) {
+  right->linear(y, y_stride, pre, x, x_stride, rows, columns, depth, packed, bias, activation, accumulate);
+  y[(size_t)(rows - 1) * (size_t)y_stride + (size_t)(columns - 1)] += 0.01f;
+}
+
+static void wrong_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, int depth,
+                           float *scratch) {
+  right->linear_gradient(dw, db, dy, dy_stride, x, x_stride, rows - 1, columns, depth, scratch);
+}
+
+// What decides at the program's start whether AMX is used.
+static void check_finds_wrong_products(void **state) {
+  right = cpu_kernels_named("avx512-bf16");
+  if (!right) skip();
+  assert_true(products_agree(table("amx emulated"), right));
+  struct kernels wrong = *right;
+  wrong.linear = wrong_linear;
+  assert_false(products_agree(&wrong, right));
+  wrong = *right;
+  wrong.linear_gradient = wrong_gradient;
+  assert_false(products_agree(&wrong, right));
+}
+#else
+static void check_finds_wrong_products(void **state) { skip(); }
+#endif
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(products_on_ugly_shapes), cmocka_unit_test(factors_are_rounded_to_nearest_even)};
+#define PER_TABLE(test) \
+  cmocka_unit_test_prestate(test, "avx512-bf16"), cmocka_unit_test_prestate(test, "amx-bf16"), cmocka_unit_test_prestate(test, "amx emulated")
+  const struct CMUnitTest tests[] = {PER_TABLE(products_on_ugly_shapes), PER_TABLE(factors_are_rounded_to_nearest_even),
+                                     PER_TABLE(same_bits_over_rows_and_threads), cmocka_unit_test(check_finds_wrong_products)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

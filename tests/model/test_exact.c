@@ -365,7 +365,7 @@ static void positions_begin_at_the_offset(void **state) {
 
 int main(void) {
 #define PER_TABLE(test) cmocka_unit_test_prestate(test, "reference"), cmocka_unit_test_prestate(test, "avx2"), cmocka_unit_test_prestate(test, "avx512"), \
-  cmocka_unit_test_prestate(test, "avx512-bf16")
+  cmocka_unit_test_prestate(test, "avx512-bf16"), cmocka_unit_test_prestate(test, "amx-bf16")
   const struct CMUnitTest tests[] = {
     PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads),
     cmocka_unit_test(allocations_fail_one_by_one), cmocka_unit_test(too_little_work_memory_is_an_error), cmocka_unit_test(measuring_tells_the_peak),
