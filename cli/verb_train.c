@@ -45,7 +45,7 @@ static const struct option options[] = {
     OPTION_CHOICE(train.family, "family", "marian|pegasus|gpt2|openai-gpt|bert",
                   "translation: norm after each sublayer (marian, the Transformer of 2017), or before; lm: gpt2, or openai-gpt; labels: bert",
                   .unset = "marian, gpt2, bert"),
-    OPTION_CHOICE(train.size, "size", "tiny|small|base|large", "a preset of layers, widths and heads", CHOSEN),
+    OPTION_CHOICE(train.size, "size", "blackboard|tiny|small|base|large", "a preset of layers, widths and heads; blackboard: vectors of 8 numbers, to look at", CHOSEN),
     OPTION_INTEGER(train.layers, "layers", "N", 1, 256, "layers, of encoder and decoder each", .unset = "those of the size"),
     OPTION_INTEGER(train.encoder_layers, "encoder-layers", "N", 1, 256, "layers of the encoder", .unset = "those of the size"),
     OPTION_INTEGER(train.decoder_layers, "decoder-layers", "N", 1, 256, "layers of the decoder", .unset = "those of the size"),

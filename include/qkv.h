@@ -709,7 +709,7 @@ struct qkv_train_options {
   // Translation: "marian": norm after each sublayer (Vaswani et al., 2017); "pegasus": before. Language models: "gpt2" (Radford et
   // al., 2019), "openai-gpt" (Radford et al., 2018), "llama" (Touvron et al., 2023)
   const char *family;
-  const char *size;                  // "tiny", "small", "base", "large": a preset for the numbers that follow
+  const char *size;                  // "blackboard", "tiny", "small", "base", "large": a preset for the numbers that follow
   int64_t layers, hidden, heads, ffn;  // layers: of each stack
   int64_t encoder_layers, decoder_layers;
   int64_t kv_heads;                  // keys and values shared by groups of heads (Ainslie et al., 2023)

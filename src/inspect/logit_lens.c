@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "tensor/operations.h"
 #include "tensor/tape.h"
@@ -94,7 +95,7 @@ static void write_layer(struct lens *lens, int tokens, int shown) {
     buffer_text(out, i ? ",[" : "[");
     for (int j = 0; j < shown; j++) {
       if (j) buffer_char(out, ',');
-      buffer_decimal(out, exp(lens->values[i * SHOWN + j]), 5);
+      json_write_number(out, (float)exp(lens->values[i * SHOWN + j]));
     }
     buffer_char(out, ']');
   }

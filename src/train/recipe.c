@@ -20,15 +20,19 @@ static const struct family_preset {
 
 static const struct size_preset sizes[] = {
   // families       name     hidden  ffn  heads  layers  rate  warm-up  context
+  // blackboard: vectors that fit on a slide, to look at rather than to use.
+  {" marian pegasus ", "blackboard", 8, 16, 2, 1, 1, 0.01, 200},
   {" marian pegasus ", "tiny", 128, 256, 4, 4, 4, 0.005, 2000},
   {" marian pegasus ", "small", 256, 1024, 4, 3, 3, 0.002, 4000},
   {" marian pegasus ", "base", 512, 2048, 8, 6, 6, 0.0007, 4000},
   {" marian pegasus ", "large", 1024, 4096, 16, 6, 6, 0.0005, 4000},
   // base: GPT-1 and the smallest GPT-2; large: the second one of GPT-2.
+  {" gpt2 openai-gpt ", "blackboard", 8, 32, 2, 0, 1, 0.01, 100, 32},
   {" gpt2 openai-gpt ", "tiny", 128, 512, 4, 0, 4, 0.001, 100, 128},
   {" gpt2 openai-gpt ", "small", 384, 1536, 6, 0, 6, 0.001, 200, 256},
   {" gpt2 openai-gpt ", "base", 768, 3072, 12, 0, 12, 0.0006, 2000, 1024},
   {" gpt2 openai-gpt ", "large", 1024, 4096, 16, 0, 24, 0.0003, 2000, 1024},
+  {" bert ", "blackboard", 8, 32, 2, 1, 0, 0.01, 100},
   {" bert ", "tiny", 128, 512, 2, 2, 0, 0.002, 1000},
   {" bert ", "small", 256, 1024, 4, 4, 0, 0.001, 2000},
   {" bert ", "base", 768, 3072, 12, 12, 0, 0.0003, 5000},

@@ -28,7 +28,7 @@ static const struct field fields[] = {
   FIELD(FIELD_FILES, valid, "valid", ANY_WORD),
   FIELD(FIELD_TEXT, from, "from", ANY_WORD),
   FIELD(FIELD_TEXT, family, "family", 0, 0, NULL, true),
-  FIELD(FIELD_TEXT, size, "size", 0, 0, " tiny small base large ", true),
+  FIELD(FIELD_TEXT, size, "size", 0, 0, " blackboard tiny small base large ", true),
   FIELD(FIELD_INTEGER, layers, "layers", 1, 256, NULL, true),
   FIELD(FIELD_INTEGER, encoder_layers, "encoder-layers", 1, 256, NULL, true),
   FIELD(FIELD_INTEGER, decoder_layers, "decoder-layers", 1, 256, NULL, true),
