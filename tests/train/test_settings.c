@@ -117,7 +117,7 @@ static void options_that_cannot_be(void **state) {
   expect_refused(&options, "--dropout is 1.5; wanted 0 to 0.99");
   options = with_text();
   options.size = "huge";
-  expect_refused(&options, "--size is \"huge\"; wanted one of: tiny small base large");
+  expect_refused(&options, "--size is \"huge\"; wanted one of: blackboard tiny small base large");
   options.size = "tiny small";
   expect_refused(&options, "--size");
   options = with_text();
