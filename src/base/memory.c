@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static long fail_after = -1;
 
@@ -42,8 +43,13 @@ bool memory_resize_array(struct error *error, void *array_pointer, size_t count,
 
 void *memory_new_aligned(struct error *error, size_t count, size_t size) {
   size_t bytes = size && count > (SIZE_MAX - 64) / size ? SIZE_MAX - 63 : (count * size + 63) & ~(size_t)63;
-  void *block = refused() ? NULL : aligned_alloc(64, bytes ? bytes : 64);
+  // Weights are read as a stream: with large pages the processor has fewer addresses to translate.
+  enum { LARGE_PAGE = 2 << 20 };
+  bool large = bytes >= 2 * (size_t)LARGE_PAGE;
+  if (large) bytes = (bytes + LARGE_PAGE - 1) & ~((size_t)LARGE_PAGE - 1);
+  void *block = refused() ? NULL : aligned_alloc(large ? LARGE_PAGE : 64, bytes ? bytes : 64);
   if (!block) error_memory(error, bytes);
+  else if (large) madvise(block, bytes, MADV_HUGEPAGE);
   return block;
 }
 
