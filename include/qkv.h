@@ -75,7 +75,9 @@ struct qkv_strings {
 // Text to ids and back, as Hugging Face's tokenizers does it from the same files.
 struct qkv_tokenizer;
 
-// path: a model directory with tokenizer.json (or vocab.json and merges.txt), or a tokenizer.json. Free with qkv_tokenizer_free.
+// path: a model directory with tokenizer.json, or with older files: vocab.txt, vocab.json and merges.txt, or a SentencePiece model
+// (spiece.model, sentencepiece.bpe.model, tokenizer.model); or a tokenizer.json or a NAME.model itself. Free with
+// qkv_tokenizer_free.
 QKV_API struct qkv_tokenizer *qkv_tokenizer_open(struct qkv_context *context, const char *path);
 QKV_API void qkv_tokenizer_free(struct qkv_tokenizer *tokenizer);
 

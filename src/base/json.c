@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 
 // cJSON reads and writes numbers with the locale's decimal point; the calling thread uses the C locale meanwhile.
@@ -137,6 +138,32 @@ void json_write_number(struct buffer *out, double value) {
   else shortest(text, value);
   leave_c_locale(c, old);
   buffer_text(out, text);
+}
+
+static bool keep_digits(cJSON *item, struct error *error) {
+  double value = item->valuedouble;
+  if (!cJSON_IsNumber(item) || !isfinite(value) || (value == floor(value) && fabs(value) <= 0x1p53)) return true;
+  char text[40];
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) break;
+  }
+  item->type = cJSON_Raw | (item->type & ~0xFF);
+  item->valuestring = memory_copy_text(error, text);  // cJSON_Delete frees it: no other functions than malloc's are set
+  return item->valuestring != NULL;
+}
+
+static bool keep_all_digits(cJSON *items, struct error *error) {
+  for (cJSON *item = items; item; item = item->next)
+    if (!keep_digits(item, error) || !keep_all_digits(item->child, error)) return false;
+  return true;
+}
+
+bool json_keep_digits(cJSON *tree, struct error *error) {
+  locale_t c, old = enter_c_locale(&c);
+  bool ok = keep_all_digits(tree, error);
+  leave_c_locale(c, old);
+  return ok;
 }
 
 bool json_write_file(const cJSON *value, const char *path, struct error *error) {

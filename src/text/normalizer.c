@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -31,9 +32,22 @@ static bool read_bert(struct normalizer *step, const cJSON *json, const char *na
   return error->code == 0;
 }
 
+// An empty table changes nothing.
+static bool read_charsmap(struct normalizer *step, const cJSON *json, const char *name, struct error *error) {
+  const char *text = json_text(json, "precompiled_charsmap", "", name, error);
+  struct buffer bytes = {0};
+  if (error->code) return false;
+  bool ok = base64_read(&bytes, text, strlen(text)) ||
+            error_set(error, ERROR_FORMAT, "%s: normalizer: the precompiled_charsmap is not base64", name);
+  if (ok && bytes.size && buffer_check(&bytes, error)) step->charsmap = charsmap_new(&bytes, name, error);
+  buffer_free(&bytes);
+  return error->code == 0;
+}
+
 static bool read_step(struct normalizer_list *list, const cJSON *json, const char *type, const char *name, struct error *error) {
   static const char *const names[] = {"NFC",          "NFD",     "NFKC",    "NFKD", "Lowercase",      "Strip",
-                                      "StripAccents", "Replace", "Prepend", "Nmt",  "BertNormalizer", "ByteLevel"};
+                                      "StripAccents", "Replace", "Prepend", "Nmt",  "BertNormalizer", "ByteLevel",
+                                      "Precompiled"};
   if (!memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items)) return false;
   struct normalizer *step = &list->items[list->count];
   *step = (struct normalizer){0};
@@ -51,6 +65,7 @@ static bool read_step(struct normalizer_list *list, const cJSON *json, const cha
     case NORMALIZER_PREPEND:
       return (step->text = memory_copy_text(error, json_text(json, "prepend", "", name, error))) && error->code == 0;
     case NORMALIZER_BERT: return read_bert(step, json, name, error);
+    case NORMALIZER_PRECOMPILED: return read_charsmap(step, json, name, error);
     default: return true;
   }
 }
@@ -70,6 +85,7 @@ void normalizer_free(struct normalizer_list *list) {
   for (size_t i = 0; i < list->count; i++) {
     pattern_free(list->items[i].pattern);
     free(list->items[i].text);
+    charsmap_free(list->items[i].charsmap);
   }
   free(list->items);
   *list = (struct normalizer_list){0};
@@ -290,6 +306,7 @@ static bool apply_step(const struct normalizer *step, struct working_text *worki
     case NORMALIZER_NMT: return map_text(working, nmt, error);
     case NORMALIZER_BERT: return bert(step, working, error);
     case NORMALIZER_BYTE_LEVEL: return spell_bytes(working, error);
+    case NORMALIZER_PRECOMPILED: return !step->charsmap || charsmap_apply(step->charsmap, working, error);
   }
   return false;
 }

@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 
 #include "text/aligned_text.h"
+#include "text/charsmap.h"
 #include "text/pattern.h"
 
 struct normalizer {
@@ -19,10 +20,12 @@ struct normalizer {
     NORMALIZER_NMT,
     NORMALIZER_BERT,
     NORMALIZER_BYTE_LEVEL,
+    NORMALIZER_PRECOMPILED,
   } kind;
   bool strip_left, strip_right;                                     // STRIP
   struct pattern *pattern;                                          // REPLACE
   char *text;                                                       // REPLACE's content, PREPEND
+  struct charsmap *charsmap;                                        // PRECOMPILED; NULL: nothing is changed
   bool clean_text, handle_chinese_chars, strip_accents, lowercase;  // BERT
 };
 

@@ -16,8 +16,7 @@ struct token_list {
 };
 
 static inline bool token_list_add(struct token_list *list, struct token token, struct error *error) {
-  if (list->count == list->capacity &&
-      !memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items))
+  if (list->count == list->capacity && !memory_grow(error, &list->items, &list->capacity, list->count + 1, sizeof *list->items))
     return false;
   list->items[list->count++] = token;
   return true;

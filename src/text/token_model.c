@@ -99,10 +99,37 @@ static bool read_word_piece(struct word_piece *model, const cJSON *json, const c
          word_piece_prepare(model, prefix, error);
 }
 
+// Pieces with their scores, [["<unk>", 0.0], ["the", -3.2], ...]; ids are their places.
+static bool read_pieces(struct unigram *model, const cJSON *json, const char *name, struct error *error) {
+  if (!cJSON_IsArray(json))
+    return error_set(error, ERROR_FORMAT, "%s: the model has no list \"vocab\" of pieces and scores", name);
+  const cJSON *item;
+  cJSON_ArrayForEach(item, json) {
+    const cJSON *piece = cJSON_GetArrayItem(item, 0), *score = cJSON_GetArrayItem(item, 1);
+    if (!cJSON_IsArray(item) || !cJSON_IsString(piece) || !cJSON_IsNumber(score))
+      return error_set(error, ERROR_FORMAT, "%s: piece %zu of the model's vocabulary is not a text and a score", name,
+                       model->vocabulary.size);
+    if (!unigram_add(model, piece->valuestring, strlen(piece->valuestring), score->valuedouble, name, error)) return false;
+  }
+  return true;
+}
+
+static bool read_unigram(struct unigram *model, const cJSON *json, const char *name, struct error *error) {
+  long long unknown = json_integer(json, "unk_id", -1, name, error);
+  model->byte_fallback = json_boolean(json, "byte_fallback", false, name, error);
+  if (error->code || !read_pieces(model, cJSON_GetObjectItemCaseSensitive(json, "vocab"), name, error)) return false;
+  if (unknown < -1 || unknown >= (long long)model->vocabulary.size)
+    return error_set(error, ERROR_FORMAT, "%s: the model's unk_id is %lld; the vocabulary has %zu pieces", name, unknown,
+                     model->vocabulary.size);
+  model->unknown = (int32_t)unknown;
+  return unigram_prepare(model, error);
+}
+
 // Files from before 2020 have no type: then the keys say what it is.
 static const char *guess_type(const cJSON *json) {
   if (cJSON_GetObjectItemCaseSensitive(json, "merges")) return "BPE";
   if (cJSON_GetObjectItemCaseSensitive(json, "max_input_chars_per_word")) return "WordPiece";
+  if (cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(json, "vocab"))) return "Unigram";
   return "(none)";
 }
 
@@ -121,8 +148,12 @@ bool token_model_read(struct token_model *model, const cJSON *json, bool bytes, 
     model->kind = MODEL_WORD_PIECE;
     return read_word_piece(&model->word_piece, json, name, error);
   }
-  return error_set(error, ERROR_UNSUPPORTED, "%s: the model \"%s\" is not one that qkv knows (BPE, WordLevel, WordPiece)", name,
-                   type);
+  if (strcmp(type, "Unigram") == 0) {
+    model->kind = MODEL_UNIGRAM;
+    return read_unigram(&model->unigram, json, name, error);
+  }
+  return error_set(error, ERROR_UNSUPPORTED,
+                   "%s: the model \"%s\" is not one that qkv knows (BPE, WordLevel, WordPiece, Unigram)", name, type);
 }
 
 static bool read_merges_file(struct bpe *bpe, const char *path, struct error *error) {
@@ -165,6 +196,19 @@ static bool write_vocabulary(const struct vocabulary *vocabulary, cJSON *json) {
   return true;
 }
 
+static bool write_pieces(const struct unigram *model, cJSON *json) {
+  cJSON *list = cJSON_CreateArray();
+  if (!list || !cJSON_AddItemToObject(json, "vocab", list)) return false;
+  for (size_t id = 0; id < model->vocabulary.size; id++) {
+    cJSON *item = cJSON_CreateArray();
+    if (!item || !cJSON_AddItemToArray(list, item) ||
+        !cJSON_AddItemToArray(item, cJSON_CreateString(vocabulary_token(&model->vocabulary, (int32_t)id, NULL))) ||
+        !cJSON_AddItemToArray(item, cJSON_CreateNumber(model->scores[id])))
+      return false;
+  }
+  return true;
+}
+
 static bool write_merges(const struct bpe *bpe, cJSON *json) {
   cJSON *list = cJSON_CreateArray();
   if (!list || !cJSON_AddItemToObject(json, "merges", list)) return false;
@@ -179,7 +223,8 @@ static bool write_merges(const struct bpe *bpe, cJSON *json) {
 
 bool token_model_write(const struct token_model *model, cJSON *json, struct error *error) {
   bool ok =
-      write_vocabulary(token_model_vocabulary(model), json) && (model->kind != MODEL_BPE || write_merges(&model->bpe, json));
+      model->kind == MODEL_UNIGRAM ? write_pieces(&model->unigram, json) : write_vocabulary(token_model_vocabulary(model), json);
+  ok = ok && (model->kind != MODEL_BPE || write_merges(&model->bpe, json));
   return ok || error_memory(error, 0);
 }
 
@@ -189,9 +234,10 @@ const struct vocabulary *token_model_vocabulary(const struct token_model *model)
   switch (model->kind) {
     case MODEL_BPE: return &model->bpe.vocabulary;
     case MODEL_WORD_LEVEL: return &model->word_level.vocabulary;
-    case MODEL_WORD_PIECE: break;
+    case MODEL_WORD_PIECE: return &model->word_piece.vocabulary;
+    case MODEL_UNIGRAM: break;
   }
-  return &model->word_piece.vocabulary;
+  return &model->unigram.vocabulary;
 }
 
 static bool encode_whole(const struct word_level *model, const char *word, size_t size, struct token_list *out,
@@ -200,14 +246,20 @@ static bool encode_whole(const struct word_level *model, const char *word, size_
   return id >= 0 && token_list_add(out, (struct token){id, 0, (uint32_t)size}, error);
 }
 
-bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct bpe_scratch *scratch,
+bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct model_scratch *scratch,
                         struct token_list *out, struct error *error) {
   switch (model->kind) {
-    case MODEL_BPE: return bpe_encode(&model->bpe, word, size, scratch, out, error);
+    case MODEL_BPE: return bpe_encode(&model->bpe, word, size, &scratch->bpe, out, error);
     case MODEL_WORD_LEVEL: return encode_whole(&model->word_level, word, size, out, error);
-    case MODEL_WORD_PIECE: break;
+    case MODEL_WORD_PIECE: return word_piece_encode(&model->word_piece, word, size, out, error);
+    case MODEL_UNIGRAM: break;
   }
-  return word_piece_encode(&model->word_piece, word, size, out, error);
+  return unigram_encode(&model->unigram, word, size, &scratch->unigram, out, error);
+}
+
+void model_scratch_free(struct model_scratch *scratch) {
+  bpe_scratch_free(&scratch->bpe);
+  unigram_scratch_free(&scratch->unigram);
 }
 
 void token_model_free(struct token_model *model) {
@@ -215,5 +267,6 @@ void token_model_free(struct token_model *model) {
     case MODEL_BPE: bpe_free(&model->bpe); break;
     case MODEL_WORD_LEVEL: word_level_free(&model->word_level); break;
     case MODEL_WORD_PIECE: word_piece_free(&model->word_piece); break;
+    case MODEL_UNIGRAM: unigram_free(&model->unigram); break;
   }
 }

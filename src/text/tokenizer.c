@@ -73,7 +73,7 @@ static bool encode_word(const struct tokenizer *tokenizer, struct encoding_scrat
     return true;
   }
   scratch->tokens.count = 0;
-  if (!token_model_encode(&tokenizer->model, bytes, size, &scratch->bpe, &scratch->tokens, error)) return false;
+  if (!token_model_encode(&tokenizer->model, bytes, size, &scratch->model, &scratch->tokens, error)) return false;
   // The cache is the one part of a tokenizer that changes, and no result shows it.
   word_cache_add((struct word_cache *)&tokenizer->cache, bytes, size, hash, scratch->tokens.items, scratch->tokens.count);
   for (size_t i = 0; i < scratch->tokens.count; i++) {
@@ -342,7 +342,7 @@ void encoding_free(struct encoding *encoding) {
   if (scratch) {
     working_free(&scratch->working);
     pattern_scratch_free(scratch->pattern);
-    bpe_scratch_free(&scratch->bpe);
+    model_scratch_free(&scratch->model);
     free(scratch->tokens.items);
     free(scratch->places);
     for (int i = 0; i < 2; i++) {

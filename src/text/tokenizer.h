@@ -33,10 +33,11 @@ struct encoding {
 
 void encoding_free(struct encoding *encoding);
 
-// path: a directory with tokenizer.json (or vocab.json and merges.txt), or the path of a tokenizer.json.
+// path: a directory with tokenizer.json, or older files (tokenizer_files.h); or the path of a tokenizer.json or of a
+// SentencePiece model (NAME.model).
 struct tokenizer *tokenizer_open(const char *path, struct error *error);
-// The same from the text of a tokenizer.json. name is used in messages.
-struct tokenizer *tokenizer_parse(const char *json, size_t size, const char *name, struct error *error);
+// The same from the bytes of such a file. name says which kind it is, and is used in messages.
+struct tokenizer *tokenizer_parse(const char *bytes, size_t size, const char *name, struct error *error);
 void tokenizer_free(struct tokenizer *tokenizer);  // NULL is fine
 
 bool tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size, bool add_special_tokens,

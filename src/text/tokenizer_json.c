@@ -1,5 +1,5 @@
-// A tokenizer from and to its files: tokenizer.json, tokenizer_config.json, special_tokens_map.json, and GPT-2's older
-// pair vocab.json and merges.txt. What was read is kept as JSON and written back, so that unknown keys survive.
+// A tokenizer from and to its files: tokenizer.json, tokenizer_config.json, special_tokens_map.json; older files become a
+// tokenizer.json first. What was read is kept as JSON and written back, so that unknown keys survive.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "text/tokenizer_files.h"
 #include "text/tokenizer_parts.h"
 
 enum { CACHE_SLOTS = 1 << 16 };
@@ -120,8 +121,14 @@ static cJSON *parse(const char *json, size_t size, const char *name, struct erro
   return refuse_invalid_bytes(json, size, name, error) && refuse_zero_bytes(json, size, name, error) ? json_parse(json, size, name, error) : NULL;
 }
 
-struct tokenizer *tokenizer_parse(const char *json, size_t size, const char *name, struct error *error) {
-  cJSON *value = parse(json, size, name, error);
+static bool is_sentencepiece(const char *name) {
+  size_t length = strlen(name);
+  return length > 6 && strcmp(name + length - 6, ".model") == 0;
+}
+
+struct tokenizer *tokenizer_parse(const char *bytes, size_t size, const char *name, struct error *error) {
+  cJSON *value = is_sentencepiece(name) ? tokenizer_files_sentencepiece(bytes, size, name, "", NULL, error)
+                                        : parse(bytes, size, name, error);
   return value ? tokenizer_from_json(value, NULL, name, error) : NULL;
 }
 
@@ -133,36 +140,12 @@ static cJSON *read_json(const char *path, struct error *error) {
   return value;
 }
 
-// The texts of GPT-2's two older files as one tokenizer.json without the vocabulary.
-static const char gpt2_json[] =
-    "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [], \"normalizer\": null,"
-    " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
-    " \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
-    " \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true},"
-    " \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, \"continuing_subword_prefix\": null,"
-    " \"end_of_word_suffix\": null, \"fuse_unk\": false, \"byte_fallback\": false, \"ignore_merges\": false}}";
-
-static bool add_end_of_text(cJSON *json, const struct token_model *model) {
-  int32_t id = vocabulary_find(token_model_vocabulary(model), "<|endoftext|>", 13);
-  if (id < 0) return true;
-  cJSON *token = cJSON_CreateObject();
-  return token && cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(json, "added_tokens"), token) &&
-         cJSON_AddNumberToObject(token, "id", id) && cJSON_AddStringToObject(token, "content", "<|endoftext|>") &&
-         cJSON_AddFalseToObject(token, "single_word") && cJSON_AddFalseToObject(token, "lstrip") &&
-         cJSON_AddFalseToObject(token, "rstrip") && cJSON_AddFalseToObject(token, "normalized") &&
-         cJSON_AddTrueToObject(token, "special");
-}
-
-static cJSON *read_gpt2(const char *vocabulary_path, const char *merges_path, struct error *error) {
-  cJSON *json = json_parse(gpt2_json, sizeof gpt2_json - 1, vocabulary_path, error);
-  struct token_model model = {0};
-  bool ok = json && token_model_read_files(&model, vocabulary_path, merges_path, error) &&
-            token_model_write(&model, cJSON_GetObjectItemCaseSensitive(json, "model"), error) &&
-            (add_end_of_text(json, &model) || error_memory(error, 0));
-  token_model_free(&model);
-  if (ok) return json;
-  cJSON_Delete(json);
-  return NULL;
+static struct tokenizer *open_file(const char *path, struct error *error) {
+  struct file_map map;
+  if (!file_map_open(&map, path, error)) return NULL;
+  struct tokenizer *tokenizer = tokenizer_parse(map.data, map.size, path, error);
+  file_map_close(&map);
+  return tokenizer;
 }
 
 // tokenizer_config.json, completed by special_tokens_map.json. NULL without error: neither is there.
@@ -189,18 +172,12 @@ static cJSON *read_config(const char *directory, struct error *error) {
 }
 
 struct tokenizer *tokenizer_open(const char *path, struct error *error) {
-  char file[4096], vocabulary[4096], merges[4096];
-  if (!file_is_directory(path)) {
-    cJSON *json = read_json(path, error);
-    return json ? tokenizer_from_json(json, NULL, path, error) : NULL;
-  }
-  cJSON *json = NULL, *config = read_config(path, error);
+  char file[4096];
+  if (!file_is_directory(path)) return open_file(path, error);
+  cJSON *config = read_config(path, error);
   if (error->code) return NULL;
-  file_join(vocabulary, path, "vocab.json");
-  file_join(merges, path, "merges.txt");
-  if (file_exists(file_join(file, path, "tokenizer.json"))) json = read_json(file, error);
-  else if (file_exists(vocabulary) && file_exists(merges)) json = read_gpt2(vocabulary, merges, error);
-  else error_set(error, ERROR_FILE, "%s: there is neither a tokenizer.json nor a pair of vocab.json and merges.txt", path);
+  bool new = file_exists(file_join(file, path, "tokenizer.json"));
+  cJSON *json = new ? read_json(file, error) : tokenizer_files_read(path, config, file, error);
   if (json) return tokenizer_from_json(json, config, file, error);
   cJSON_Delete(config);
   return NULL;
@@ -214,8 +191,27 @@ static bool save_json(const struct tokenizer *tokenizer, const char *directory, 
   cJSON *json = cJSON_Duplicate(tokenizer->json, true);
   bool ok = json || error_memory(error, 0);
   ok = ok && token_model_write(&tokenizer->model, cJSON_GetObjectItemCaseSensitive(json, "model"), error);
-  ok = ok && json_write_file(json, file_join(path, directory, "tokenizer.json"), error);
+  ok = ok && json_keep_digits(json, error) && json_write_file(json, file_join(path, directory, "tokenizer.json"), error);
   cJSON_Delete(json);
+  return ok;
+}
+
+// BERT's older file: a token a line. It holds no gaps and no line ends, so not every vocabulary can be written so.
+static bool save_vocabulary_text(const struct tokenizer *tokenizer, const char *directory, struct error *error) {
+  char path[4096];
+  const struct vocabulary *vocabulary = token_model_vocabulary(&tokenizer->model);
+  struct buffer out = {0};
+  bool possible = tokenizer->model.kind == MODEL_WORD_PIECE;
+  for (size_t id = 0; possible && id < vocabulary->size; id++) {
+    const char *token = vocabulary_token(vocabulary, (int32_t)id, NULL);
+    possible = token && !strpbrk(token, "\r\n");
+    if (!possible) break;
+    buffer_text(&out, token);
+    buffer_char(&out, '\n');
+  }
+  bool ok = !possible || (buffer_check(&out, error) &&
+                          file_write_all(file_join(path, directory, "vocab.txt"), buffer_string(&out), out.size, error));
+  buffer_free(&out);
   return ok;
 }
 
@@ -252,5 +248,5 @@ static bool save_config(const struct tokenizer *tokenizer, const char *directory
 
 bool tokenizer_save(const struct tokenizer *tokenizer, const char *directory, const char *extra, struct error *error) {
   return file_make_directory(directory, error) && save_json(tokenizer, directory, error) &&
-         save_config(tokenizer, directory, extra, error);
+         save_vocabulary_text(tokenizer, directory, error) && save_config(tokenizer, directory, extra, error);
 }

@@ -44,7 +44,7 @@ struct encoded_list {
 struct encoding_scratch {
   struct working_text working;
   struct pattern_scratch *pattern;
-  struct bpe_scratch bpe;
+  struct model_scratch model;
   struct token_list tokens;
   struct encoded_list texts[2];
   struct buffer clean[2];  // a text with its invalid bytes replaced

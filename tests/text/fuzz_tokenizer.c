@@ -1,7 +1,8 @@
 // Hands arbitrary bytes to the reader of tokenizer.json and what it opens to arbitrary text. Nothing may crash, leak or read
 // outside; what opens has to keep its promises.
 //
-// The input is a tokenizer.json, optionally followed by a zero byte and the text. With -fsanitize=fuzzer -DQKV_LIBFUZZER this
+// The input is a tokenizer.json, optionally followed by a zero byte and the text, or, beginning with a line end (which is the
+// first byte of every such file), a SentencePiece model. With -fsanitize=fuzzer -DQKV_LIBFUZZER this
 // is a libFuzzer target. Otherwise it is a test: it runs every file named on the command line, whole, cut off at many places,
 // and with random bytes changed (the same ones each time).
 #include <stdio.h>
@@ -41,10 +42,11 @@ static void use(const struct tokenizer *tokenizer, const char *text, size_t size
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const char sample[] = "The dog's house,  12 gr\xC3\xB6\xC3\x9F"
                                "e <mask>\xFF \xED\x95\x9C</s> e\xCC\x81 <s>\n\xEF\xAC\x81re";
-  const char *bytes = size ? (const char *)data : "", *zero = size ? memchr(bytes, 0, size) : NULL;
+  bool sentencepiece = size && data[0] == '\n';
+  const char *bytes = size ? (const char *)data : "", *zero = size && !sentencepiece ? memchr(bytes, 0, size) : NULL;
   size_t json_size = zero ? (size_t)(zero - bytes) : size;
   struct error error = {0};
-  struct tokenizer *tokenizer = tokenizer_parse(bytes, json_size, "t.json", &error);
+  struct tokenizer *tokenizer = tokenizer_parse(bytes, json_size, sentencepiece ? "t.model" : "t.json", &error);
   if (tokenizer) {
     use(tokenizer, sample, sizeof sample - 1);
     if (zero) use(tokenizer, zero + 1, size - json_size - 1);

@@ -97,7 +97,11 @@ static uint32_t add_record(struct job *job, uint32_t crc, const char *first, siz
   struct encoding *e = &job->encoding;
   bool ok = second ? tokenizer_encode_pair(job->tokenizer, first, first_size, second, second_size, true, e, &job->error)
                    : tokenizer_encode(job->tokenizer, first, first_size, true, e, &job->error);
-  if (!ok) fail_msg("%s", job->error.message);
+  if (!ok) {
+    if (!strstr(job->error.message, "truncation section")) fail_msg("%s", job->error.message);
+    error_clear(&job->error);
+    return add_number(crc, -1);
+  }
   crc = add_number(crc, (int32_t)e->count);
   for (size_t i = 0; i < e->count; i++) {
     const char *text = e->sequences[i] == 1 ? second : first;
@@ -177,7 +181,7 @@ static void equals_hugging_face(void **state) {
   struct job job = {0};
   size_t wrong = 0, blocks = 0, skipped = 0;
   uint64_t numbers = 20240607;
-  golden_path(path, name, "tokenizer.json");
+  golden_path(path, name, "");
   job.tokenizer = tokenizer_open(path, &job.error);
   if (!job.tokenizer) fail_msg("%s", job.error.message);
   golden_path(path, name, "expected.txt");
@@ -222,7 +226,9 @@ static void read_differences(void) {
 int main(int argc, char **argv) {
   static const char *const names[] = {"gpt2",       "roberta", "llama3",     "o200k",  "llama2",     "metaspace",
                                       "openai_gpt", "word",    "continuing", "splits", "characters", "byte_normalizer",
-                                      "bert", "bert_cased"};
+                                      "bert", "bert_cased", "unigram", "unigram_bytes", "bert_vocab_txt", "roberta_merges",
+                                      "spm_xlm_roberta", "spm_bytes"};
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
   struct CMUnitTest tests[sizeof names / sizeof *names];
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
   differs = calloc(0x110000, 1);

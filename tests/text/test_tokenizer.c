@@ -51,7 +51,12 @@ static void refuses_by_name(void **state) {
   expect_refused("[]", "object is wanted");
   expect_refused("{}", "no \"model\"");
   expect_refused("{\"version\": \"2.0\", " GOOD "}", "version");
-  expect_refused("{\"model\": {\"type\": \"Unigram\", \"vocab\": []}}", "Unigram");
+  expect_refused("{\"model\": {\"type\": \"Odd\", \"vocab\": []}}", "Unigram");
+  expect_refused("{\"model\": {\"type\": \"Unigram\", \"vocab\": {}}}", "pieces and scores");
+  expect_refused("{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1], [\"b\"]]}}", "piece 1");
+  expect_refused("{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1e999]]}}", "score of piece 0");
+  expect_refused("{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1], [\"a\", -2]]}}", "twice");
+  expect_refused("{\"model\": {\"type\": \"Unigram\", \"unk_id\": 1, \"vocab\": [[\"a\", -1]]}}", "unk_id is 1");
   expect_refused("{\"model\": {\"type\": \"BPE\"}}", "vocab");
   expect_refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}}}", "merges");
   expect_refused("{" BPE("\"a\": 0, \"b\": 0", "") "}", "two tokens");
@@ -67,7 +72,8 @@ static void refuses_by_name(void **state) {
   expect_refused("{" BPE("\"\\u0000\": 0", "") "}", "U+0000");
   expect_refused("{\"model\": {\"type\": \"WordPiece\", \"max_input_chars_per_word\": -1, \"vocab\": {}}}", "max_input_chars");
   expect_refused("{\"model\": {\"type\": \"WordPiece\"}}", "vocab");
-  expect_refused("{\"normalizer\": {\"type\": \"Precompiled\"}, " GOOD "}", "Precompiled");
+  expect_refused("{\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"?\"}, " GOOD "}", "base64");
+  expect_refused("{\"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAE=\"}, " GOOD "}", "damaged");
   expect_refused("{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Odd\"}]}, " GOOD "}", "Odd");
   expect_refused("{\"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}, " GOOD "}", "UnicodeScripts");
   expect_refused("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}, \"behavior\": \"Isolated\"}, " GOOD
@@ -173,14 +179,15 @@ static void fill(char *text, size_t size, const char *unit) {
 
 // A line of 1 MB costs time in proportion to its length (nearly), whatever it is made of.
 static void takes_long_lines(void **state) {
-  static const char *const names[] = {"gpt2", "llama3", "llama2", "metaspace", "openai_gpt", "splits", "bert"};
+  static const char *const names[] = {"gpt2",   "llama3", "llama2",  "metaspace",    "openai_gpt",
+                                      "splits", "bert",   "unigram", "unigram_bytes"};
   static const char *const units[] = {"a",        " ",  "ab", "\n", "é", "\u0301", "한",
                                       "👍🏽", "<s", "'",  "a ", "1", ".",      "the house "};
   enum { LONG = 1 << 20, SHORT = LONG / 64 };
   char *text = malloc(LONG);
   for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
     struct tokenizer *tokenizer = open_golden(names[n]);
-    struct encoding e = {0};
+    struct encoding e = {.keep_all = true};
     for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
       struct error error = {0};
       double spent[2];
@@ -258,8 +265,9 @@ static void expect_same(const struct tokenizer *a, const struct tokenizer *b, co
 static const char sample[] = "The dog's house, größe 12 <mask> ﬁre </s> naïve 한국어 e\u0301 <|endoftext|>";
 
 static void saves_what_it_opened(void **state) {
-  static const char *const names[] = {"gpt2", "roberta",    "llama3", "llama2",     "metaspace",      "openai_gpt",
-                                      "word", "continuing", "splits", "characters", "byte_normalizer", "bert", "bert_cased"};
+  static const char *const names[] = {"gpt2",       "roberta",    "llama3",       "llama2",     "metaspace",       "openai_gpt",
+                                      "word",       "continuing", "splits",       "characters", "byte_normalizer", "bert",
+                                      "bert_cased", "unigram",    "unigram_bytes"};
   char directory[] = "/tmp/qkv-tokenizer-XXXXXX", path[4096];
   assert_non_null(mkdtemp(directory));
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -279,9 +287,69 @@ static void saves_what_it_opened(void **state) {
     tokenizer_free(again);
     tokenizer_free(tokenizer);
   }
+  // BERT's vocab.txt was written, too, and is enough.
   unlink(file_join(path, directory, "tokenizer.json"));
   unlink(file_join(path, directory, "tokenizer_config.json"));
+  struct error error = {0};
+  struct tokenizer *cased = open_golden("bert_cased"), *words = tokenizer_open(directory, &error);
+  if (!words) fail_msg("%s", error.message);
+  for (size_t id = 0; id < tokenizer_size(cased); id++)
+    assert_string_equal(tokenizer_token(words, (int32_t)id), tokenizer_token(cased, (int32_t)id));
+  tokenizer_free(words);
+  tokenizer_free(cased);
+  unlink(file_join(path, directory, "vocab.txt"));
+  assert_int_equal(rmdir(directory), 0);
+}
+
+// Lines may end in CR LF, and of two equal ones the last counts; without [CLS] there is nothing to put around texts.
+static void opens_odd_vocabulary_text(void **state) {
+  static const char text[] = "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\nhund\r\n\r\nkatze\r\nhund\r\n##e";
+  char directory[] = "/tmp/qkv-tokenizer-XXXXXX", path[4096];
+  struct error error = {0};
+  struct encoding e = {0};
+  assert_non_null(mkdtemp(directory));
+  file_join(path, directory, "vocab.txt");
+  assert_true(file_write_all(path, text, sizeof text - 1, &error));
+  struct tokenizer *tokenizer = tokenizer_open(directory, &error);
+  if (!tokenizer) fail_msg("%s", error.message);
+  assert_int_equal(error.warnings, 1);
+  assert_int_equal(tokenizer_size(tokenizer), 9);
+  assert_true(tokenizer_encode(tokenizer, "Hunde katze x", 13, true, &e, &error));
+  assert_int_equal(e.count, 6);
+  assert_memory_equal(e.ids, ((int32_t[]){2, 7, 8, 6, 1, 3}), 6 * sizeof *e.ids);
+  encoding_free(&e);
+  tokenizer_free(tokenizer);
+  assert_true(file_write_all(path, "[UNK]\na\n", 8, &error));
+  assert_null(tokenizer_open(directory, &error));
+  assert_non_null(strstr(error.message, "[CLS]"));
+  error = (struct error){0};
+  assert_true(file_write_all(path, "a\0b\n", 4, &error));
+  assert_null(tokenizer_open(directory, &error));
+  assert_non_null(strstr(error.message, "line 1"));
+  unlink(path);
   rmdir(directory);
+}
+
+static void refuses_damaged_sentencepiece(void **state) {
+  static const struct {
+    const char *bytes;
+    size_t size;
+    const char *words;
+  } cases[] = {{"", 0, "no pieces"},
+               {"\n\x7F", 2, "damaged"},
+               {"\n\x03\n\x01\xFF", 5, "piece 0"},
+               {"\n\x03\n\x01"
+                "a\x12\x02\x18\x04",
+                9, "type 4"},
+               {"\n\x03\n\x01"
+                "a\n\x03\n\x01"
+                "a",
+                10, "twice"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error = {0};
+    assert_null(tokenizer_parse(cases[i].bytes, cases[i].size, "t.model", &error));
+    if (!strstr(error.message, cases[i].words)) fail_msg("case %zu: %s", i, error.message);
+  }
 }
 
 // vocab.json and merges.txt, made from a tokenizer.json, give the same tokenizer.
@@ -359,7 +427,7 @@ static void serves_many_threads(void **state) {
 
 // Allocations fail one by one while a tokenizer is opened and used: an error each time, and nothing is lost.
 static void survives_memory_shortage(void **state) {
-  static const char *const names[] = {"llama3", "metaspace", "word", "bert"};
+  static const char *const names[] = {"llama3", "metaspace", "word", "bert", "unigram", "spm_bytes", "bert_vocab_txt"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char path[4096];
     snprintf(path, sizeof path, "%s/tests/text/golden/%s", root, names[i]);
@@ -385,13 +453,21 @@ static void survives_memory_shortage(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(refuses_by_name),          cmocka_unit_test(takes_gaps_and_both_spellings_of_merges),
-      cmocka_unit_test(survives_truncated_files), cmocka_unit_test(counts_invalid_bytes),
-      cmocka_unit_test(takes_zero_bytes),         cmocka_unit_test(takes_long_lines),
-      cmocka_unit_test(stops_runaway_patterns),   cmocka_unit_test(truncates_and_says_so),
-      cmocka_unit_test(saves_what_it_opened),     cmocka_unit_test(opens_vocabulary_and_merges),
+      cmocka_unit_test(refuses_by_name),
+      cmocka_unit_test(takes_gaps_and_both_spellings_of_merges),
+      cmocka_unit_test(survives_truncated_files),
+      cmocka_unit_test(counts_invalid_bytes),
+      cmocka_unit_test(takes_zero_bytes),
+      cmocka_unit_test(takes_long_lines),
+      cmocka_unit_test(stops_runaway_patterns),
+      cmocka_unit_test(truncates_and_says_so),
+      cmocka_unit_test(saves_what_it_opened),
+      cmocka_unit_test(opens_vocabulary_and_merges),
+      cmocka_unit_test(opens_odd_vocabulary_text),
+      cmocka_unit_test(refuses_damaged_sentencepiece),
       cmocka_unit_test(word_pieces_need_their_unknown_token),
-      cmocka_unit_test(serves_many_threads),      cmocka_unit_test(survives_memory_shortage),
+      cmocka_unit_test(serves_many_threads),
+      cmocka_unit_test(survives_memory_shortage),
   };
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
   return cmocka_run_group_tests(tests, NULL, NULL);
