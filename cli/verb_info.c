@@ -37,7 +37,8 @@ static void print_text(FILE *out, const struct qkv_info *info, bool tensors) {
   }
 }
 
-// Numbers are either whole or short decimal ones, which their text already is; counts and sizes are whole.
+// Numbers are whole (counts and sizes), have a unit and one digit behind the point, or are short decimal ones, which their text
+// already is.
 static void print_json(FILE *out, const struct qkv_info *info, bool tensors) {
   putc('{', out);
   for (size_t i = 0; i < info->fact_count; i++) {
@@ -46,6 +47,7 @@ static void print_json(FILE *out, const struct qkv_info *info, bool tensors) {
     if (strcmp(fact->text, "yes") == 0 || strcmp(fact->text, "no") == 0) fputs(fact->number != 0 ? "true" : "false", out);
     else if (isnan(fact->number)) output_json_text(out, fact->text);
     else if (fact->number == floor(fact->number)) fprintf(out, "%.0f", fact->number);
+    else if (strchr(fact->text, ' ')) fprintf(out, "%.1f", fact->number);  // the text has a unit
     else fputs(fact->text, out);
   }
   for (size_t i = 0; tensors && i < info->tensor_count; i++) {
@@ -83,6 +85,10 @@ const struct verb verb_info = {
                  "size of its files, and how much memory its weights take to run (memory.run) and to train (memory.train, without "
                  "activations). Of a directory that qkv train made it also says what became of the lines of its text: how many were read, kept, "
                  "dropped or cut, why, and which (train.*, valid.*; all of them stand in log.jsonl). A tokenizer is not needed.\n"
+                 "Of a model with a decoder only it says for texts of 512 to 32,768 tokens how many cells the attention of a head has, "
+                 "how large the cache of keys and values is, and, unless the model is small enough for the processor's caches, how "
+                 "many tokens a second are generated at the end and how long all of it takes, one by one, if nothing but reading the "
+                 "weights and the cache took time (generate.read bytes a token, at generate.bandwidth a second, measured).\n"
                  "Sizes are in units of 1,000 bytes; with --format json they are bytes.",
   .example = "qkv info out\nqkv info out --tensors --format json",
   .least = 1, .most = 1, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,

@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cpu/cpu.h"
+#include "cpu/machine.h"
+#include "generate/page_cache.h"
 #include "data/ledger.h"
 #include "hf/layout.h"
 
@@ -58,6 +60,15 @@ static void add_size(struct info *info, const char *name, double bytes) {
 static void add_number(struct info *info, const char *name, double number) {
   struct buffer text = {0};
   json_write_number(&text, number);
+  add(info, name, number, buffer_string(&text));
+  buffer_free(&text);
+}
+
+// With one digit behind the point and a unit.
+static void add_rounded(struct info *info, const char *name, double number, const char *unit) {
+  struct buffer text = {0};
+  buffer_decimal(&text, number, 1);
+  buffer_format(&text, " %s", unit);
   add(info, name, number, buffer_string(&text));
   buffer_free(&text);
 }
@@ -256,6 +267,41 @@ static void describe_training(struct info *info, const char *directory) {
   if (file) fclose(file);
 }
 
+// Bytes of weights that every generated token reads: those of all products, the head among them.
+static double bytes_per_token(const struct model *model, const struct kernels *kernels) {
+  double numbers = 0;
+  for (int i = 0; i < model->weight_count; i++) {
+    const struct weight *weight = &model->weights[i];
+    if (weight->product) numbers += (double)kernels->packed_size(weight->rows, weight->cols);
+  }
+  return numbers * sizeof(float);
+}
+
+// What a text of a length takes to generate token by token: attention's cells, the cache, and, for a model that does not fit the
+// processor's caches, the speed at its end and the time of all of it, if nothing but reading memory took time.
+static void describe_contexts(struct info *info, const struct model *model, const struct kernels *kernels) {
+  static const int lengths[] = {512, 1024, 2048, 32768};
+  const double cached = 32 << 20;
+  if (model->arch.family != FAMILY_DECODER) return;
+  double weights = bytes_per_token(model, kernels), token = (double)page_cache_page_size(&model, 1) / KEY_PAGE;
+  double rate = weights > cached ? machine_read() : 0;
+  if (rate > 0) add_size(info, "generate.read", weights);
+  if (rate > 0) add_size(info, "generate.bandwidth", floor(rate));
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    double length = lengths[i];
+    char name[64];
+    snprintf(name, sizeof name, "context.%d.cells", lengths[i]);
+    add_count(info, name, length * length);
+    snprintf(name, sizeof name, "context.%d.cache", lengths[i]);
+    add_size(info, name, length * token);
+    if (rate <= 0) continue;
+    snprintf(name, sizeof name, "context.%d.rate", lengths[i]);
+    add_rounded(info, name, rate / (weights + length * token), "tokens/s");
+    snprintf(name, sizeof name, "context.%d.time", lengths[i]);
+    add_rounded(info, name, (length * weights + length * length / 2 * token) / rate, "s");
+  }
+}
+
 static void list_tensors(struct info *info, const struct safetensors *tensors) {
   info->tensors = memory_new(info->error, tensors->count, sizeof *info->tensors);
   for (size_t i = 0; info->tensors && i < tensors->count; i++) {
@@ -279,6 +325,7 @@ struct qkv_info *qkv_model_info(struct qkv_context *context, struct qkv_model *m
   describe_tokenizer(info, model);
   describe_files(info, &model->checkpoint);
   describe_memory(info, model->checkpoint.model, model->kernels);
+  describe_contexts(info, model->checkpoint.model, model->kernels);
   describe_training(info, model->directory);
   list_tensors(info, &model->checkpoint.tensors);
   if (!error->code) return &info->public;

@@ -36,6 +36,9 @@ run 0 "$QKV" info "$golden/llama"
 out_has 'decoder.kv_heads     2'
 run 0 "$QKV" info "$golden/gpt2"
 out_has 'architecture         GPT2LMHeadModel'
+out_has 'context.1024.cells   1,048,576'
+out_has 'context.1024.cache   786 KB'
+check "a model that fits the caches has no bound by memory" test "$(grep -c 'context.*rate' out)" -eq 0
 
 run 2 "$QKV" info
 run 1 "$QKV" info "$work"
