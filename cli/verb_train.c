@@ -11,7 +11,7 @@
 
 struct arguments {
   struct qkv_train_options train;
-  bool resume, resume_anyway, lowercase, no_header, show_batch;
+  bool resume, resume_anyway, lowercase, no_header, whole_words, split_sentences, show_batch;
 };
 
 static void defaults(void *memory) {
@@ -24,8 +24,8 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
     OPTION_GROUP("What to learn"),
-    OPTION_CHOICE(train.task, "task", "translation|lm|classify|regress|tag|span|choice",
-                  "what the model is for; lm: a language model; the others: labels of texts, numbers, tags of words, answers, choices"),
+    OPTION_CHOICE(train.task, "task", "translation|lm|mlm|classify|regress|tag|span|choice",
+                  "what the model is for; lm: a language model; mlm: masked words and next sentences, as BERT; the others: labels of texts, numbers, tags of words, answers, choices"),
     OPTION_FILES(train.train, "train", "FILE...",
                  "the text to learn from; translation: SOURCE TARGET..., line i of one being the translation of line i of the other; "
                  "lm: plain text, or .jsonl with \"text\", or pairs of \"prompt\" and \"answer\" in .jsonl or .tsv; labels: .tsv, .jsonl, "
@@ -110,6 +110,16 @@ static const struct option options[] = {
                   .unset = "auto: bf16 where the processor has it"),
     OPTION_INTEGER(train.seed, "seed", "N", 0, NO_LIMIT, "where the random numbers start", .unset = "1"),
 
+    OPTION_GROUP("Masked words"),
+    OPTION_CHOICE(train.next_sentence, "next-sentence", "random|swapped|none",
+                  "what half of the second texts are: sentences from elsewhere, or the two texts in the other order", .unset = "random"),
+    OPTION_NUMBER(train.mask_rate, "mask-rate", "P", 0, 1, "share of the tokens that are predicted", .unset = "0.15"),
+    OPTION_TEXT(train.mask_split, "mask-split", "A-B-C", "percent of these that become [MASK], any token, or stay", .unset = "80-10-10"),
+    OPTION_FLAG(whole_words, "whole-words", "the pieces of a word are predicted together"),
+    OPTION_INTEGER(train.short_length, "short-length", "N", 8, 1048576, "tokens of a sequence in the first epochs", .unset = "as later"),
+    OPTION_INTEGER(train.short_epochs, "short-epochs", "N", 0, NO_LIMIT, "how many epochs have short sequences"),
+    OPTION_FLAG(split_sentences, "split-sentences", "the lines are running text, which is split at the ends of sentences"),
+
     OPTION_GROUP("Fine-tuning"),
     OPTION_NUMBER(train.layer_decay, "layer-decay", "FACTOR", 0.01, 1,
                   "the learning rate of each layer is that of the one above times FACTOR", .unset = "1"),
@@ -125,7 +135,7 @@ static const struct option options[] = {
     OPTION_INTEGER(train.patience, "patience", "N", 0, NO_LIMIT, "stop after N validations without a better score; 0: never",
                    .unset = "10; lm and labels: never"),
     OPTION_CHOICE(train.metric, "metric",
-                  "bleu|chrf|loss|perplexity|bits-per-byte|accuracy|f1|macro-f1|matthews|pearson|spearman|precision|recall|exact",
+                  "bleu|chrf|loss|perplexity|bits-per-byte|accuracy|f1|macro-f1|matthews|pearson|spearman|precision|recall|exact|masked-accuracy|next-accuracy",
                   "the score by which a model is best",
                   .unset = "bleu, of greedy translations; lm: loss; labels: accuracy, pearson or f1"),
     OPTION_INTEGER(train.average, "average", "N", 0, 1000, "try the mean of N models at the end; it is kept if it is better",
@@ -200,6 +210,8 @@ static int run(struct call *call) {
   if (!arguments->show_batch && !call->positional.count) return call_misused(call, "OUT is missing: the directory to make");
   if (arguments->lowercase) train->lowercase = 1;
   if (arguments->no_header) train->no_header = 1;
+  if (arguments->whole_words) train->whole_words = 1;
+  if (arguments->split_sentences) train->split_sentences = 1;
   train->resume = arguments->resume;
   train->resume_anyway = arguments->resume_anyway;
   return run_training(call, train);
@@ -219,6 +231,7 @@ const struct verb verb_train = {
     .example =
         "qkv train out --task translation --train train.en train.de --valid val.en val.de\n"
         "qkv train shakespeare --task lm --train input.txt --tokenizer-type char --max-steps 2000\n"
+        "qkv train bert --task mlm --train docs.txt --valid valid.txt\n"
         "qkv train sst --task classify --from all-MiniLM-L6-v2 --train train.tsv --valid dev.tsv\n"
         "qkv train out2 --task translation --from out --train more.en more.de --max-time 20m\n"
         "qkv train out --resume",

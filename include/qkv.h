@@ -748,6 +748,14 @@ struct qkv_train_options {
   const char *freeze;                // "embeddings"; "3": these and the first 3 layers; "all": all but the head
   const char *columns;               // of a table, in its order: "label,text,pair"; "-" for one to skip
   int64_t no_header;                 // 1: the first line of a table is data
+  // Masked words
+  const char *next_sentence;         // "random" (half of the second texts are from elsewhere), "swapped" (Lan et al., 2020), "none"
+  double mask_rate;                  // share of the tokens that are predicted
+  const char *mask_split;            // "80-10-10": percent of these that become [MASK], any token, or stay
+  int64_t whole_words;               // 1: the pieces of a word are predicted together
+  int64_t short_length;              // tokens of a sequence in the first
+  int64_t short_epochs;              // epochs
+  int64_t split_sentences;           // 1: lines are running text, not a sentence each
   int64_t seed;
   const char *dtype;                 // of products with weights: "auto" (bf16 where the processor has it), "f32", "bf16"
 

@@ -9,6 +9,7 @@
 #include "text/tokenizer_parts.h"
 
 #define END_MARK "</w>"
+#define INNER_MARK "##"
 #define START_MARK "\xE2\x96\x81"  // U+2581
 
 enum { DEFAULT_MAX_WORDS = 8000000 };
@@ -39,6 +40,18 @@ struct tokenizer_options tokenizer_options_gpt2(void) {
                                     .vocab_size = 10000,
                                     .special_count = 1,
                                     .specials = {{"<|endoftext|>", SPECIAL_LAST, "eos_token"}}};
+}
+
+struct tokenizer_options tokenizer_options_bert(void) {
+  return (struct tokenizer_options){
+      .kind = TOKENIZER_WORDPIECE,
+      .vocab_size = 10000,
+      .lowercase = true,
+      .prefix = "[CLS]",
+      .suffix = "[SEP]",
+      .special_count = 5,
+      .specials = {{"[PAD]", SPECIAL_FIRST, "pad_token"}, {"[UNK]", SPECIAL_FIRST, "unk_token"}, {"[CLS]", SPECIAL_FIRST, "cls_token"},
+                   {"[SEP]", SPECIAL_FIRST, "sep_token"}, {"[MASK]", SPECIAL_FIRST, "mask_token"}}};
 }
 
 // Options --------------------------------------------------------------------------------------------------------------
@@ -91,6 +104,11 @@ static bool check_options(const struct tokenizer_options *options, struct error 
 static void write_text(struct buffer *out, const char *text) { json_write_text(out, text, strlen(text)); }
 
 static void write_normalizer(struct buffer *out, const struct tokenizer_options *options) {
+  if (options->kind == TOKENIZER_WORDPIECE) {
+    buffer_format(out, "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": null, \"lowercase\": %s}",
+                  options->lowercase ? "true" : "false");
+    return;
+  }
   bool both = options->unicode_form && options->lowercase;
   if (both) buffer_text(out, "{\"type\": \"Sequence\", \"normalizers\": [");
   if (options->unicode_form) buffer_format(out, "{\"type\": \"%s\"}", options->unicode_form);
@@ -109,6 +127,7 @@ static const char *pretokenizer_json(enum tokenizer_kind kind) {
              "\", \"prepend_scheme\": \"always\", \"split\": true}, {\"type\": \"Punctuation\", \"behavior\": \"Isolated\"}]}";
     case TOKENIZER_BPE_END:
     case TOKENIZER_WORD: return "{\"type\": \"WhitespaceSplit\"}";
+    case TOKENIZER_WORDPIECE: return "{\"type\": \"BertPreTokenizer\"}";
     case TOKENIZER_CHAR: break;
   }
   return "null";
@@ -122,6 +141,7 @@ static const char *decoder_json(enum tokenizer_kind kind) {
       return "{\"type\": \"Metaspace\", \"replacement\": \"" START_MARK "\", \"prepend_scheme\": \"always\", \"split\": true}";
     case TOKENIZER_BPE_END: return "{\"type\": \"BPEDecoder\", \"suffix\": \"" END_MARK "\"}";
     case TOKENIZER_CHAR: return "{\"type\": \"Fuse\"}";
+    case TOKENIZER_WORDPIECE: return "{\"type\": \"WordPiece\", \"prefix\": \"" INNER_MARK "\", \"cleanup\": true}";
     case TOKENIZER_WORD: break;
   }
   return "null";
@@ -199,6 +219,12 @@ static void write_model(struct buffer *out, const struct tokenizer_options *opti
     buffer_char(out, '}');
     return;
   }
+  if (options->kind == TOKENIZER_WORDPIECE) {
+    buffer_text(out, "{\"type\": \"WordPiece\", \"unk_token\": ");
+    write_text(out, token_of_role(options, "unk_token"));
+    buffer_text(out, ", \"continuing_subword_prefix\": \"" INNER_MARK "\", \"max_input_chars_per_word\": 100}");
+    return;
+  }
   buffer_text(out, "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": ");
   if (needs_unknown(options)) write_text(out, token_of_role(options, "unk_token"));
   else buffer_text(out, "null");
@@ -264,24 +290,25 @@ static bool learn_words(const struct tokenizer_options *options, struct word_vie
   return true;
 }
 
+static enum model_kind model_kind_of(const struct tokenizer_options *options) {
+  return options->kind == TOKENIZER_WORD ? MODEL_WORD_LEVEL : options->kind == TOKENIZER_WORDPIECE ? MODEL_WORD_PIECE : MODEL_BPE;
+}
+
 static bool learn_model(const struct tokenizer_options *options, struct word_view *words, size_t count, size_t room,
                         struct token_model *model, struct error *error) {
-  if (options->kind == TOKENIZER_WORD) {
-    model->kind = MODEL_WORD_LEVEL;
-    return learn_words(options, words, count, room, &model->word_level.vocabulary, error);
-  }
-  model->kind = MODEL_BPE;
-  if (options->kind == TOKENIZER_CHAR) return learn_words(options, words, count, room, &model->bpe.vocabulary, error);
+  struct vocabulary *vocabulary = (struct vocabulary *)token_model_vocabulary(model);
+  if (options->kind == TOKENIZER_WORD || options->kind == TOKENIZER_CHAR) return learn_words(options, words, count, room, vocabulary, error);
   struct bpe_learning learning = {words,
                                   count,
                                   room,
                                   options->min_frequency ? options->min_frequency : 2,
                                   options->kind == TOKENIZER_BPE_BYTES,
-                                  options->kind == TOKENIZER_BPE_END ? END_MARK : NULL};
+                                  options->kind == TOKENIZER_BPE_END ? END_MARK : NULL,
+                                  options->kind == TOKENIZER_WORDPIECE ? INNER_MARK : NULL};
   struct learnt_merge *merges;
   size_t merge_count, cut;
-  bool ok = bpe_learn(&learning, &model->bpe.vocabulary, &merges, &merge_count, &cut, error);
-  for (size_t i = 0; ok && i < merge_count; i++) ok = bpe_add_merge(&model->bpe, merges[i].left, merges[i].right, error);
+  bool ok = bpe_learn(&learning, vocabulary, &merges, &merge_count, &cut, error);
+  for (size_t i = 0; ok && model->kind == MODEL_BPE && i < merge_count; i++) ok = bpe_add_merge(&model->bpe, merges[i].left, merges[i].right, error);
   free(merges);
   if (ok && cut)
     error_warn(error, "the text has %zu characters more than the vocabulary has room for: the rarest were left out", cut);
@@ -320,8 +347,8 @@ static struct tokenizer *finish(const struct tokenizer_options *options, const s
 
 static struct tokenizer *learn_from_counts(const struct tokenizer_options *options, const struct word_counts *counts,
                                            struct error *error) {
-  struct token_model model = {.kind = options->kind == TOKENIZER_WORD ? MODEL_WORD_LEVEL : MODEL_BPE};
-  struct vocabulary *vocabulary = model.kind == MODEL_BPE ? &model.bpe.vocabulary : &model.word_level.vocabulary;
+  struct token_model model = {.kind = model_kind_of(options)};
+  struct vocabulary *vocabulary = (struct vocabulary *)token_model_vocabulary(&model);
   struct tokenizer *tokenizer = NULL;
   size_t count = 0;
   struct word_view *words = word_counts_sorted(counts, &count, error);

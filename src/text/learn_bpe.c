@@ -45,6 +45,7 @@ struct learner {
   size_t heap_count, heap_capacity;
   uint32_t *changed;  // pairs whose count grew by the current merge
   size_t changed_count, changed_capacity;
+  size_t prefix_size;  // of what is put before characters inside of words
   struct error *error;
 };
 
@@ -124,19 +125,25 @@ static bool learn_alphabet(const struct bpe_learning *learning, struct vocabular
 
 static int compare_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-// With a mark at the end of words, the last characters become tokens of their own, in the order of their bytes.
+static bool is_marked(const struct bpe_learning *learning, const struct word_view *word, size_t at, size_t length) {
+  return (learning->prefix && at > 0) || (learning->suffix && at + length == word->size);
+}
+
+// Characters that are marked somewhere become tokens of their own in that form, too, in the order of their bytes.
 static bool learn_marked(const struct bpe_learning *learning, struct vocabulary *vocabulary, struct error *error) {
-  if (!learning->suffix) return true;
+  if (!learning->suffix && !learning->prefix) return true;
   struct vocabulary seen = {0};
   bool ok = true;
   for (size_t i = 0; ok && i < learning->word_count; i++) {
     const struct word_view *word = &learning->words[i];
-    size_t start = word->size - 1;
-    while (start > 0 && (word->text[start] & 0xC0) == 0x80) start--;
-    const char *last = word->text + start;
-    size_t size = word->size - start;
-    if (vocabulary_find(vocabulary, last, size) >= 0 && vocabulary_find(&seen, last, size) < 0)
-      ok = vocabulary_add(&seen, last, size, (long long)seen.size, "learnt vocabulary", error);
+    for (size_t at = 0, length; ok && at < word->size; at += length) {
+      uint32_t c;
+      const char *text = word->text + at;
+      length = (size_t)utf8_decode(text, word->text + word->size, &c, NULL);
+      if (!is_marked(learning, word, at, length)) continue;
+      if (vocabulary_find(vocabulary, text, length) >= 0 && vocabulary_find(&seen, text, length) < 0)
+        ok = vocabulary_add(&seen, text, length, (long long)seen.size, "learnt vocabulary", error);
+    }
   }
   const char **sorted = ok ? memory_new(error, seen.size, sizeof *sorted) : NULL;
   for (size_t i = 0; sorted && i < seen.size; i++) sorted[i] = vocabulary_token(&seen, (int32_t)i, NULL);
@@ -145,8 +152,9 @@ static bool learn_marked(const struct bpe_learning *learning, struct vocabulary 
   ok = sorted != NULL;
   for (size_t i = 0; ok && i < seen.size && vocabulary->count < learning->vocab_size; i++) {
     buffer_clear(&text);
+    if (learning->prefix) buffer_text(&text, learning->prefix);
     buffer_text(&text, sorted[i]);
-    buffer_text(&text, learning->suffix);
+    if (learning->suffix) buffer_text(&text, learning->suffix);
     ok = buffer_check(&text, error) && add_token(vocabulary, text.data, text.size, error);
   }
   buffer_free(&text);
@@ -158,13 +166,14 @@ static bool learn_marked(const struct bpe_learning *learning, struct vocabulary 
 static int32_t symbol_of(const struct bpe_learning *learning, const struct vocabulary *vocabulary, const struct word_view *word,
                          size_t at, size_t length) {
   char text[64];
-  size_t size = length;
-  if (learning->bytes) size = (size_t)utf8_encode(text, bytes_alphabet_character((unsigned char)word->text[at]));
-  else memcpy(text, word->text + at, length);
+  size_t before = learning->prefix && at > 0 ? strlen(learning->prefix) : 0, size = length;
   size_t mark = learning->suffix && at + length == word->size ? strlen(learning->suffix) : 0;
-  if (size + mark > sizeof text) return -1;
-  if (mark) memcpy(text + size, learning->suffix, mark);
-  return vocabulary_find(vocabulary, text, size + mark);
+  if (before + 4 + mark > sizeof text) return -1;
+  if (before) memcpy(text, learning->prefix, before);
+  if (learning->bytes) size = (size_t)utf8_encode(text + before, bytes_alphabet_character((unsigned char)word->text[at]));
+  else memcpy(text + before, word->text + at, length);
+  if (mark) memcpy(text + before + size, learning->suffix, mark);
+  return vocabulary_find(vocabulary, text, before + size + mark);
 }
 
 // Characters that have no token are left out, as if they were not there.
@@ -344,7 +353,7 @@ static int32_t merged_token(struct learner *learner, int32_t left, int32_t right
   const char *left_text = vocabulary_token(learner->vocabulary, left, &left_size),
              *right_text = vocabulary_token(learner->vocabulary, right, &right_size);
   buffer_append(&text, left_text, left_size);
-  buffer_append(&text, right_text, right_size);
+  buffer_append(&text, right_text + learner->prefix_size, right_size - learner->prefix_size);
   int32_t id = -1;
   if (buffer_check(&text, learner->error) && add_token(learner->vocabulary, text.data, text.size, learner->error))
     id = vocabulary_find(learner->vocabulary, text.data, text.size);
@@ -392,7 +401,7 @@ static bool learn_merges(struct learner *learner, const struct bpe_learning *lea
 
 bool bpe_learn(const struct bpe_learning *learning, struct vocabulary *vocabulary, struct learnt_merge **merges,
                size_t *merge_count, size_t *alphabet_cut, struct error *error) {
-  struct learner learner = {.vocabulary = vocabulary, .error = error};
+  struct learner learner = {.vocabulary = vocabulary, .prefix_size = learning->prefix ? strlen(learning->prefix) : 0, .error = error};
   *merges = NULL;
   *merge_count = *alphabet_cut = 0;
   bool ok = learn_alphabet(learning, vocabulary, alphabet_cut, error) && learn_marked(learning, vocabulary, error) &&

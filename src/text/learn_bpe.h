@@ -10,6 +10,7 @@ struct bpe_learning {
   uint64_t min_frequency;
   bool bytes;          // words are raw bytes, spelled in the bytes' alphabet; all 256 are learnt
   const char *suffix;  // put behind a word's last character; NULL: none
+  const char *prefix;  // put before all of a word's characters but the first (WordPiece); NULL: none
 };
 
 struct learnt_merge {

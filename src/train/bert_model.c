@@ -1,5 +1,18 @@
 #include "train/bert_model.h"
 
+#include "base/clock.h"
+
+bool bert_learn_tokenizer(struct job *job, tokenizer_next_line *next, void *data) {
+  struct tokenizer_options wanted = tokenizer_options_bert();
+  wanted.vocab_size = (size_t)job->options.vocab_size;
+  wanted.lowercase = job->options.lowercase > 0;
+  double start = clock_seconds();
+  if (!(job->tokenizer = tokenizer_learn(&wanted, next, data, job->error))) return false;
+  char took[32];
+  job_say(job, "a vocabulary of %zu word pieces, learnt in %s", tokenizer_size(job->tokenizer), clock_text(took, clock_seconds() - start));
+  return true;
+}
+
 bool bert_describe(struct job *job, struct arch *arch) {
   const struct qkv_train_options *options = &job->options;
   struct special_ids ids = tokenizer_special_ids(job->tokenizer);

@@ -33,8 +33,8 @@ static const struct size_preset sizes[] = {
   {" gpt2 openai-gpt ", "base", 768, 3072, 12, 0, 12, 0.0006, 2000, 1024},
   {" gpt2 openai-gpt ", "large", 1024, 4096, 16, 0, 24, 0.0003, 2000, 1024},
   {" bert ", "blackboard", 8, 32, 2, 1, 0, 0.01, 100},
-  {" bert ", "tiny", 128, 512, 2, 2, 0, 0.002, 1000},
-  {" bert ", "small", 256, 1024, 4, 4, 0, 0.001, 2000},
+  {" bert ", "tiny", 128, 512, 2, 2, 0, 0.002, 200},
+  {" bert ", "small", 256, 1024, 4, 4, 0, 0.001, 500},
   {" bert ", "base", 768, 3072, 12, 12, 0, 0.0003, 5000},
   {" bert ", "large", 1024, 4096, 16, 24, 0, 0.0001, 10000},
 };
@@ -58,6 +58,9 @@ static const struct recipe {
   {"lm", 40000000, "small", 10000, 8192, 20000, 0.1},
   {"lm", 400000000, "base", 32000, 16384, 60000, 0.1},
   {"lm", UINT64_MAX, "base", 50000, 32768, 200000, 0},
+  {"mlm", 2000000, "tiny", 4000, 2048, 10000, 0.1},
+  {"mlm", 50000000, "small", 10000, 4096, 40000, 0.1},
+  {"mlm", UINT64_MAX, "base", 30000, 16384, 200000, 0.1},
   {"classify", UINT64_MAX, "tiny", 10000, 1024, 20000, 0.1},
   {"regress", UINT64_MAX, "tiny", 10000, 1024, 20000, 0.1},
   {"tag", UINT64_MAX, "tiny", 10000, 1024, 20000, 0.1},
@@ -81,6 +84,7 @@ static const struct task_settings {
 } settings[] = {
   {"translation", "sentence pairs", 0.0002, 200, "inverse-sqrt", "bleu", 0.1, 0, 256, "drop", NULL, NULL, NULL, 10, 5, 32, -1, -1, -1, 0},
   {"lm", "bytes of text", 0.0001, 100, "cosine", "loss", -1, 0.1, -1, "drop", "off", "left-to-right", "bpe", 0, 0, 10, 0.1, 0.95, 1e-8, 0},
+  {"mlm", "bytes of text", 0.0001, 100, "linear", "loss", -1, 0.01, -1, NULL, NULL, NULL, NULL, 0, 0, 20, -1, 0.999, 1e-6, 0},
   // As in section 4 of the paper on BERT: a few epochs, the rate rising for a tenth of them and then falling to 0.
 #define LABELS(task, unit, rate, metric, epochs) \
   {task, unit, rate, -1, "linear", metric, -1, 0.01, -1, NULL, NULL, NULL, NULL, 0, 0, 32, -1, 0.999, 1e-6, epochs}

@@ -1,0 +1,230 @@
+#include "data/masked_batch.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { PURPOSE_PAIR = 0x9A1, PURPOSE_MASK = 0x3A5, SPECIALS = 3 };
+// What is drawn about a sample as a whole.
+enum { DRAW_SPLIT, DRAW_NEXT, DRAW_DOCUMENT, DRAW_SENTENCE, DRAW_PART };
+
+// A run of tokens.
+struct range {
+  uint64_t first, end;
+};
+
+// A sample before masking. b is empty where there is no second text.
+struct pair {
+  struct range a, b;
+  int label;
+};
+
+static struct random_key sample_key(const struct masked_samples *samples, uint64_t purpose, uint64_t epoch, size_t sample) {
+  return random_key(random_bits(random_key(samples->seed, purpose), epoch), sample);
+}
+
+// ---- pairs ----
+
+static bool is_short(const struct masked_samples *samples, uint64_t epoch) {
+  return samples->short_length && epoch < samples->short_epochs;
+}
+
+// The sentences of the sample in this epoch: all of its segment, or a part that fits into the short length.
+static struct masked_segment part_of(const struct masked_samples *samples, struct random_key key, uint64_t epoch, size_t sample, size_t room) {
+  struct masked_segment part = samples->segments[sample];
+  if (!is_short(samples, epoch)) return part;
+  const uint64_t *starts = samples->sentences->starts;
+  part.first += random_below(key, DRAW_PART, part.end - part.first);
+  size_t end = part.first + 1;
+  while (end < part.end && starts[end + 1] - starts[part.first] <= room) end++;
+  part.end = end;
+  return part;
+}
+
+static uint64_t least(uint64_t x, uint64_t y) { return x < y ? x : y; }
+
+// Sentences of another document, from a random one on, as many tokens as there is room for.
+static struct range other_sentences(const struct masked_samples *samples, struct random_key key, size_t document, size_t room) {
+  const struct sentences *sentences = samples->sentences;
+  size_t other = random_below(key, DRAW_DOCUMENT, sentences->document_count - 1);
+  if (other >= document) other++;
+  size_t first = sentences->documents[other], count = sentences->documents[other + 1] - first;
+  uint64_t start = sentences->starts[first + random_below(key, DRAW_SENTENCE, count)];
+  return (struct range){start, least(start + room, sentences->starts[first + count])};
+}
+
+static struct pair draw_pair(const struct masked_samples *samples, uint64_t epoch, size_t sample) {
+  struct random_key key = sample_key(samples, PURPOSE_PAIR, epoch, sample);
+  size_t room = (is_short(samples, epoch) ? samples->short_length : samples->max_length) - SPECIALS;
+  struct masked_segment part = part_of(samples, key, epoch, sample, room);
+  const uint64_t *starts = samples->sentences->starts;
+  struct range all = {starts[part.first], least(starts[part.end], starts[part.first] + room)};
+  struct pair pair = {.a = all, .b = {all.end, all.end}, .label = -1};
+  size_t count = part.end - part.first;
+  bool other = random_uniform(key, DRAW_NEXT) < 0.5;
+  if (samples->next == NEXT_NONE || all.end - all.first < 2) return pair;
+  // Between two sentences, or in the middle of the only one.
+  uint64_t split = count > 1 ? starts[part.first + 1 + random_below(key, DRAW_SPLIT, count - 1)] : all.first + (all.end - all.first) / 2;
+  bool several = samples->sentences->document_count > 1;
+  pair.label = other && (several || samples->next == NEXT_SWAPPED);
+  if (samples->next == NEXT_SWAPPED) {
+    pair.a = other ? (struct range){split, all.end} : (struct range){all.first, split};
+    pair.b = other ? (struct range){all.first, split} : (struct range){split, all.end};
+    return pair;
+  }
+  // A single sentence stays whole, and what follows is from elsewhere (released code of BERT).
+  bool alone = count == 1 && several;
+  if (alone) pair.label = 1, split = least(all.end, all.first + room / 2 + 1);
+  pair.a = (struct range){all.first, split};
+  pair.b = pair.label ? other_sentences(samples, key, part.document, room - (size_t)(split - all.first)) : (struct range){split, all.end};
+  return pair;
+}
+
+static size_t pair_rows(const struct pair *pair) {
+  size_t a = (size_t)(pair->a.end - pair->a.first), b = (size_t)(pair->b.end - pair->b.first);
+  return a + b + (b ? SPECIALS : SPECIALS - 1);
+}
+
+// ---- masking ----
+
+static int compare_groups(const void *x, const void *y) {
+  const struct masked_group *a = x, *b = y;
+  if (a->random != b->random) return a->random < b->random ? -1 : 1;
+  return (a->first > b->first) - (a->first < b->first);
+}
+
+static size_t make_groups(const struct masking *masking, struct random_key key, const int32_t *ids, const bool *special, size_t count,
+                          struct masked_group *groups, size_t *maskable) {
+  size_t made = 0;
+  *maskable = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (special[i]) continue;
+    ++*maskable;
+    bool goes_on = masking->whole_words && masking->continues && masking->continues[ids[i]];
+    if (goes_on && made && groups[made - 1].first + groups[made - 1].count == (int)i) groups[made - 1].count++;
+    else groups[made++] = (struct masked_group){random_bits(key, i), (int)i, 1};
+  }
+  return made;
+}
+
+static int32_t replacement(const struct masking *masking, struct random_key key, size_t position, int32_t id) {
+  double draw = random_uniform(key, ((uint64_t)1 << 32) + position);
+  if (draw < masking->masked) return masking->mask_id;
+  if (draw < masking->masked + masking->random) return (int32_t)random_below(key, ((uint64_t)2 << 32) + position, (uint64_t)masking->vocabulary);
+  return id;
+}
+
+size_t mask_tokens(const struct masking *masking, struct random_key key, int32_t *ids, const bool *special, int32_t *labels,
+                   size_t count, struct masked_group *groups) {
+  size_t maskable, made = make_groups(masking, key, ids, special, count, groups, &maskable), done = 0;
+  size_t wanted = (size_t)lrint((double)maskable * masking->rate);
+  if (!wanted && maskable && masking->rate > 0) wanted = 1;
+  qsort(groups, made, sizeof *groups, compare_groups);
+  for (size_t i = 0; i < count; i++) labels[i] = -1;
+  for (size_t i = 0; i < made && done < wanted; i++) {
+    // A word that is longer than what is left is passed over, unless nothing else was found.
+    if (done + (size_t)groups[i].count > wanted && done) continue;
+    for (int k = 0; k < groups[i].count; k++) {
+      size_t position = (size_t)(groups[i].first + k);
+      labels[position] = ids[position];
+      ids[position] = replacement(masking, key, position, ids[position]);
+    }
+    done += (size_t)groups[i].count;
+  }
+  return done;
+}
+
+// ---- samples ----
+
+struct made {
+  int32_t *ids, *types, *labels;
+  size_t count, targets;
+};
+
+static void add_range(const struct masked_samples *samples, struct made *made, bool *special, struct range range, int type) {
+  for (uint64_t i = range.first; i < range.end; i++) {
+    made->ids[made->count] = samples->sentences->tokens[i];
+    made->types[made->count] = type;
+    special[made->count++] = false;
+  }
+  made->ids[made->count] = samples->sep_id;
+  made->types[made->count] = type;
+  special[made->count++] = true;
+}
+
+static struct made make_sample(const struct masked_samples *samples, uint64_t epoch, size_t sample, const struct pair *pair) {
+  struct made made = {samples->rows, samples->rows + samples->max_length, samples->rows + 2 * samples->max_length, 1, 0};
+  bool *special = (bool *)(samples->rows + 3 * samples->max_length);
+  made.ids[0] = samples->cls_id;
+  made.types[0] = 0;
+  special[0] = true;
+  add_range(samples, &made, special, pair->a, 0);
+  if (pair->b.end > pair->b.first) add_range(samples, &made, special, pair->b, 1);
+  made.targets = mask_tokens(&samples->masking, sample_key(samples, PURPOSE_MASK, epoch, sample), made.ids, special, made.labels, made.count,
+                             samples->groups);
+  return made;
+}
+
+static struct sample_rows rows_of(const void *user, uint64_t epoch, size_t sample) {
+  struct pair pair = draw_pair(user, epoch, sample);
+  return (struct sample_rows){(uint32_t)pair_rows(&pair), 0};
+}
+
+static void count_targets(const void *user, uint64_t epoch, size_t sample, int64_t targets[TARGET_HEADS]) {
+  const struct masked_samples *samples = user;
+  struct pair pair = draw_pair(samples, epoch, sample);
+  targets[0] += (int64_t)make_sample(samples, epoch, sample, &pair).targets;
+  targets[1] += pair.label >= 0;
+}
+
+static const struct batch *fill(void *user, uint64_t epoch, const uint32_t *list, size_t count, struct error *error) {
+  struct masked_samples *samples = user;
+  packed_begin(&samples->packed);
+  for (size_t i = 0; i < count; i++) {
+    struct pair pair = draw_pair(samples, epoch, list[i]);
+    struct made made = make_sample(samples, epoch, list[i], &pair);
+    struct packed_sequence sequence = {.ids = made.ids, .types = made.types, .labels = made.labels, .count = made.count,
+                                       .number = list[i], .text = packed_text(),
+                                       .line = samples->sentences->places[samples->segments[list[i]].first]};
+    sequence.text.label = pair.label;
+    if (!packed_add(&samples->packed, samples->arch, &sequence, error)) return NULL;
+  }
+  return packed_end(&samples->packed, samples->arch);
+}
+
+static bool cut_segments(struct masked_samples *samples, struct error *error) {
+  const struct sentences *sentences = samples->sentences;
+  size_t room = samples->max_length - SPECIALS;
+  for (size_t d = 0; d < sentences->document_count; d++)
+    for (size_t first = sentences->documents[d], end; first < sentences->documents[d + 1]; first = end) {
+      for (end = first + 1; end < sentences->documents[d + 1]; end++)
+        if (sentences->starts[end + 1] - sentences->starts[first] > room) break;
+      if (!memory_grow(error, &samples->segments, &samples->capacity, samples->count + 1, sizeof *samples->segments)) return false;
+      samples->segments[samples->count++] = (struct masked_segment){first, end, d};
+    }
+  return true;
+}
+
+bool masked_samples_make(struct masked_samples *samples, struct samples *out, const char *const *paths, struct error *error) {
+  if (samples->next == NEXT_RANDOM && !samples->validation && samples->sentences->document_count < 2)
+    return error_set(error, ERROR_FORMAT,
+                     "%s: the text is one document, so no sentence of another one can be drawn; put blank lines between documents, or take "
+                     "--next-sentence swapped or none",
+                     paths[0]);
+  samples->rows = memory_new(error, 4 * samples->max_length, sizeof *samples->rows);
+  samples->groups = memory_new(error, samples->max_length, sizeof *samples->groups);
+  if (!samples->rows || !samples->groups || !cut_segments(samples, error)) return false;
+  *out = (struct samples){.count = samples->count, .user = samples, .rows = rows_of, .count_targets = count_targets, .fill = fill,
+                          .window = 4096, .paths = paths, .ledger = &samples->sentences->ledger};
+  return true;
+}
+
+void masked_samples_free(struct masked_samples *samples) {
+  free(samples->segments);
+  free(samples->rows);
+  free(samples->groups);
+  packed_free(&samples->packed);
+  *samples = (struct masked_samples){0};
+}

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Pre-training on masked words and next sentences, from text without a tokenizer to a model that is fine-tuned.
+. "$(dirname "$0")/case.sh"
+
+awk 'BEGIN { srand(1); split("cat dog bird fish horse", a); split("sleeps runs eats sings swims", v); split("here there today now often", w)
+  for (d = 0; d < 100; d++) { x = a[1 + d % 5]; for (i = 0; i < 20; i++) print "The " x " " v[1 + d % 5] " " w[1 + int(rand() * 5)] "."; print "" } }' > docs.txt
+small="--hidden 64 --heads 4 --ffn 128 --layers 2 --dtype f32 --batch-tokens 1000 --vocab-size 120 --max-length 32"
+run 0 "$QKV" train bert --task mlm --train docs.txt $small --max-steps 250 --valid-every 50 --learning-rate 0.003 --warmup-steps 50 --dropout 0
+err_has "word pieces, learnt"
+err_has "of next sentences right"
+last() { awk -v key="\"$1\":" 'i = index($0, key) { v = substr($0, i + length(key)) + 0 } END { print v }' bert/log.jsonl; }
+check "the words are learnt" awk -v found="$(last masked_accuracy)" 'BEGIN { exit !(found > 0.7) }'
+check "the next sentences are learnt" awk -v found="$(last next_accuracy)" 'BEGIN { exit !(found > 0.85) }'
+check "it is a BERT for pre-training" grep -q BertForPreTraining bert/config.json
+run 0 "$QKV" train --task mlm --train docs.txt $small --show-batch
+out_has "next sentence: 1 (B is from elsewhere)"
+out_has "[MASK]/0<"
+run 0 "$QKV" train --task mlm --train docs.txt $small --show-batch --next-sentence swapped --whole-words --mask-split 100-0-0
+out_has "A follows B"
+run 0 "$QKV" train plain --task mlm --train docs.txt $small --max-steps 2 --next-sentence none --quiet
+check "without next sentences it is a BERT for masked words" grep -q BertForMaskedLM plain/config.json
+run 2 "$QKV" train x --task mlm --train docs.txt $small --mask-split 80-10
+err_has "three percentages that add up to 100"
+run 2 "$QKV" train x --task mlm --train docs.txt $small --short-length 40
+err_has "is not shorter than --max-length 32"
+tr '\n' ' ' < docs.txt | sed 's/  */ /g' > running.txt
+run 1 "$QKV" train x --task mlm --train running.txt $small --split-sentences
+err_has "the text is one document"
+run 0 "$QKV" train split --task mlm --train running.txt $small --split-sentences --next-sentence swapped --max-steps 2
+err_has "1800 sentences"
+
+# A run that goes on gives the bytes of one that was not interrupted.
+run 0 "$QKV" train whole --task mlm --train docs.txt $small --max-steps 20 --valid-every 10 --short-length 16 --short-epochs 1 --schedule constant --quiet
+run 0 "$QKV" train parts --task mlm --train docs.txt $small --max-steps 10 --valid-every 10 --short-length 16 --short-epochs 1 --schedule constant --quiet --threads 1
+run 0 "$QKV" train parts --resume --quiet --max-steps 20
+check "resumed, with another number of threads: the same bytes" cmp whole/model.safetensors parts/model.safetensors
+
+run 0 "$QKV" predict bert --text "the cat sleeps here." --pair "the cat sleeps now." --format json
+out_has '"next":'
+printf 'label\tsentence\n' > labels.tsv
+awk 'BEGIN { for (i = 0; i < 60; i++) print (i % 2 ? "swims\tthe horse swims here" : "runs\tthe dog runs there") }' >> labels.tsv
+run 0 "$QKV" train fine --task classify --from bert --train labels.tsv --valid labels.tsv --max-steps 3 --quiet
+run 1 "$QKV" train x --task mlm --from "$SOURCE/tests/golden/marian" --train docs.txt
+finish
