@@ -718,7 +718,7 @@ struct qkv_train_options {
   const char *activation;            // "relu", "gelu", "gelu-tanh", "silu", "tanh"
   const char *norm;                  // "layer", "rms" (Zhang and Sennrich, 2019), "none"
   const char *norm_place;            // "post", "pre"; NULL: that of the family
-  const char *positions;             // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "none"
+  const char *positions;             // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "rotary" (Su et al., 2021), "none"
   const char *residual;              // "on", "off"
   const char *tokenizer;             // a directory whose tokenizer is taken; NULL: one is learnt
   const char *tokenizer_type;        // what is learnt for a language model: "bpe" (byte-level) or "char"

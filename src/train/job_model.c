@@ -31,7 +31,8 @@ static const struct choice activations[] = {{"relu", ACTIVATION_RELU}, {"gelu", 
                                             {"silu", ACTIVATION_SILU}, {"tanh", ACTIVATION_TANH}, {0}};
 static const struct choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE}, {0}};
 static const struct choice position_kinds[] = {{"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
-                                               {"learned", POSITIONS_LEARNED}, {"none", POSITIONS_NONE}, {0}};
+                                               {"learned", POSITIONS_LEARNED}, {"rotary", POSITIONS_ROTARY},
+                                               {"none", POSITIONS_NONE}, {0}};
 
 // The names were checked when the options were read.
 static int chosen(const struct choice *choices, const char *name) {
@@ -54,6 +55,10 @@ static bool describe_model(struct job *job, struct arch *arch) {
                         .embedding_scale = 1,
                         .tied_head = true,
                         .bos_id = -1, .eos_id = -1, .pad_id = -1, .unk_id = -1, .decoder_start_id = -1, .forced_eos_id = -1};
+  if (arch->positions == POSITIONS_ROTARY) arch->rotary.base = 10000;
+  arch->dropout = arch->embedding_dropout = (float)options->dropout;
+  arch->attention_dropout = (float)options->attention_dropout;
+  arch->activation_dropout = (float)options->activation_dropout;
   arch->final_norm = pre && arch->norm != NORM_NONE;
   if (!job->task->describe_model(job, arch) || !arch_check(arch, job->error)) return false;
   snprintf(arch->layout, sizeof arch->layout, "%s", layout_for(arch)->model_type);

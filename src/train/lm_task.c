@@ -87,9 +87,11 @@ static bool describe_model(struct job *job, struct arch *arch) {
   arch->max_positions = (int)options->context;
   arch->decoder = (struct stack_arch){.layers = (int)options->layers, .heads = (int)options->heads, .kv_heads = (int)options->kv_heads,
                                       .ffn = (int)options->ffn};
+  bool llama = strcmp(options->family, "llama") == 0;
+  arch->gated = llama;
+  arch->attention_bias = arch->ffn_bias = arch->tied_head = arch->padding_learnt = !llama;
+  arch->scaled_residuals = strcmp(options->family, "gpt2") == 0;
   arch->initial_deviation = 0.02f;
-  arch->scaled_residuals = arch->norm_place == NORM_PRE;
-  arch->padding_learnt = true;
   arch->eos_id = job_special_id(job, "end", tokenizer_special_ids(job->tokenizer).end, DOCUMENT_MARK);
   arch->bos_id = arch->eos_id;
   return job->error->code == ERROR_NONE;
@@ -239,7 +241,7 @@ const struct task lm_task = {
   .name = "lm",
   .files = "files of text (.jsonl with \"text\", or \"prompt\" and \"answer\"; .tsv with columns of these two names)",
   .options = " tokenizer-type label-smoothing on-long context document-separator cross-documents direction stride ",
-  .families = " gpt2 openai-gpt ",
+  .families = " gpt2 openai-gpt llama ",
   .metrics = " loss perplexity bits-per-byte ",
   .curve = &bits_per_byte,
   .state_size = sizeof(struct language_model),

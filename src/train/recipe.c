@@ -10,11 +10,13 @@
 // What the layouts of transformers are like; other choices give another layout, or the layout "qkv".
 static const struct family_preset {
   const char *name, *norm, *norm_place, *positions, *activation;
+  bool no_dropout;  // the layout has no word for it
 } families[] = {
   {"marian", "layer", "post", "sinusoid", "relu"},
   {"pegasus", "layer", "pre", "sinusoid", "relu"},
   {"gpt2", "layer", "pre", "learned", "gelu-tanh"},
   {"openai-gpt", "layer", "post", "learned", "gelu-tanh"},
+  {"llama", "rms", "pre", "rotary", "silu", .no_dropout = true},
   {"bert", "layer", "post", "learned", "gelu"},
 };
 
@@ -32,6 +34,11 @@ static const struct size_preset sizes[] = {
   {" gpt2 openai-gpt ", "small", 384, 1536, 6, 0, 6, 0.001, 200, 256},
   {" gpt2 openai-gpt ", "base", 768, 3072, 12, 0, 12, 0.0006, 2000, 1024},
   {" gpt2 openai-gpt ", "large", 1024, 4096, 16, 0, 24, 0.0003, 2000, 1024},
+  {" llama ", "blackboard", 8, 24, 2, 0, 1, 0.01, 100, 32},
+  {" llama ", "tiny", 128, 352, 4, 0, 4, 0.001, 100, 128},
+  {" llama ", "small", 384, 1024, 6, 0, 6, 0.001, 200, 256},
+  {" llama ", "base", 768, 2048, 12, 0, 12, 0.0006, 2000, 1024},
+  {" llama ", "large", 1024, 2816, 16, 0, 24, 0.0003, 2000, 1024},
   {" bert ", "blackboard", 8, 32, 2, 1, 0, 0.01, 100},
   {" bert ", "tiny", 128, 512, 2, 2, 0, 0.002, 200},
   {" bert ", "small", 256, 1024, 4, 4, 0, 0.001, 500},
@@ -168,7 +175,8 @@ static void decide_model(struct qkv_train_options *options, const struct size_pr
   decide_text(&options->positions, family->positions);
   decide_text(&options->residual, "on");
   decide_integer(&options->hidden, size->hidden);
-  decide_integer(&options->ffn, size->ffn);
+  // Language models keep the proportions of their family.
+  decide_integer(&options->ffn, size->context ? options->hidden * size->ffn / size->hidden : size->ffn);
   decide_integer(&options->heads, size->heads);
   decide_integer(&options->kv_heads, options->heads);
   if (size->context) decide_integer(&options->context, size->context);
@@ -190,6 +198,7 @@ static void decide_new_model(struct qkv_train_options *options, const struct rec
   decide_number(&options->learning_rate, size->learning_rate);
   decide_integer(&options->warmup_steps, size->warmup_steps);
   if (chosen) buffer_format(said, "size %s, because there are %" PRIu64 " %s (--size)\n", options->size, amount, unit);
+  if (family->no_dropout) decide_number(&options->dropout, 0);
   if (options->dropout < 0)
     buffer_format(said, "dropout %g, because there are %" PRIu64 " %s (--dropout)\n", recipe->dropout, amount, unit);
   decide_number(&options->dropout, recipe->dropout);

@@ -39,7 +39,7 @@ static const struct field fields[] = {
   FIELD(FIELD_TEXT, activation, "activation", 0, 0, " relu gelu gelu-tanh silu tanh ", true),
   FIELD(FIELD_TEXT, norm, "norm", 0, 0, " layer rms none ", true),
   FIELD(FIELD_TEXT, norm_place, "norm-place", 0, 0, " post pre ", true),
-  FIELD(FIELD_TEXT, positions, "positions", 0, 0, " sinusoid sinusoid-interleaved learned none ", true),
+  FIELD(FIELD_TEXT, positions, "positions", 0, 0, " sinusoid sinusoid-interleaved learned rotary none ", true),
   FIELD(FIELD_TEXT, residual, "residual", 0, 0, " on off ", true),
   FIELD(FIELD_TEXT, tokenizer, "tokenizer", 0, 0, NULL, true),
   FIELD(FIELD_TEXT, tokenizer_type, "tokenizer-type", 0, 0, " bpe char ", true),
