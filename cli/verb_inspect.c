@@ -13,7 +13,7 @@
 enum { HEAD_COLUMNS = sizeof ((struct qkv_head *)0)->measures / sizeof(double) };
 
 struct arguments {
-  const char *attention, *shades, *output, *detail, *language, *sort;
+  const char *attention, *shades, *output, *detail, *language, *sort, *relations;
   struct qkv_strings at, over;
   bool ablate;
   int64_t layer, head, width, beam;
@@ -52,6 +52,8 @@ static const struct option options[] = {
                "page"),
   OPTION_FLAG(ablate, "ablate", "also how much the loss grows with each head switched off"),
   OPTION_TEXT(sort, "sort", "COLUMN", "the table's order: itself, previous, ..., entropy, loss; largest first", .unset = "by layer"),
+  OPTION_FILE(relations, "relations", "FILE",
+              "which head finds which syntactic relation of a treebank best; FILE is CoNLL-U (Universal Dependencies)"),
   OPTION_GROUP("A translator without a second TEXT"),
   OPTION_INTEGER(beam, "beam", "N", 1, 64, "hypotheses of the search for it"),
 };
@@ -282,9 +284,39 @@ static struct qkv_heads *measure_heads(struct call *call, struct qkv_context *co
   return heads;
 }
 
+// ---- relations ----
+
+static void print_relations(FILE *out, const struct qkv_relations *relations) {
+  fprintf(out, "%-12s %7s  %-19s %5s %4s %9s %9s %9s\n", "relation", "count", "who looks", "layer", "head", "found", "by place", "distance");
+  for (size_t i = 0; i < relations->count; i++) {
+    const struct qkv_relation *item = &relations->items[i];
+    fprintf(out, "%-12s %7lld  %-19s %5d %4d %8.1f%% %8.1f%% %+9d\n", item->relation, (long long)item->count,
+            item->to_head ? "dependent at head" : "head at dependent", (int)item->layer, (int)item->head, item->accuracy * 100, item->baseline * 100,
+            (int)item->distance);
+  }
+}
+
+static int show_relations(struct call *call, struct qkv_context *context, struct qkv_model *model) {
+  const struct arguments *arguments = call->arguments;
+  struct qkv_relations *relations = qkv_relations_of(context, model, arguments->relations);
+  struct output output;
+  if (!relations) return call_failed(call, context);
+  if (relations->skipped)
+    message_warning("%s: %zu of %zu sentences were left out, being longer than the model takes", arguments->relations, relations->skipped,
+                    relations->sentences + relations->skipped);
+  int status = EXIT_FAILED;
+  if (output_open(&output, arguments->output)) {
+    print_relations(output.stream, relations);
+    if (output_close(&output)) status = EXIT_DONE;
+  }
+  qkv_relations_free(relations);
+  return status;
+}
+
 // Heads alone, or heads beside what one text shows.
 static int look_at_all(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
   const struct arguments *arguments = call->arguments;
+  if (arguments->relations) return show_relations(call, context, model);
   int status = EXIT_DONE;
   struct qkv_heads *heads = arguments->over.count ? measure_heads(call, context, model, &status) : NULL;
   if (status != EXIT_DONE && !heads) return status;
@@ -296,7 +328,10 @@ static int look_at_all(struct call *call, struct qkv_context *context, struct qk
 // Returns EXIT_DONE if the call can be.
 static int check_call(struct call *call, const char *source, const char *given) {
   const struct arguments *arguments = call->arguments;
-  if (!source && !arguments->over.count) return call_misused(call, "what to look at is missing: a text, or --over FILE");
+  if (arguments->relations && (source || arguments->over.count || is_page(arguments)))
+    return call_misused(call, "--relations makes a table of its own; give it without a text, --over or a page");
+  if (!source && !arguments->over.count && !arguments->relations)
+    return call_misused(call, "what to look at is missing: a text, --over FILE or --relations FILE");
   if (source && !*source) return call_misused(call, "the text is empty; give a sentence");
   if (arguments->over.count > 2) return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
   if (given && call_given(call, "beam")) return call_misused(call, "--beam searches for a target, and the target is given");
@@ -323,7 +358,7 @@ static int run(struct call *call) {
 
 const struct verb verb_inspect = {
   .name = "inspect",
-  .usage = "MODEL TEXT [TEXT]\nMODEL --over FILE",
+  .usage = "MODEL TEXT [TEXT]\nMODEL --over FILE\nMODEL --relations FILE",
   .summary = "shows what a model does with a text: a page for a browser, or attention in the terminal",
   .description =
     "A translator translates TEXT (or takes the second TEXT as its translation); an encoder reads one text or a pair, a decoder one. "

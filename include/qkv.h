@@ -613,6 +613,27 @@ QKV_API struct qkv_heads *qkv_heads_over(struct qkv_context *context, struct qkv
                                          const struct qkv_strings *seconds, bool ablate);
 QKV_API void qkv_heads_free(struct qkv_heads *heads);
 
+// Which head finds which syntactic relation best (Clark et al., 2019, section 4.2).
+struct qkv_relation {
+  const char *relation;        // "nsubj"
+  int64_t count;               // how many there are
+  bool to_head;                // the dependent looks most at its head; false: the head at its dependent
+  int64_t layer, head;
+  double accuracy, baseline;   // 0 to 1; baseline: of the best fixed distance, which is
+  int64_t distance;            // place of the head minus place of the dependent, in words
+};
+
+struct qkv_relations {
+  const struct qkv_relation *items;  // [count], two for each relation, the most frequent first
+  size_t count;
+  size_t sentences, skipped;         // skipped: longer than the model takes
+};
+
+// path: a treebank as CoNLL-U. Looks at an encoder's self-attention, a decoder's where there is no encoder. Free with
+// qkv_relations_free.
+QKV_API struct qkv_relations *qkv_relations_of(struct qkv_context *context, struct qkv_model *model, const char *path);
+QKV_API void qkv_relations_free(struct qkv_relations *relations);
+
 struct qkv_page_options {
   const char *format;    // "html" or NULL: a page for a browser; "json": its numbers alone, arrays in base64
   const char *language;  // of the page's labels: "en" or NULL, "es", "pt"

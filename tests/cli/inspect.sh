@@ -45,7 +45,27 @@ err_has 'there is no column "colour"'
 run 2 "$QKV" inspect model --over sources targets --sort loss
 err_has "needs --ablate"
 run 2 "$QKV" inspect model
-err_has "a text, or --over FILE"
+err_has "a text, --over FILE or --relations FILE"
+
+# A treebank whose relation always goes one word to the left: the baseline finds all of it.
+{
+  echo '# text = w5 w6'
+  printf '1\tw5\tw5\tNOUN\t_\t_\t0\troot\t_\t_\n2\tw6\tw6\tADJ\t_\t_\t1\tamod:x\t_\t_\n\n'
+  printf '1-2\tw7w8\t_\t_\t_\t_\t_\t_\t_\t_\n1\tw7\tw7\tNOUN\t_\t_\t0\troot\t_\t_\n2\tw8\tw8\tADJ\t_\t_\t1\tamod\t_\t_\n3\tw9\tw9\tADV\t_\t_\t2\tadvmod\t_\t_\n'
+} > trees
+run 0 "$QKV" inspect model --relations trees
+out_has "amod               2  dependent at head "
+out_has "100.0%        -1"
+cp out relations
+check "every relation is looked at in both directions" test "$(grep -cE '^(amod|advmod) ' relations)" -eq 4
+check "in a sentence of two words the other one is found always" grep -qE '^amod .* (50|100)\.0% ' relations
+run 1 "$QKV" inspect model --relations sources
+err_has "sources:1: there are fewer columns"
+printf '1\tw5\tw5\tNOUN\t_\t_\t7\tamod\t_\t_\n' > trees
+run 1 "$QKV" inspect model --relations trees
+err_has "depends on itself or on a word that is not there"
+run 1 "$QKV" inspect model --relations missing
+err_has "missing"
 
 run 2 "$QKV" inspect model ""
 err_has "the text is empty"
