@@ -55,13 +55,31 @@ enum { KNOBS = sizeof knobs / sizeof *knobs };
 
 static struct kernels kernels;
 
+enum { HEADS = HEAD_DOUBLE + 1 };
+
+static void relative(struct arch *arch) { arch->relative_buckets = 8, arch->relative_distance = 4; }
+static void shared_layers(struct arch *arch) { arch->encoder.groups = arch->encoder.layers ? 1 : 0, arch->decoder.groups = arch->decoder.layers ? 1 : 0; }
+static void narrow(struct arch *arch) { arch->embedding_width = 7; }
+static void no_transform(struct arch *arch) { arch->head_transform = false, arch->head_activation = ACTIVATION_NONE; }
+static void no_pooler(struct arch *arch) { arch->pooler = false, arch->pooler_activation = ACTIVATION_NONE; }
+static void relu_pooler(struct arch *arch) { if (arch->pooler) arch->pooler_activation = ACTIVATION_RELU; }
+static void head_dropout(struct arch *arch) { arch->head_dropout = 0.3f, arch->pooler_dropout = true; }
+static void unbiased(struct arch *arch) { arch->classifier_bias = false; }
+static void regression(struct arch *arch) { if (arch->head == HEAD_CLASSIFY) arch->labels = 1; }
+static void no_types(struct arch *arch) { arch->types = 0; }
+
+static const struct knob head_knobs[] = {
+  {"plain", no_types}, {"relative", relative}, {"shared layers", shared_layers}, {"narrow embedding", narrow}, {"no transform", no_transform},
+  {"no pooler", no_pooler}, {"relu pooler", relu_pooler}, {"head dropout", head_dropout}, {"unbiased", unbiased}, {"regression", regression},
+  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}};
+
 static double loss_of(struct context *context, struct model *model, const struct tiny_batch *tiny, bool recording) {
   struct loss loss = {0};
   struct error ignored = {0};
   assert_true(model_repack(model, &ignored));
   context_begin(context, recording, true, 3, 4);
-  assert_true(model_loss(context, model, &tiny->batch, 0.1, (struct loss_scale){1.5, 0}, &loss, NULL));
-  return 1.5 * loss.sum;
+  assert_true(model_loss(context, model, &tiny->batch, 0.1, (struct loss_scale){1.5, 0.7}, &loss, NULL));
+  return 1.5 * loss.sum + 0.7 * loss.texts.sum;
 }
 
 // Random values everywhere, also in biases and gains, so that no term of a gradient vanishes by accident.
@@ -79,7 +97,8 @@ static void check_model(const struct arch *arch, const char *first, const char *
   struct error error = {0};
   struct context context;
   struct tiny_batch tiny;
-  tiny_batch_fill(&tiny);
+  if (arch->family == FAMILY_ENCODER_DECODER) tiny_batch_fill(&tiny);
+  else tiny_head_batch(&tiny, arch);
   struct model *model = model_new(arch, &error);
   assert_non_null(model);
   assert_true(model_initialise(model, 1, &error) && model_prepare(model, &kernels, true, &error));
@@ -120,9 +139,26 @@ static void test_pairs_of_knobs(void **state) {
   }
 }
 
+static void test_heads(void **state) {
+  for (int head = 0; head < HEADS; head++) {
+    if (head == HEAD_NONE) continue;
+    for (size_t i = 0; i < sizeof head_knobs / sizeof *head_knobs; i++) {
+      for (int decoder = 0; decoder < 2; decoder++) {
+        struct arch arch = tiny_head_arch((enum head_kind)head, decoder);
+        struct error error = {0};
+        char name[64];
+        snprintf(name, sizeof name, "head %d of a%s", head, decoder ? " decoder" : "n encoder");
+        head_knobs[i].set(&arch);
+        if (arch_check(&arch, &error)) check_model(&arch, name, head_knobs[i].name, 3);
+        else assert_true(strlen(error.message) > 20);
+      }
+    }
+  }
+}
+
 int main(void) {
   kernels_fill_reference(&kernels);
   parallel_set_threads(1);  // the models are too small to share
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs_of_knobs)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs_of_knobs), cmocka_unit_test(test_heads)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,8 @@ struct tiny_batch {
   int32_t ids[2][TINY_MOST_ROWS], positions[2][TINY_MOST_ROWS], labels[TINY_MOST_ROWS];
   uint64_t row_keys[2][TINY_MOST_ROWS];
   struct span spans[2][TINY_SEQUENCES], cross[TINY_SEQUENCES];
+  int32_t types[TINY_MOST_ROWS];
+  struct batch_text texts[TINY_SEQUENCES];
 };
 
 static inline void tiny_side(struct tiny_batch *tiny, int side, const int *lengths, struct batch_side *out) {
@@ -47,4 +49,54 @@ static inline struct arch tiny_arch(void) {
     .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = 8, .embedding_scale = 2,
     .activation = ACTIVATION_RELU, .attention_bias = true, .ffn_bias = true, .shared_embeddings = true, .tied_head = true,
     .pad_id = TINY_VOCABULARY - 1, .eos_id = 0, .unk_id = 1, .bos_id = -1, .decoder_start_id = TINY_VOCABULARY - 1};
+}
+
+// An encoder (decoder: a decoder) with a head, in the manner of BERT.
+static inline struct arch tiny_head_arch(enum head_kind head, bool decoder) {
+  struct arch arch = tiny_arch();
+  arch.family = decoder ? FAMILY_DECODER : FAMILY_ENCODER;
+  *(decoder ? &arch.encoder : &arch.decoder) = (struct stack_arch){0};
+  *(decoder ? &arch.source_vocab : &arch.target_vocab) = 0;
+  arch.shared_embeddings = false;
+  arch.decoder_start_id = -1;
+  arch.positions = POSITIONS_LEARNED;
+  arch.embedding_norm = true;
+  arch.embedding_scale = 1;
+  arch.activation = ACTIVATION_GELU;
+  arch.types = 2;
+  arch.head = head;
+  arch.labels = head == HEAD_CLASSIFY || head == HEAD_TAG ? 3 : 0;
+  arch.head_transform = arch.head_bias = arch.head_bias_trainable = arch_has_vocabulary(&arch);
+  arch.head_activation = arch.head_transform ? ACTIVATION_GELU : ACTIVATION_NONE;
+  arch.pooling = decoder ? POOLING_LAST : POOLING_FIRST;
+  arch.pooler = arch_has_texts(&arch);
+  arch.pooler_activation = arch.pooler ? ACTIVATION_TANH : ACTIVATION_NONE;
+  arch.classifier_bias = arch_head_outputs(&arch) > 0;
+  return arch;
+}
+
+// What such a model learns from: some rows have no label, a group has two texts and another one.
+static inline void tiny_head_batch(struct tiny_batch *tiny, const struct arch *arch) {
+  tiny_batch_fill(tiny);
+  struct batch *batch = &tiny->batch;
+  struct batch_side *side = arch->family == FAMILY_DECODER ? &batch->target : &batch->source;
+  *(arch->family == FAMILY_DECODER ? &batch->source : &batch->target) = (struct batch_side){0};
+  side->types = tiny->types;
+  batch->cross_count = batch->label_count = 0;
+  for (int row = 0; row < side->rows; row++) {
+    tiny->types[row] = row * 3 % 5 % 2;
+    tiny->labels[row] = row % 4 == 2 ? -1 : (row * 5 + 1) % (arch->labels ? arch->labels : TINY_VOCABULARY - 1);
+    batch->label_count += tiny->labels[row] >= 0;
+  }
+  bool choices = arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE;
+  for (int i = 0; i < TINY_SEQUENCES; i++) {
+    const struct span *span = &side->spans[i];
+    tiny->texts[i] = (struct batch_text){.first = span->q0, .count = span->qn,
+                                         .row = arch->pooling == POOLING_LAST ? span->q0 + span->qn - 1 : span->q0,
+                                         .group = i / 2, .label = choices ? i != 0 : i == 1 ? -1 : i % 2,
+                                         .start = i == 1 ? -1 : span->qn / 2, .end = span->qn - 1, .value = (float)i - 0.7f};
+  }
+  batch->texts = tiny->texts;
+  batch->text_count = TINY_SEQUENCES;
+  batch->text_label_count = arch->head == HEAD_CLASSIFY && arch->labels == 1 ? 3 : 2;
 }
