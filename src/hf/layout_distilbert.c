@@ -18,7 +18,7 @@ static const struct config_pair aliases[] = {
   {"hidden_size", "dim"}, {"num_hidden_layers", "n_layers"}, {"num_attention_heads", "n_heads"}, {0}};
 static const struct config_pair unsupported[] = {{"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {0}};
 // Sinusoids are only what the learned positions started from.
-static const char *const harmless[] = {"sinusoidal_pos_embds", "qa_dropout", "tie_weights_", "cls_token_id", "mask_token_id",
+static const char *const harmless[] = {"sinusoidal_pos_embds", "output_past", "qa_dropout", "tie_weights_", "cls_token_id", "mask_token_id",
                                        "unk_token_id", "add_pooling_layer", NULL};
 
 static const struct layout_head heads[] = {

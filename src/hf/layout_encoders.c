@@ -1,7 +1,7 @@
 #include "hf/layout_encoders.h"
 
 const char *const encoder_harmless[] = {
-  "cls_token_id", "directionality", "mask_token_id", "pooler_fc_size", "pooler_num_attention_heads",
+  "cls_token_id", "directionality", "mask_token_id", "output_past", "pooler_fc_size", "pooler_num_attention_heads",
   "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", "add_pooling_layer", "summary_last_dropout", "unk_token_id", NULL};
 
 void encoder_constants(struct arch *arch) {

@@ -1,12 +1,14 @@
 // Opens a model directory and saves it: what transformers.sh then hands to transformers.
 //
 //   resave FROM TO f32|f16|bf16 SHARD_BYTES
-//   resave --new LAYOUT TO f32|f16|bf16 SHARD_BYTES     a new model of the kind LAYOUT, LAYOUT-untied or llama-yarn
+//   resave --new LAYOUT TO f32|f16|bf16 SHARD_BYTES     a new model of the kind LAYOUT, LAYOUT-untied or llama-yarn;
+//                                                       an encoder as LAYOUT/HEAD, HEAD being a number of enum head_kind
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hf/checkpoint.h"
+#include "hf/config.h"
 
 static enum number_type type_named(const char *name) {
   return strcmp(name, "f32") == 0 ? TYPE_F32 : strcmp(name, "f16") == 0 ? TYPE_F16 : TYPE_BF16;
@@ -37,6 +39,23 @@ static void make_decoder(struct arch *arch, const char *kind) {
   arch->activation = ACTIVATION_SILU;
   arch->attention_bias = arch->ffn_bias = arch->padding_learnt = arch->scaled_residuals = false;
   arch->dropout = arch->embedding_dropout = 0;
+}
+
+static bool save_new_encoder(const char *layout, const char *directory, struct checkpoint_saving *saving, struct error *error) {
+  struct arch arch;
+  char name[32];
+  snprintf(name, sizeof name, "%.*s", (int)(strchr(layout, '/') - layout), layout);
+  enum head_kind head = (enum head_kind)atoi(strchr(layout, '/') + 1);
+  if (!config_defaults(&arch, name, head, head == HEAD_CLASSIFY || head == HEAD_TAG ? 4 : 0, error)) return false;
+  arch.hidden = 12;
+  arch.encoder = (struct stack_arch){.layers = 2, .heads = 3, .kv_heads = 3, .ffn = 20, .groups = arch.encoder.groups};
+  arch.source_vocab = 11;
+  arch.max_positions = 20;
+  if (arch.embedding_width) arch.embedding_width = 8;
+  struct model *model = model_new(&arch, error);
+  bool ok = model && model_initialise(model, 5, error) && checkpoint_save(directory, model, saving, error);
+  model_free(model);
+  return ok;
 }
 
 static bool save_new(const char *layout, const char *directory, struct checkpoint_saving *saving, struct error *error) {
@@ -75,7 +94,7 @@ int main(int count, char **words) {
   if (count != 5 + new_model) return 2;
   struct checkpoint_saving saving = {.type = type_named(words[count - 2]), .shard_size = strtoul(words[count - 1], NULL, 10)};
   struct error error = {0};
-  bool ok = new_model ? save_new(words[2], words[3], &saving, &error) : save_again(words[1], words[2], &saving, &error);
+  bool ok = new_model ? (strchr(words[2], '/') ? save_new_encoder : save_new)(words[2], words[3], &saving, &error) : save_again(words[1], words[2], &saving, &error);
   if (!ok) fprintf(stderr, "%s\n", error.message);
   return ok ? 0 : 1;
 }
