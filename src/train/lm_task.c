@@ -146,17 +146,23 @@ static bool make_samples(struct job *job) {
   return lm_windows(&own->valid_samples, (size_t)options->stride, &job->valid, job->error);
 }
 
+// A single token is no text.
+static bool has_enough(const struct job *job, const char *name, const struct token_stream *stream) {
+  uint64_t tokens = stream->count - (stream->begin_id >= 0 && !stream->pairs ? stream->document_count : 0);
+  uint64_t dropped = stream->ledger.read - stream->ledger.kept;
+  if (tokens >= 2) return true;
+  char why[100] = "";
+  if (dropped) snprintf(why, sizeof why, "; %" PRIu64 " documents or pairs were empty or longer than --context %" PRId64, dropped, job->options.context);
+  return error_set(job->error, ERROR_FORMAT, "the %s text has %" PRIu64 " token%s%s%s", name, tokens, tokens == 1 ? "" : "s", why,
+                   job_has_valid(job) ? "" : "; without --valid, a part of the training text is held out");
+}
+
 static bool read_samples(struct job *job) {
   struct language_model *own = job->state;
   struct document_reader *valid_reader = job_has_valid(job) ? &own->valid_reader : &own->train_reader;
-  if (!read_stream(job, &own->valid, valid_reader, PART_HELD_OUT)) return false;
-  if (own->valid.count < 2)
-    return error_set(job->error, ERROR_FORMAT, "%s; give --valid FILE",
-                     job_has_valid(job) ? "the validation text has no two tokens" : "the text is too short to hold some out for validation");
-  if (!read_stream(job, &own->train, &own->train_reader, PART_KEPT)) return false;
-  if (own->train.count < 2)
-    return error_set(job->error, ERROR_FORMAT, "the training text has %" PRIu64 " token%s; there is nothing to learn from", own->train.count,
-                     own->train.count == 1 ? "" : "s");
+  if (!read_stream(job, &own->valid, valid_reader, PART_HELD_OUT) || !read_stream(job, &own->train, &own->train_reader, PART_KEPT))
+    return false;
+  if (!has_enough(job, "training", &own->train) || !has_enough(job, "validation", &own->valid)) return false;
   if (own->train.pairs != own->valid.pairs)
     return error_set(job->error, ERROR_FORMAT, "one of training and validation text is pairs of prompt and answer, and the other is not");
   return make_samples(job);

@@ -274,7 +274,7 @@ static bool learn_tokenizer(struct job *job) {
 const struct task mlm_task = {
     .name = "mlm",
     .files = "text with a sentence a line and a blank line between documents",
-    .options = " layers max-length layer-decay freeze next-sentence mask-rate mask-split whole-words short-length short-epochs split-sentences ",
+    .options = " max-length layer-decay freeze next-sentence mask-rate mask-split whole-words short-length short-epochs split-sentences ",
     .families = " bert ",
     .metrics = " loss perplexity masked-accuracy next-accuracy ",
     .curve = &masked_accuracy,

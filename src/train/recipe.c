@@ -246,9 +246,11 @@ void recipe_decide_steps(struct qkv_train_options *options, uint64_t amount, int
   }
   if (options->max_steps < 0 && options->epochs < 0 && options->max_time < 0) {
     options->max_steps = options->from ? 20 * updates_per_epoch : recipe_for(options->task, amount)->max_steps;
-    buffer_format(said, "at most %" PRId64 " updates, %.1f epochs (--max-steps, --epochs, --max-time); fewer if %" PRId64
-                  " validations in a row bring nothing (--patience)\n",
-                  options->max_steps, (double)options->max_steps / (double)updates_per_epoch, options->patience);
+    buffer_format(said, "at most %" PRId64 " updates, %.1f epochs (--max-steps, --epochs, --max-time)", options->max_steps,
+                  (double)options->max_steps / (double)updates_per_epoch);
+    if (options->patience > 0)
+      buffer_format(said, "; fewer if %" PRId64 " validations in a row bring nothing (--patience)", options->patience);
+    buffer_char(said, '\n');
   }
   int64_t end = INT64_MAX;
   if (options->epochs >= 0) end = options->epochs * updates_per_epoch;
