@@ -11,7 +11,7 @@
 
 struct arguments {
   struct qkv_train_options train;
-  bool resume, resume_anyway, lowercase, no_header, whole_words, split_sentences, show_batch;
+  bool resume, resume_anyway, lowercase, no_header, whole_words, split_sentences, show_batch, recompute;
 };
 
 static void defaults(void *memory) {
@@ -144,6 +144,13 @@ static const struct option options[] = {
     OPTION_CHOICE(train.average_of, "average-of", "best|last", "which N models", .unset = "best"),
     OPTION_INTEGER(train.keep_every, "keep-every", "N", 0, NO_LIMIT,
                    "keep a copy of the model in OUT/steps/N after every N updates", .unset = "never"),
+
+    OPTION_GROUP("Memory"),
+    OPTION_SIZE(train.memory, "memory", "SIZE", 1 << 20, NO_LIMIT,
+                "make the batches so small that all fits into SIZE, such as 4G, and take as many more of them for an update",
+                .unset = "what the batches take"),
+    OPTION_FLAG(recompute, "recompute",
+                "let each layer keep its input only and run again when gradients are computed: less memory, a third more time, the same bits"),
 };
 
 static volatile sig_atomic_t interrupts;
@@ -210,6 +217,7 @@ static int run(struct call *call) {
     return EXIT_MISUSED;
   if (!arguments->show_batch && !call->positional.count) return call_misused(call, "OUT is missing: the directory to make");
   if (arguments->lowercase) train->lowercase = 1;
+  if (arguments->recompute) train->recompute = 1;
   if (arguments->no_header) train->no_header = 1;
   if (arguments->whole_words) train->whole_words = 1;
   if (arguments->split_sentences) train->split_sentences = 1;

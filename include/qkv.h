@@ -789,6 +789,10 @@ struct qkv_train_options {
   int64_t average;                   // how many checkpoints are averaged at the end, if that is better; 0: none
   const char *average_of;            // "best" or "last"
   int64_t keep_every;                // updates after which a copy of the model stays in OUT/steps/N; 0: never
+
+  // Memory
+  int64_t memory;                    // bytes that the process may take: batches become smaller, and more of them make an update
+  int64_t recompute;                 // 1: a layer keeps its input only and runs again in backward (Chen et al., 2016), same bits
 };
 
 QKV_API struct qkv_train_options qkv_train_options_default(void);

@@ -193,21 +193,10 @@ static void describe_files(struct info *info, const struct checkpoint *checkpoin
   if (checkpoint->tensors.file_count > 1) add_number(info, "file.shards", (double)checkpoint->tensors.file_count);
 }
 
-// What model_prepare makes, by the same rules: vectors, sinusoids and packed matrices to run; to train also the values,
-// gradient and two moments of everything that learns, and the other packed orientation.
 static void describe_memory(struct info *info, const struct model *model, const struct kernels *kernels) {
-  double run = 0, train = 0;
-  for (int i = 0; i < model->weight_count; i++) {
-    const struct weight *weight = &model->weights[i];
-    double numbers = (double)weight_size(weight);
-    double packed = weight->product ? (double)kernels->packed_size(weight->rows, weight->cols) : 0;
-    double turned = weight->product ? (double)kernels->packed_size(weight->cols, weight->rows) : 0;
-    bool made = weight->rows == 1 || weight->cols == 1 || !weight->parts[0].stored;
-    run += (made ? numbers : 0) + packed;
-    train += numbers * (weight->trainable ? 4 : 1) + packed + turned;
-  }
-  add_size(info, "memory.run", run * sizeof(float));
-  add_size(info, "memory.train", train * sizeof(float));
+  struct model_memory memory = model_memory(model, kernels);
+  add_size(info, "memory.run", (double)memory.run);
+  add_size(info, "memory.train", (double)(memory.values + memory.packed + memory.learning));
   add_text(info, "processor", cpu_name());
   add_text(info, "processor.path", kernels->name);
   add_text(info, "processor.dtype", kernels->dtype);

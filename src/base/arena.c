@@ -28,6 +28,10 @@ void arena_close(struct arena *arena) {
   *arena = (struct arena){0};
 }
 
+void arena_release(struct arena *arena) {
+  if (!arena->measuring && arena->base) madvise(arena->base, arena->size, MADV_DONTNEED);
+}
+
 // Rounds *bytes up to the alignment, if so many are free.
 static bool fits(const struct arena *arena, size_t *bytes, struct error *error) {
   size_t rounded = (*bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -39,6 +43,8 @@ static bool fits(const struct arena *arena, size_t *bytes, struct error *error) 
 
 static void note_peak(struct arena *arena) {
   if (arena->low + arena->high > arena->peak) arena->peak = arena->low + arena->high;
+  if (arena->low > arena->peak_low) arena->peak_low = arena->low;
+  if (arena->high > arena->peak_high) arena->peak_high = arena->high;
 }
 
 void *arena_low(struct arena *arena, size_t bytes, struct error *error) {

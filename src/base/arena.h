@@ -14,12 +14,16 @@
 struct arena {
   char *base;
   size_t size, low, high, peak;
+  size_t peak_low, peak_high;  // of each end: what was touched stays in memory, also when the ends had their peaks at different times
   bool measuring;  // nothing is mapped and blocks must not be touched: only sizes count (the memory forecast)
 };
 
 bool arena_open(struct arena *arena, size_t size, struct error *error);
 void arena_measure(struct arena *arena);  // instead of arena_open
 void arena_close(struct arena *arena);
+
+// Gives the memory behind all addresses back to the system. Nothing may be in use.
+void arena_release(struct arena *arena);
 
 // NULL and a sticky error when the range is used up.
 void *arena_low(struct arena *arena, size_t bytes, struct error *error);

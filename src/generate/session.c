@@ -176,6 +176,32 @@ static size_t cache_memory(void) {
   return half < CACHE_MEMORY ? half : CACHE_MEMORY;
 }
 
+static int workers_for(size_t requests, const struct generation_options *options, int most) {
+  size_t wanted = requests * generation_width(options) / ROWS_FOR_A_WORKER;
+  return wanted < 1 ? 1 : wanted < (size_t)most ? (int)wanted : most;
+}
+
+// Encoding is what takes most work memory beside the pages of keys; a step has few rows, but a row of logits each.
+static size_t encoding_memory(const struct model *model, int rows) {
+  const struct arch *arch = &model->arch;
+  const struct stack_arch *stack = arch->family == FAMILY_ENCODER_DECODER ? &arch->encoder : &arch->decoder;
+  size_t inner = (size_t)stack->ffn * (arch->gated ? 3 : 1), attention = (size_t)arch->hidden * 4;
+  return (size_t)rows * ((size_t)arch->hidden * 4 + (inner > attention ? inner : attention)) * sizeof(float);
+}
+
+size_t session_memory(const struct model *model, const struct generation_options *options, size_t requests, int longest) {
+  int workers = workers_for(requests, options, parallel_threads()), width = generation_width(options);
+  size_t rows = requests * (size_t)width / (size_t)workers + (size_t)width;
+  if (rows > WORKER_ROWS) rows = WORKER_ROWS;
+  size_t pages = rows * (size_t)(pages_for(generation_max_length(options, &model->arch, 1)) + pages_for(longest));
+  size_t keys = pages * page_cache_page_size(&model, 1), most = 2 * cache_memory() / (size_t)workers;
+  if (keys > most) keys = most;
+  size_t tokens = rows * (size_t)longest;
+  size_t encoding = encoding_memory(model, tokens < SOURCE_TOKENS ? (int)tokens : SOURCE_TOKENS);
+  size_t logits = rows * (size_t)model->arch.target_vocab * sizeof(float);
+  return (size_t)workers * (keys + (encoding > logits ? encoding : logits));
+}
+
 static bool open_worker(struct worker *worker) {
   struct session *session = worker->session;
   if (worker->open) return true;
@@ -233,8 +259,7 @@ bool session_run(struct session *session, const struct generation_request *reque
   atomic_store(&session->failed, false);
   bool fine = fill_queue(session, error);
   if (fine) {
-    size_t wanted = count * generation_width(session->options) / ROWS_FOR_A_WORKER;
-    session->running = wanted < 1 ? 1 : wanted < (size_t)session->worker_count ? (int)wanted : session->worker_count;
+    session->running = workers_for(count, session->options, session->worker_count);
     parallel_for(session->running, worker_task, session);
     fine = gather_errors(session, error);
   }

@@ -283,6 +283,21 @@ static bool fill_missing(struct weight *weight, struct error *error) {
   return true;
 }
 
+struct model_memory model_memory(const struct model *model, const struct kernels *kernels) {
+  struct model_memory memory = {0};
+  for (int i = 0; i < model->weight_count; i++) {
+    const struct weight *weight = &model->weights[i];
+    size_t numbers = weight_size(weight) * sizeof(float);
+    size_t packed = weight->product ? kernels->packed_size(weight->rows, weight->cols) * sizeof(float) : 0;
+    size_t turned = weight->product ? kernels->packed_size(weight->cols, weight->rows) * sizeof(float) : 0;
+    memory.values += numbers;
+    memory.packed += packed + turned;
+    if (weight->trainable) memory.learning += 3 * numbers;
+    memory.run += (is_vector(weight) || !weight->parts[0].stored ? numbers : 0) + packed;
+  }
+  return memory;
+}
+
 bool model_prepare(struct model *model, const struct kernels *kernels, bool training, struct error *error) {
   model->kernels = kernels;
   for (int i = 0; i < model->weight_count; i++) {

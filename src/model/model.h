@@ -64,6 +64,14 @@ struct weight *model_weight(const struct model *model, const char *name);  // NU
 bool model_initialise(struct model *model, uint64_t seed, struct error *error);
 size_t model_parameters(const struct model *model);
 
+// Bytes that model_prepare makes and what was there before becomes, by the same rules.
+struct model_memory {
+  size_t values, packed;      // of a model that learns: masters, and copies for products in both directions
+  size_t learning;            // gradients and two moments
+  size_t run;                 // of a model that only runs, all in all
+};
+struct model_memory model_memory(const struct model *model, const struct kernels *kernels);
+
 // Makes ready to run: vectors and packed copies; for training also masters, gradients and moments.
 bool model_prepare(struct model *model, const struct kernels *kernels, bool training, struct error *error);
 // After the values changed: packs again.

@@ -205,11 +205,11 @@ static void report_hidden(const struct run *run, const struct stream *stream) {
   context_report(run->context, name, hidden);
 }
 
-// Without a tape nobody needs what a layer made beside its result: the two tensors of the stream move down to `mark`, where the
-// stack began, and the next layer works in the same memory.
+// Without a tape nobody needs what a layer made beside its result: the two tensors of the stream move down to `mark`, and the next
+// layer works in the same memory.
 static void forget_layer(struct context *context, size_t mark, const struct stream *stream) {
   struct tensor *kept[] = {stream->sum, stream->input == stream->sum ? NULL : stream->input};  // in the order of their addresses
-  if (context->recording || !context_ok(context)) return;
+  if (!context_ok(context)) return;
   context->arena.low = mark;
   for (int i = 0; i < 2 && kept[i]; i++) {
     size_t bytes = (size_t)kept[i]->rows * (size_t)kept[i]->cols * sizeof *kept[i]->data;
@@ -218,6 +218,47 @@ static void forget_layer(struct context *context, size_t mark, const struct stre
     if (!context->arena.measuring) memmove(place, kept[i]->data, bytes);
     kept[i]->data = place;
   }
+}
+
+// ---- recomputing ----
+
+// A layer of which the tape holds only what went in and what came out (Chen et al. 2016, "Training deep nets with sublinear memory
+// cost"). In backward it runs again, on a tape of its own: the same operations on the same numbers, so the gradients have the same bits.
+struct layer_node {
+  struct node node;
+  struct run run;
+  struct stream in, out;
+};
+
+static void hand_over_gradient(struct tensor *to, struct tensor *from) {
+  to->gradient = from->gradient;
+  from->gradient = NULL;
+}
+
+static void run_again(struct context *context, struct node *base) {
+  struct layer_node *node = (struct layer_node *)base;
+  struct stream *out = &node->out, again = node->in;
+  if (!out->sum->gradient && !out->input->gradient) return;
+  context->last = NULL;
+  run_layer(&node->run, &again);
+  if (!context_ok(context)) return;
+  hand_over_gradient(again.sum, out->sum);
+  if (out->input != out->sum) hand_over_gradient(again.input, out->input);
+  tape_backward(context);
+}
+
+static void run_lightly(struct run *run, struct stream *stream) {
+  struct context *context = run->context;
+  struct layer_node *node = tape_record(context, sizeof *node, run_again, name_of(run, "again"));
+  if (!node) return;
+  size_t mark = context->arena.low;
+  node->run = *run;
+  node->in = *stream;
+  context->recording = false;
+  run_layer(run, stream);
+  forget_layer(context, mark, stream);
+  context->recording = true;
+  node->out = *stream;
 }
 
 // The table of angles lies below what forget_layer gives back.
@@ -244,9 +285,10 @@ static struct tensor *run_stack(struct run *run) {
   if (run->model->arch.norm_place == NORM_PRE)
     stream.input = add_and_normalise(run, "first_norm", &stream.sum, stream.sum, NULL, &run->stack->layers[0].self.norm, SITE_EMBEDDING);
   for (run->layer = 0; run->layer < run->stack->arch->layers && context_ok(run->context); run->layer++) {
-    run_layer(run, &stream);
+    if (run->context->recording && run->context->recompute) run_lightly(run, &stream);
+    else run_layer(run, &stream);
     report_hidden(run, &stream);
-    forget_layer(run->context, mark, &stream);
+    if (!run->context->recording) forget_layer(run->context, mark, &stream);
   }
   return context_ok(run->context) ? stream.input : NULL;
 }

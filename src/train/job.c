@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "cpu/cpu.h"
+#include "train/forecast.h"
 #include "train/recipe.h"
 #include "train/state.h"
 #include "train/task.h"
@@ -131,13 +132,17 @@ static void show_validation(void *user) {
 
 static bool save_model(void *user, const char *directory) { return job_save_model(user, directory); }
 
+size_t job_validation_tokens(const struct qkv_train_options *options) {
+  return options->batch_tokens < 4096 ? (size_t)options->batch_tokens : 4096;
+}
+
 static bool prepare_training(struct job *job) {
   struct training *training = &job->training;
   const struct qkv_train_options *options = &job->options;
   if (!context_open(&job->context, job->kernels, WORK_MEMORY, job->error)) return false;
   job->context_open = true;
-  size_t batch_tokens = options->batch_tokens < 4096 ? (size_t)options->batch_tokens : 4096;
-  if (!validation_open(&job->validation, &job->valid, batch_tokens, job->error)) return false;
+  if (!validation_open(&job->validation, &job->valid, job_validation_tokens(options), job->error)) return false;
+  job->context.recompute = options->recompute > 0;
   training->directory = job->out;
   training->model = job->model;
   training->context = &job->context;
@@ -258,7 +263,10 @@ static bool get_ready(struct job *job, const struct qkv_train_options *options) 
   if (!job_get_tokenizer(job) || !job_get_model(job) || !job->task->read_samples(job)) return false;
   say_model(job);
   job->task->say_text(job);
-  return decide_steps(job) && job_make_identity(job);
+  struct forecast forecast;
+  if (!forecast_fit(job, &forecast) || !decide_steps(job)) return false;
+  forecast_say(job, &forecast);
+  return job_make_identity(job);
 }
 
 static void tear_down(struct job *job) {

@@ -55,6 +55,8 @@ struct task {
   void (*add_identity)(const struct job *job, cJSON *identity);
   // The scores of job->model as it is; most begin with validation_loss. Called again and again.
   bool (*validate)(struct job *job, struct scores *scores);
+  // Bytes that validate takes at most beside validation_loss and before the first validation; NULL: none to speak of.
+  size_t (*validation_memory)(const struct job *job);
   // Samples for people, after validate; may be NULL.
   void (*show_validation)(const struct job *job);
   // --show-batch: the batch as text. Everything that is learnt has to be visible in it.
@@ -108,6 +110,8 @@ static inline bool job_has_valid(const struct job *job) { return job->options.va
 
 // --show-batch: a line of tokens with their ids; -1, where nothing is learnt, is "-".
 void job_show_tokens(const struct job *job, struct buffer *out, const char *name, const int32_t *ids, int count);
+
+size_t job_validation_tokens(const struct qkv_train_options *options);  // of a batch of the validation text
 
 // job_model.c
 bool job_get_tokenizer(struct job *job);

@@ -90,6 +90,7 @@ static const struct field fields[] = {
   FIELD(FIELD_INTEGER, average, "average", 0, 1000),
   FIELD(FIELD_TEXT, average_of, "average-of", 0, 0, " best last "),
   FIELD(FIELD_INTEGER, keep_every, "keep-every", 0, MANY),
+  FIELD(FIELD_INTEGER, recompute, "recompute", 0, 1),
 };
 enum { FIELDS = sizeof fields / sizeof *fields };
 
@@ -108,7 +109,7 @@ static bool undecided(const struct qkv_train_options *options, const struct fiel
 }
 
 struct qkv_train_options train_options_default(void) {
-  struct qkv_train_options options = {.resume = 0, .resume_anyway = 0};
+  struct qkv_train_options options = {.resume = 0, .resume_anyway = 0, .memory = -1};
   for (int i = 0; i < FIELDS; i++) {
     if (fields[i].kind == FIELD_INTEGER) *(int64_t *)field_of(&options, &fields[i]) = -1;
     if (fields[i].kind == FIELD_NUMBER) *(double *)field_of(&options, &fields[i]) = -1;

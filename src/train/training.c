@@ -153,6 +153,8 @@ static double rank(const struct training *training, const struct scores *scores)
 
 static bool measure(struct training *training, struct scores *scores) {
   double start = clock_seconds();
+  // What the updates work in and what a validation works in take turns.
+  arena_release(&training->context->arena);
   if (!training->validate(training->user, scores)) return false;
   if (!isfinite(scores->loss))
     return error_set(training->error, ERROR_NUMERIC,

@@ -268,6 +268,12 @@ static bool validate(struct job *job, struct scores *scores) {
          buffer_check(&own->translations, job->error) && score_translations(job, scores);
 }
 
+static size_t validation_memory(const struct job *job) {
+  const struct translation *own = job->state;
+  if (!is_translated(job)) return 0;
+  return session_memory(job->model, &own->translator.options, own->valid.count, (int)own->valid.longest_source);
+}
+
 static void say_line(const struct job *job, const char *name, struct text_line line) {
   job_say(job, "  %-7s %.*s", name, (int)(line.size < 300 ? line.size : 300), line.text);
 }
@@ -337,6 +343,7 @@ const struct task translation_task = {
   .say_text = say_text,
   .add_identity = add_identity,
   .validate = validate,
+  .validation_memory = validation_memory,
   .show_validation = show_validation,
   .show_batch = show_batch,
   .say_next = say_next,

@@ -235,6 +235,81 @@ static void gradients_over_threads(void **state) {
   check_gradients(kernels, decoder_arch());
 }
 
+// ---- recomputing ----
+
+// The gradients of all weights one after the other, as one learning pass leaves them; what that took of work memory, and the loss.
+static size_t learn(float **gradients, const struct arch *arch, const struct kernels *kernels, bool recompute, bool measuring, size_t *peak,
+                    double *sum) {
+  static struct text text;
+  struct error error = {0};
+  struct context context;
+  struct loss loss = {0};
+  size_t size = 0;
+  fill(&text, 0, 1, 11);
+  struct model *model = make(arch, kernels, true);
+  assert_true(measuring ? context_open_measuring(&context, cpu_kernels_measuring(), &error)
+                        : context_open(&context, kernels, (size_t)1 << 32, &error));
+  context.recompute = recompute;
+  context_begin(&context, true, true, 1, 2);
+  assert_true(model_loss(&context, model, &text.batch, 0.1f, (struct loss_scale){1, 0}, &loss, NULL));
+  for (int i = 0; i < model->weight_count; i++) size += model->weights[i].gradient ? weight_size(&model->weights[i]) : 0;
+  *gradients = calloc(size, sizeof **gradients);
+  float *at = *gradients;
+  for (int i = 0; i < model->weight_count; i++) {
+    const struct weight *weight = &model->weights[i];
+    if (!weight->gradient) continue;
+    memcpy(at, weight->gradient, weight_size(weight) * sizeof *at);
+    at += weight_size(weight);
+  }
+  *peak = context.arena.peak;
+  *sum = loss.sum;
+  context_close(&context);
+  model_free(model);
+  return size;
+}
+
+static struct arch encoder_arch(void) {
+  struct arch arch = arch_of(NORM_POST);
+  arch.family = FAMILY_ENCODER;
+  arch.decoder = (struct stack_arch){0};
+  arch.target_vocab = 0;
+  arch.positions = POSITIONS_LEARNED;
+  arch.embedding_norm = true;
+  arch.relative_buckets = 8;
+  arch.relative_distance = 20;
+  arch.shared_embeddings = false;
+  return arch;
+}
+
+static void expect_recomputed_alike(const struct kernels *kernels, struct arch arch) {
+  float *whole, *again, *measured;
+  size_t whole_peak, again_peak, measured_peak;
+  double whole_sum, again_sum, ignored;
+  arch.encoder.layers *= 2;
+  arch.decoder.layers *= 2;
+  size_t size = learn(&whole, &arch, kernels, false, false, &whole_peak, &whole_sum);
+  assert_int_equal(size, learn(&again, &arch, kernels, true, false, &again_peak, &again_sum));
+  expect_same("recomputed", whole, again, size);
+  assert_true(whole_sum == again_sum && whole_sum != 0);
+  assert_true(again_peak < whole_peak * 2 / 3);
+  learn(&measured, &arch, kernels, true, true, &measured_peak, &ignored);
+  assert_int_equal(again_peak, measured_peak);
+  free(whole);
+  free(again);
+  free(measured);
+}
+
+static void gradients_with_recomputing(void **state) {
+  const struct kernels *kernels = kernels_or_skip(state);
+  for (int style = 0; style < STYLES; style++) expect_recomputed_alike(kernels, arch_of_style(style));
+  expect_recomputed_alike(kernels, encoder_arch());
+  struct arch bare = arch_of(NORM_POST);
+  bare.norm = NORM_NONE;
+  bare.residual = false;
+  bare.dropout = 0;
+  expect_recomputed_alike(kernels, bare);
+}
+
 // ---- memory runs out ----
 
 static bool one_step(const struct kernels *kernels, const struct text *text, struct error *error) {
@@ -367,7 +442,7 @@ int main(void) {
 #define PER_TABLE(test) cmocka_unit_test_prestate(test, "reference"), cmocka_unit_test_prestate(test, "avx2"), cmocka_unit_test_prestate(test, "avx512"), \
   cmocka_unit_test_prestate(test, "avx512-bf16"), cmocka_unit_test_prestate(test, "amx-bf16")
   const struct CMUnitTest tests[] = {
-    PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads),
+    PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads), PER_TABLE(gradients_with_recomputing),
     cmocka_unit_test(allocations_fail_one_by_one), cmocka_unit_test(too_little_work_memory_is_an_error), cmocka_unit_test(measuring_tells_the_peak),
     cmocka_unit_test(positions_begin_at_the_offset), cmocka_unit_test(layers_of_inference_share_their_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
