@@ -340,7 +340,8 @@ struct qkv_generate_options {
   int64_t max_new;             // tokens; else 256
   int64_t min_new;             // the end token is impossible before; else 0
   double temperature;          // logits are divided by it before a token is drawn; 0: nothing is drawn; else 1
-  int64_t top_k;               // only the most probable k are drawn from (Fan et al., 2018); 0, else: all
+  int64_t top_k;               // only the most probable k are drawn from (Fan et al., 2018); 0, else: all; but 50, as in
+                               // transformers, where only the model's do_sample says to draw
   double top_p;                // only the fewest with this sum of probabilities (Holtzman et al., 2020); above 0, at most 1; else 1
   double min_p;                // only those at least so many times as probable as the best (Nguyen et al., 2024); else 0
   double repetition_penalty;   // above 1: tokens that stand there already become less probable (Keskar et al., 2019); else 1

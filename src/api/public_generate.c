@@ -14,7 +14,8 @@
 #include "generate/session.h"
 #include "text/text_stream.h"
 
-enum { MOST_ALTERNATIVES = 16, MOST_SAMPLES = 100000 };
+// transformers draws from 50 tokens where generation_config.json has do_sample and no top_k: so does a model that says so.
+enum { MOST_ALTERNATIVES = 16, MOST_SAMPLES = 100000, TRANSFORMERS_TOP_K = 50 };
 
 struct qkv_generator {
   const struct qkv_model *opened;
@@ -99,7 +100,8 @@ static bool set_sampling(struct qkv_generator *generator, const struct generatio
     error_warn(error, "generation_config.json: samples are drawn (do_sample) without the beams that it also wants (num_beams)");
   to->beams = 1;
   to->temperature = !isnan(options->temperature) ? options->temperature : !isnan(said->temperature) ? said->temperature : 1;
-  to->top_k = options->top_k >= 0 ? (int)options->top_k : said->top_k >= 0 ? said->top_k : 0;
+  int unsaid = asked ? 0 : TRANSFORMERS_TOP_K;
+  to->top_k = options->top_k >= 0 ? (int)options->top_k : said->top_k >= 0 ? said->top_k : unsaid;
   to->top_p = !isnan(options->top_p) ? options->top_p : !isnan(said->top_p) ? said->top_p : 1;
   to->min_p = !isnan(options->min_p) ? options->min_p : !isnan(said->min_p) ? said->min_p : 0;
   return true;

@@ -154,7 +154,7 @@ static void advance_samples(struct sentence *sentence, const struct generation_o
     }
     sentence->pool[sentence->pool_count++] =
       (struct finished){.node = beam.node, .count = sentence->length - sentence->prefix - (drawn.id < 0), .sample = sample,
-                        .score = beam.score, .ending = ending};
+                        .lost = sentence->first, .score = beam.score, .ending = ending};
     watched(sentence, options, sample, -1);
   }
   for (int i = 0; i < count; i++) sentence->beams[i] = beams[i];
@@ -199,6 +199,7 @@ static void finish(struct sentence *sentence, int beams, struct finished finishe
   if (sentence->pool_count < beams) sentence->pool_count++;
   for (int i = sentence->pool_count - 1; i > at; i--) sentence->pool[i] = sentence->pool[i - 1];
   sentence->pool[at] = finished;
+  sentence->pool[at].lost = sentence->first;
 }
 
 static bool can_improve(const struct sentence *sentence, const struct generation_options *options) {
@@ -279,9 +280,10 @@ static int by_sample(const void *a, const void *b) {
 // A prefix that leaves no room: every sample ends before it begins.
 static void conclude_nothing(struct sentence *sentence, const struct generation_options *options) {
   int count = options->beams > 1 ? 1 : sentence_draws(sentence);
+  bool full = sentence->full && sentence->length >= sentence->full;
   for (int i = 0; i < count; i++)
-    sentence->pool[sentence->pool_count++] = (struct finished){
-      .node = -1, .sample = i, .ending = sentence->length >= sentence->full && sentence->full ? ENDING_FULL : ENDING_LENGTH};
+    sentence->pool[sentence->pool_count++] =
+      (struct finished){.node = -1, .sample = i, .lost = sentence->first, .ending = full ? ENDING_FULL : ENDING_LENGTH};
 }
 
 struct generation *sentence_result(struct sentence *sentence, const struct generation_options *options, struct error *error) {
@@ -303,7 +305,7 @@ struct generation *sentence_result(struct sentence *sentence, const struct gener
     const struct finished *one = &found[i];
     struct hypothesis *to = &generation->hypotheses[i];
     *to = (struct hypothesis){.ids = ids, .log_probs = scored ? log_probs : NULL, .count = one->count, .score = one->score,
-                              .alternatives = options->alternatives ? alternatives : NULL, .lost = sentence->first,
+                              .alternatives = options->alternatives ? alternatives : NULL, .lost = one->lost,
                               .ending = one->ending};
     copy_path(sentence, options, one, to);
     ids += one->count;

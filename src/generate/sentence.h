@@ -21,6 +21,7 @@ struct finished {
   int32_t node;
   int count;    // generated tokens
   int sample;
+  int lost;     // ids of its beginning that were out of sight
   float score;  // with the length penalty
   enum ending ending;
 };

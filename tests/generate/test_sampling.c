@@ -220,21 +220,19 @@ static void batches_and_threads(void **state) {
 }
 
 // Samples that share a prompt's pages are those that are drawn alone.
-static void shared_prompts(void **state) {
+static void check_samples(struct generation_options options) {
   enum { SAMPLES = 5 };
-  struct generation_options options = sampling_options(), alone = options;
+  struct generation_options alone = options;
   struct generation_request asked[PROMPTS];
   struct generation *together[PROMPTS], *single;
   options.samples = SAMPLES;
-  alone.eos_count = options.eos_count = 3;  // some end early
-  for (int i = 0; i < 3; i++) options.eos_ids[i] = alone.eos_ids[i] = 10 + i;
   for (int i = 0; i < PROMPTS; i++) {
     asked[i] = requests[i];
     asked[i].samples = SAMPLES;
   }
   parallel_set_threads(2);
   run(&options, asked, PROMPTS, PROMPTS, together);
-  int lengths = 0;
+  int early = 0, slid = 0;
   for (int i = 0; i < PROMPTS; i += 3)
     for (int k = 0; k < SAMPLES; k++) {
       struct generation_request one = requests[i];
@@ -246,11 +244,60 @@ static void shared_prompts(void **state) {
       assert_int_equal(a->ending, b->ending);
       assert_memory_equal(a->ids, b->ids, a->count * sizeof *a->ids);
       assert_memory_equal(a->log_probs, b->log_probs, a->count * sizeof *a->log_probs);
-      lengths += a->count < 30;
+      assert_int_equal(a->lost, b->lost);
+      if (a->count < options.max_new_tokens) early++;
+      slid += a->lost > 0;
       free(single);
     }
-  assert_true(lengths > 20);
+  print_message("%d texts ended early, %d slid\n", early, slid);
+  assert_true(early > 20);
+  assert_true(options.slide ? slid > 20 : slid == 0);
   free_all(together, PROMPTS);
+}
+
+static void shared_prompts(void **state) {
+  struct generation_options options = sampling_options();
+  options.eos_count = 3;  // some end early
+  for (int i = 0; i < 3; i++) options.eos_ids[i] = 10 + i;
+  check_samples(options);
+  options.slide = true;
+  options.eos_count = 1;
+  options.max_new_tokens = 90;
+  check_samples(options);
+}
+
+// A cache of few pages: places wait until there is room for all that they may need, and none is thrown out.
+static void short_of_pages(void **state) {
+  struct generation_options options = sampling_options();
+  struct generation_request asked[PROMPTS];
+  struct generation *expected[PROMPTS], *found[PROMPTS] = {NULL};
+  struct search search;
+  struct error error = {0};
+  options.samples = 4;
+  for (int i = 0; i < PROMPTS; i++) {
+    asked[i] = requests[i];
+    asked[i].samples = 1 + i % 4;
+  }
+  run(&options, asked, PROMPTS, PROMPTS, expected);
+  assert_true(search_open(&search, &model, 1, &options, 64, 70 * page_cache_page_size(&model, 1), &error));
+  search.requests = asked;
+  search.results = found;
+  size_t next = 0, waited = 0;
+  int together = 0;
+  while (next < PROMPTS || search.active || search.returned_count) {
+    size_t index = search.returned_count ? search.returned[--search.returned_count] : next < PROMPTS ? next++ : PROMPTS;
+    if (index < PROMPTS) assert_true(search_admit(&search, &index, 1));  // without asking whether there is room
+    waited += search.returned_count;
+    size_t before = search.returned_count;
+    if (search.active > together) together = search.active;
+    if (search.active) assert_true(search_step(&search));
+    assert_int_equal(search.returned_count, before);
+  }
+  assert_true(waited > 10 && together > 1);
+  assert_int_equal(search.cache.self.free_count, search.cache.self.fresh);  // every page came back
+  search_close(&search);
+  compare_and_free(expected, found, PROMPTS);
+  free_all(expected, PROMPTS);
 }
 
 // Greedily, everything that is in sight fed again for each token; after sliding the latter half of the positions is.
@@ -499,7 +546,8 @@ static void scores_of_texts(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(filters_agree_with_transformers), cmocka_unit_test(frequencies_are_the_probabilities),
-    cmocka_unit_test(batches_and_threads), cmocka_unit_test(shared_prompts), cmocka_unit_test(without_cache),
+    cmocka_unit_test(batches_and_threads), cmocka_unit_test(shared_prompts), cmocka_unit_test(short_of_pages),
+    cmocka_unit_test(without_cache),
     cmocka_unit_test(says_why_it_ended), cmocka_unit_test(alternatives_are_kept), cmocka_unit_test(failing_allocations),
     cmocka_unit_test(refuses_nonsense), cmocka_unit_test(broken_weights), cmocka_unit_test(scores_of_texts)};
   return cmocka_run_group_tests(tests, open_all, close_all);
