@@ -221,6 +221,9 @@ bool heads_refuse(const struct arch *arch, const char *directory, enum head_kind
   static const char *const tasks[] = {[HEAD_LANGUAGE] = "mlm", [HEAD_PRETRAINING] = "mlm", [HEAD_NEXT_SENTENCE] = "mlm",
                                       [HEAD_CLASSIFY] = "classify", [HEAD_TAG] = "tag", [HEAD_SPAN] = "span", [HEAD_CHOICE] = "choice",
                                       [HEAD_DOUBLE] = "lm", [HEAD_NONE] = "mlm"};
+  if (arch->family == FAMILY_ENCODER_DECODER)
+    return error_set(error, ERROR_USAGE, "%s: this %s model is an encoder-decoder, which has %s; %s is needed, which models of one stack "
+                     "such as bert have", directory, arch->layout, heads_name(arch->head), heads_name(wanted));
   const char *task = wanted == HEAD_LANGUAGE && arch->family == FAMILY_DECODER ? "lm" : tasks[wanted];
   return error_set(error, ERROR_USAGE, "%s: this %s model has %s, but %s is needed; make one with: qkv train OUT --task %s --from %s ...",
                    directory, arch->layout, heads_name(arch->head), heads_name(wanted), task, directory);

@@ -156,10 +156,112 @@ static void test_attention_mask(void **state) {
   close_golden(&golden);
 }
 
+// ---- heads
+
+static const char *const head_cases[] = {
+  "bert", "bert-pretraining", "bert-masked", "bert-next-sentence", "bert-classify", "bert-regress", "bert-tag", "bert-span", "bert-choice",
+  "roberta-classify", "distilbert-choice", "electra-masked", "albert-span", "mpnet-tag-long", "gpt2-classify", "gpt2-tag", "llama-classify"};
+
+static void open_head(struct golden *golden, const char *name) {
+  char path[4096];
+  struct error error = {0};
+  *golden = (struct golden){.context = qkv_context_new()};
+  snprintf(path, sizeof path, "%s/%s/golden.safetensors", folder, name);
+  if (!safetensors_open(&golden->file, path, &error)) fail_msg("%s", error.message);
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  golden->model = qkv_model_open(golden->context, path, "f32");
+  if (!golden->model) fail_msg("%s", qkv_message(golden->context));
+  golden->source = tensor(golden, "source.ids")->data;
+  golden->source_offsets = tensor(golden, "source.offsets")->data;
+  golden->sequences = (int)tensor(golden, "source.offsets")->shape[0] - 1;
+}
+
+static struct qkv_forward_options text_of(const struct golden *golden, int first, int count, size_t *ends) {
+  const struct stored_tensor *types = safetensors_find(&golden->file, "source.types");
+  int row = golden->source_offsets[first];
+  struct qkv_forward_options options = {.ids = golden->source + row, .id_count = (size_t)(golden->source_offsets[first + count] - row), .layer = -1};
+  if (types) options.type_ids = (const int32_t *)types->data + row;
+  for (int i = 0; i < count; i++) ends[i] = (size_t)(golden->source_offsets[first + i + 1] - row);
+  if (count > 1) options.text_ends = ends, options.text_count = (size_t)count;
+  return options;
+}
+
+static void check_part(const struct golden *golden, const struct qkv_forward_options *options, const char *name, size_t row) {
+  const struct stored_tensor *wanted = safetensors_find(&golden->file, name);
+  if (!wanted) return;
+  struct qkv_array *array = forward(golden, options);
+  size_t columns = array->shape[1], size = array->shape[0] * columns;
+  if (wanted->shape[1] != (int64_t)columns) assert_true(array->shape[0] == 1 && wanted->shape[1] == 1);  // choices lie in one row
+  const float *numbers = (const float *)wanted->data + row * (size_t)wanted->shape[1];
+  for (size_t i = 0; i < size; i++)
+    if (!(fabsf(array->data[i] - numbers[i]) <= 3e-5f * (1 + fabsf(numbers[i])))) fail_msg("%s: number %zu is %.9g; wanted %.9g", name, i, array->data[i], numbers[i]);
+  qkv_array_free(array);
+}
+
+static void test_heads(void **state) {
+  (void)state;
+  for (size_t c = 0; c < sizeof head_cases / sizeof *head_cases; c++) {
+    struct golden golden;
+    open_head(&golden, head_cases[c]);
+    bool choice = strstr(head_cases[c], "choice"), pretraining = strstr(head_cases[c], "pretraining");
+    int each = choice ? 2 : 1;
+    for (int i = 0; i + each <= golden.sequences; i += each) {
+      size_t ends[2], row = (size_t)golden.source_offsets[i];
+      struct qkv_forward_options options = text_of(&golden, i, each, ends);
+      check_part(&golden, &options, "rows", row);
+      options.want = "pooled";
+      check_part(&golden, &options, "pooled", (size_t)i);
+      options.want = pretraining || strstr(head_cases[c], "next") ? "nsp" : "logits";
+      check_part(&golden, &options, "texts", (size_t)i);
+    }
+    close_golden(&golden);
+  }
+}
+
 static void refuses(const struct golden *golden, struct qkv_forward_options options, enum qkv_status status, const char *part) {
   assert_null(qkv_forward(golden->context, golden->model, &options));
   assert_int_equal(qkv_status(golden->context), status);
   if (!strstr(qkv_message(golden->context), part)) fail_msg("\"%s\" does not say \"%s\"", qkv_message(golden->context), part);
+}
+
+static void test_bad_calls_of_heads(void **state) {
+  (void)state;
+  struct golden golden;
+  size_t ends[2];
+  int32_t types[200] = {0, 1, 2}, many[200] = {0};
+  open_head(&golden, "bert-classify");
+  struct qkv_forward_options good = text_of(&golden, 0, 1, ends), options = good;
+  options.type_ids = types;
+  refuses(&golden, options, QKV_USAGE, "type_ids: 2 at place 2; the model has the segments 0 to 1");
+  types[2] = -1;
+  refuses(&golden, options, QKV_USAGE, "type_ids: -1 at place 2");
+  options = good;
+  options.ids = options.type_ids = many;
+  options.id_count = 17;
+  refuses(&golden, options, QKV_USAGE, "ids: 17 tokens; the model has 16 positions");
+  options = good;
+  options.want = "nsp";
+  refuses(&golden, options, QKV_USAGE, "bert-classify: this bert model has a head for sequence classification, but a head for pre-training is needed; make one with: qkv train OUT --task mlm --from");
+  options.want = "logits";
+  options.cached = true;
+  refuses(&golden, options, QKV_USAGE, "without decoder_ids there is nothing to cache");
+  close_golden(&golden);
+  open_head(&golden, "roberta-classify");
+  options = text_of(&golden, 0, 1, ends);
+  options.ids = options.type_ids = many;
+  options.id_count = 12;  // 16 rows, of which 5 belong to the padding
+  refuses(&golden, options, QKV_USAGE, "ids: 12 tokens; the model has 11 positions");
+  close_golden(&golden);
+  open_head(&golden, "bert-tag");
+  options = text_of(&golden, 0, 1, ends);
+  options.want = "pooled";
+  refuses(&golden, options, QKV_USAGE, "has a head for token classification and no pooler");
+  close_golden(&golden);
+  open_head(&golden, "bert-choice");
+  options = text_of(&golden, 0, 2, ends);
+  ends[1]--;
+  refuses(&golden, options, QKV_USAGE, "text_ends have to end with id_count");
+  close_golden(&golden);
 }
 
 static void test_bad_calls(void **state) {
@@ -194,7 +296,7 @@ static void test_bad_calls(void **state) {
   options.want = "pooled";
   refuses(&golden, options, QKV_USAGE, "has a language head and no pooler");
   options.want = "nsp";
-  refuses(&golden, options, QKV_USAGE, "has a language head, but a head for pre-training is needed; make one with: qkv train OUT --task mlm");
+  refuses(&golden, options, QKV_USAGE, "is an encoder-decoder, which has a language head; a head for pre-training is needed");
   options = good;
   options.type_ids = wrong;
   refuses(&golden, options, QKV_USAGE, "tells no segments apart");
@@ -220,9 +322,11 @@ int main(int count, char **arguments) {
   if (count != 2) return 2;
   folder = arguments[1];
   enum { CASES = sizeof cases / sizeof *cases };
-  struct CMUnitTest tests[CASES + 2];
+  struct CMUnitTest tests[CASES + 4];
   for (int i = 0; i < CASES; i++) tests[i] = (struct CMUnitTest){.name = cases[i], .test_func = test_golden, .initial_state = (void *)cases[i]};
   tests[CASES] = (struct CMUnitTest)cmocka_unit_test(test_attention_mask);
   tests[CASES + 1] = (struct CMUnitTest)cmocka_unit_test(test_bad_calls);
+  tests[CASES + 2] = (struct CMUnitTest)cmocka_unit_test(test_heads);
+  tests[CASES + 3] = (struct CMUnitTest)cmocka_unit_test(test_bad_calls_of_heads);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
