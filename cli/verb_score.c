@@ -155,6 +155,7 @@ const struct verb verb_score = {
   .description =
     "Language models: prints for each line of TEXTS the natural logarithm of its probability, the sum over its tokens of log p(token | "
     "tokens before it); the first one stands behind the begin token, if the model has one, and the end of the line is not counted.\n"
+    "Models of masked words: the sum over the tokens of log p(token | all others), each masked in turn (pseudo-log-likelihood).\n"
     "Translators: prints for each line the natural logarithm of p(target | source), the sum over the target's tokens and its end of log "
     "p(token | source, tokens "
     "before). Line i of TARGETS belongs to line i of SOURCES.",

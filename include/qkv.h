@@ -299,6 +299,9 @@ QKV_API void qkv_probabilities_free(struct qkv_probabilities *probabilities);
 // text is not counted. What a text's later tokens cannot see any more, because the model has no room for it, is left out of what
 // stands before them; nothing is cut. A model without begin and end token gives a text's first token no probability, 0.
 //
+// By a model of masked words: the pseudo-log-likelihood (Salazar et al., 2020), the sum over the text's tokens of log p(token | all
+// others), each masked in turn; a text that is too long is cut.
+//
 // backward, if not NULL, is a model with the same tokenizer that reads texts from their end (--direction right-to-left): each token
 // then has the sum of both directions, log p(token | tokens before it) + log p(token | tokens behind it) (Peters et al., 2018,
 // section 3.1).
@@ -442,7 +445,7 @@ struct qkv_place {
 
 // Of one text.
 struct qkv_filling {
-  const struct qkv_place *places;  // [count] the end of the text; nothing (count 0) where the text was refused
+  const struct qkv_place *places;  // [count] the text's masks, or its end; nothing (count 0) where the text was refused
   size_t count;
   size_t cut;                      // tokens of the text's beginning that were passed over, because the model takes no more
   size_t invalid;                  // bytes that were not valid UTF-8, each read as U+FFFD
@@ -453,7 +456,8 @@ struct qkv_fillings {
   size_t count;
 };
 
-// What may follow each text, by a model with a decoder only. A candidate is set behind the text with a blank between them unless
+// By a model of masked words: what may stand at each mask of a text ("[MASK]", or what the tokenizer calls it); a candidate is one
+// token then. By a model with a decoder only: what may follow each text. A candidate is set behind the text with a blank between them unless
 // either has one there. options may be NULL. Free with qkv_fillings_free.
 QKV_API struct qkv_fillings *qkv_fill(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
                                       const struct qkv_fill_options *options);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/masked_language.h"
 #include "api/prompt.h"
 #include "api/public_context.h"
 #include "api/public_generation.h"
@@ -230,13 +231,26 @@ static bool open_job(struct job *job, struct qkv_model *model, const struct qkv_
   return job->model && job->read && job->items;
 }
 
+static struct qkv_fillings *fill_masks(struct qkv_fillings *fillings, struct qkv_model *model, const struct qkv_strings *texts,
+                                       const struct qkv_fill_options *options, struct error *error) {
+  struct qkv_filling *items = memory_new(error, texts->count + 1, sizeof *items);
+  *fillings = (struct qkv_fillings){.items = items, .count = texts->count};
+  if (items && masked_language_fill(model, texts, options, items, error)) return fillings;
+  free_items(items, texts->count);
+  free(fillings);
+  return NULL;
+}
+
 struct qkv_fillings *qkv_fill(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
                               const struct qkv_fill_options *options) {
   struct error *error = public_begin(context);
   const struct qkv_fill_options standard = {.top = -1};
   struct job job = {.error = error, .texts = texts};
-  if (!public_continues_text(model, error)) return NULL;
+  const struct arch *arch = &model->checkpoint.arch;
+  if (arch->family == FAMILY_ENCODER && !masked_language_is(model)) return heads_refuse(arch, model->directory, HEAD_LANGUAGE, error), NULL;
+  if (!masked_language_is(model) && !public_continues_text(model, error)) return NULL;
   struct qkv_fillings *fillings = memory_new(error, 1, sizeof *fillings);
+  if (fillings && masked_language_is(model)) return fill_masks(fillings, model, texts, options ? options : &standard, error);
   bool fine = fillings && open_job(&job, model, options ? options : &standard) && read_texts(&job) &&
               (job.candidates->count ? find_candidates(&job) : find_top(&job));
   for (size_t i = 0; job.read && i < texts->count; i++) free(job.read[i].ids);

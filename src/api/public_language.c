@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/masked_language.h"
 #include "api/public_context.h"
 #include "api/public_model.h"
 #include "base/memory.h"
@@ -173,6 +174,11 @@ static struct qkv_probability *give(const struct texts *texts, const struct toke
 
 static struct qkv_probability *probabilities_of(struct qkv_model *model, struct qkv_model *backward, const struct qkv_strings *strings,
                                                 struct error *error) {
+  if (masked_language_is(model)) {
+    if (!backward) return masked_language_score(model, strings, error);
+    error_set(error, ERROR_USAGE, "%s: a model of masked words sees both directions already; --backward belongs to language models", model->directory);
+    return NULL;
+  }
   struct texts texts = {0};
   const struct model *forward = language_model(model, error), *other = backward && forward ? language_model(backward, error) : NULL;
   const struct tokenizer *tokenizer = forward && (other || !backward) ? public_model_tokenizer(model, error) : NULL;

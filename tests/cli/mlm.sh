@@ -40,5 +40,30 @@ out_has '"next":'
 printf 'label\tsentence\n' > labels.tsv
 awk 'BEGIN { for (i = 0; i < 60; i++) print (i % 2 ? "swims\tthe horse swims here" : "runs\tthe dog runs there") }' >> labels.tsv
 run 0 "$QKV" train fine --task classify --from bert --train labels.tsv --valid labels.tsv --max-steps 3 --quiet
+
+# Filling masks, and pseudo-log-likelihoods.
+run 0 "$QKV" fill bert --text "The [MASK] sleeps here. The cat [MASK] today." --top 3 --dtype f32
+cp out filled
+check "the words that fit come first" test "$(cut -f3 filled | tr '\n' ' ')" != "" -a "$(head -1 filled | cut -f3)" = '"cat"' -a "$(sed -n 5p filled | cut -f3)" = '"sleeps"'
+run 0 "$QKV" fill bert --text "The [MASK] sleeps here." --candidates cat,dog,fish --format json
+out_has '[{"text": "cat"'
+run 2 "$QKV" fill bert --text "The cat sleeps here."
+err_has 'text 1 has no [MASK], the place to fill'
+run 2 "$QKV" fill bert --text "The [MASK] sleeps." --candidates "cat dog"
+err_has "a mask stands for one"
+run 2 "$QKV" fill bert --text "The [MASK] sleeps." --candidates unfathomable
+err_has "is not in the tokenizer's vocabulary"
+run 2 "$QKV" fill fine --text "a [MASK]"
+err_has "qkv train OUT --task mlm"
+printf 'The cat sleeps here.\nThe cat runs here.\n\n' > texts
+run 0 "$QKV" score bert texts
+cp out scores
+check "what fits is more probable" awk 'NR == 1 { a = $1 } NR == 2 { b = $1 } END { exit !(a > b + 5 && NR == 3) }' scores
+tac texts > turned
+run 0 "$QKV" score bert turned --threads 1
+tac out > back
+check "order and threads change nothing" cmp scores back
+run 2 "$QKV" score bert texts --backward bert
+
 run 1 "$QKV" train x --task mlm --from "$SOURCE/tests/golden/marian" --train docs.txt
 finish
