@@ -746,6 +746,8 @@ struct qkv_train_options {
   const char *norm_place;            // "post", "pre"; NULL: that of the family
   const char *positions;             // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "rotary" (Su et al., 2021), "none"
   const char *residual;              // "on", "off"
+  const char *gated;                 // "on", "off": gated feed-forward networks (Shazeer, 2020)
+  const char *bias;                  // "on", "off": biases in attention and feed-forward networks
   const char *tokenizer;             // a directory whose tokenizer is taken; NULL: one is learnt
   const char *tokenizer_type;        // what is learnt for a language model: "bpe" (byte-level) or "char"
   int64_t vocab_size;                // of the tokenizer that is learnt

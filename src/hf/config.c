@@ -236,6 +236,11 @@ static bool says_field(const struct layout *layout, size_t field) {
   return false;
 }
 
+// A knob that turns nothing has one value.
+static void forget_unused(struct arch *arch) {
+  if (arch->pad_id < 0) arch->padding_learnt = false;
+}
+
 static bool read_as(struct arch *arch, const struct layout *layout, const cJSON *config, const char *path, struct error *error) {
   *arch = (struct arch){0};
   snprintf(arch->layout, sizeof arch->layout, "%s", layout->model_type);
@@ -245,6 +250,7 @@ static bool read_as(struct arch *arch, const struct layout *layout, const cJSON 
   if (layout->read && !layout->read(arch, config, path, error)) return false;
   // Most families have one rate for both.
   if (!says_field(layout, offsetof(struct arch, embedding_dropout))) arch->embedding_dropout = arch->dropout;
+  forget_unused(arch);
   return !layout->complete || layout->complete(arch, path, error);
 }
 
@@ -364,7 +370,8 @@ bool config_write(cJSON *config, const struct layout *layout, const struct arch 
 
 bool config_can_say(const struct layout *layout, const struct arch *arch, struct error *error) {
   cJSON *config = cJSON_CreateObject();
-  struct arch back;
+  struct arch back, wanted = *arch;
+  forget_unused(&wanted);
   struct error refusal = {0};
   if (!config) return error_memory(error, 0);
   bool ok = heads_write(config, layout, arch, NULL, &refusal) && put_all(config, layout, arch, error);
@@ -375,9 +382,9 @@ bool config_can_say(const struct layout *layout, const struct arch *arch, struct
   cJSON_Delete(config);
   // layout_qkv has a word for every knob.
   for (const struct config_key *key = layout_qkv.keys; ok && key->key; key++) {
-    if (get(&back, key) == get(arch, key) || key->incidental) continue;
+    if (get(&back, key) == get(&wanted, key) || key->incidental) continue;
     ok = error_set(error, ERROR_UNSUPPORTED, "a %s model can't have \"%s\" %g, only %g; save it as \"qkv\"", layout->model_type,
-                   key->key, get(arch, key), get(&back, key));
+                   key->key, get(&wanted, key), get(&back, key));
   }
   return ok;
 }

@@ -92,7 +92,7 @@ struct arch {
   bool pooler_dropout;        // head_dropout before the pooler, too
   float initial_deviation;    // of normal initialisation; 0: Xavier uniform
   bool scaled_residuals;      // what ends a residual branch starts smaller: by 1 / sqrt(2 layers) (Radford et al. 2019, 2.3)
-  bool padding_learnt;        // the padding id's embedding learns like any other; else it gets no gradient from the input
+  bool padding_learnt;        // with a padding id: its embedding learns like any other; else it gets no gradient from the input
 
   float dropout, attention_dropout, activation_dropout;
   float embedding_dropout;    // behind the embeddings, where `dropout` stands behind each sublayer

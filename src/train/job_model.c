@@ -40,6 +40,8 @@ static int chosen(const struct choice *choices, const char *name) {
   return choices->value;
 }
 
+static bool is_on(const char *option) { return strcmp(option, "on") == 0; }
+
 static bool describe_model(struct job *job, struct arch *arch) {
   const struct qkv_train_options *options = &job->options;
   bool pre = strcmp(options->norm_place, "pre") == 0;
@@ -47,19 +49,20 @@ static bool describe_model(struct job *job, struct arch *arch) {
                         .norm = (enum norm_kind)chosen(norms, options->norm),
                         .norm_place = pre ? NORM_PRE : NORM_POST,
                         .norm_epsilon = 1e-5f,
-                        .residual = strcmp(options->residual, "on") == 0,
+                        .residual = is_on(options->residual),
                         .positions = (enum position_kind)chosen(position_kinds, options->positions),
                         .activation = (enum activation)chosen(activations, options->activation),
-                        .attention_bias = true,
-                        .ffn_bias = true,
+                        .gated = is_on(options->gated),
+                        .attention_bias = is_on(options->bias),
+                        .ffn_bias = is_on(options->bias),
                         .embedding_scale = 1,
                         .tied_head = true,
                         .bos_id = -1, .eos_id = -1, .pad_id = -1, .unk_id = -1, .decoder_start_id = -1, .forced_eos_id = -1};
-  if (arch->positions == POSITIONS_ROTARY) arch->rotary.base = 10000;
   arch->dropout = arch->embedding_dropout = (float)options->dropout;
   arch->attention_dropout = (float)options->attention_dropout;
   arch->activation_dropout = (float)options->activation_dropout;
   arch->final_norm = pre && arch->norm != NORM_NONE;
+  if (arch->positions == POSITIONS_ROTARY) arch->rotary.base = 10000;
   if (!job->task->describe_model(job, arch) || !arch_check(arch, job->error)) return false;
   snprintf(arch->layout, sizeof arch->layout, "%s", layout_for(arch)->model_type);
   return true;

@@ -87,9 +87,7 @@ static bool describe_model(struct job *job, struct arch *arch) {
   arch->max_positions = (int)options->context;
   arch->decoder = (struct stack_arch){.layers = (int)options->layers, .heads = (int)options->heads, .kv_heads = (int)options->kv_heads,
                                       .ffn = (int)options->ffn};
-  bool llama = strcmp(options->family, "llama") == 0;
-  arch->gated = llama;
-  arch->attention_bias = arch->ffn_bias = arch->tied_head = arch->padding_learnt = !llama;
+  arch->tied_head = strcmp(options->family, "llama") != 0;
   arch->scaled_residuals = strcmp(options->family, "gpt2") == 0;
   arch->initial_deviation = 0.02f;
   arch->eos_id = job_special_id(job, "end", tokenizer_special_ids(job->tokenizer).end, DOCUMENT_MARK);

@@ -9,15 +9,15 @@
 
 // What the layouts of transformers are like; other choices give another layout, or the layout "qkv".
 static const struct family_preset {
-  const char *name, *norm, *norm_place, *positions, *activation;
+  const char *name, *norm, *norm_place, *positions, *activation, *gated, *bias;
   bool no_dropout;  // the layout has no word for it
 } families[] = {
-  {"marian", "layer", "post", "sinusoid", "relu"},
-  {"pegasus", "layer", "pre", "sinusoid", "relu"},
-  {"gpt2", "layer", "pre", "learned", "gelu-tanh"},
-  {"openai-gpt", "layer", "post", "learned", "gelu-tanh"},
-  {"llama", "rms", "pre", "rotary", "silu", .no_dropout = true},
-  {"bert", "layer", "post", "learned", "gelu"},
+  {"marian", "layer", "post", "sinusoid", "relu", "off", "on"},
+  {"pegasus", "layer", "pre", "sinusoid", "relu", "off", "on"},
+  {"gpt2", "layer", "pre", "learned", "gelu-tanh", "off", "on"},
+  {"openai-gpt", "layer", "post", "learned", "gelu-tanh", "off", "on"},
+  {"llama", "rms", "pre", "rotary", "silu", "on", "off", .no_dropout = true},
+  {"bert", "layer", "post", "learned", "gelu", "off", "on"},
 };
 
 static const struct size_preset sizes[] = {
@@ -174,6 +174,8 @@ static void decide_model(struct qkv_train_options *options, const struct size_pr
   decide_text(&options->norm_place, family->norm_place);
   decide_text(&options->positions, family->positions);
   decide_text(&options->residual, "on");
+  decide_text(&options->gated, family->gated);
+  decide_text(&options->bias, family->bias);
   decide_integer(&options->hidden, size->hidden);
   // Language models keep the proportions of their family.
   decide_integer(&options->ffn, size->context ? options->hidden * size->ffn / size->hidden : size->ffn);

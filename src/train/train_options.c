@@ -41,6 +41,8 @@ static const struct field fields[] = {
   FIELD(FIELD_TEXT, norm_place, "norm-place", 0, 0, " post pre ", true),
   FIELD(FIELD_TEXT, positions, "positions", 0, 0, " sinusoid sinusoid-interleaved learned rotary none ", true),
   FIELD(FIELD_TEXT, residual, "residual", 0, 0, " on off ", true),
+  FIELD(FIELD_TEXT, gated, "gated", 0, 0, " on off ", true),
+  FIELD(FIELD_TEXT, bias, "bias", 0, 0, " on off ", true),
   FIELD(FIELD_TEXT, tokenizer, "tokenizer", 0, 0, NULL, true),
   FIELD(FIELD_TEXT, tokenizer_type, "tokenizer-type", 0, 0, " bpe char ", true),
   FIELD(FIELD_INTEGER, vocab_size, "vocab-size", 8, 10000000, NULL, true),

@@ -44,6 +44,24 @@ check "--family pegasus is saved as such" grep -q '"model_type": "pegasus"' pre/
 run 0 train mixed --max-steps 4 --valid-every 4 --norm rms --norm-place pre --positions learned --kv-heads 1 --metric loss
 check "a mix of knobs that transformers lacks is saved as qkv's own" grep -q '"model_type": "qkv"' mixed/config.json
 check "and opens again" "$QKV" translate mixed valid.s -o mixed.hyp
+# Language models of each family are saved in its layout, and open again.
+for i in 1 2 3 4 5 6 7 8 9; do cat train.s; done > stream
+lm() {  # OUT FAMILY OPTION...
+  run 0 "$QKV" train "$1" --task lm --train stream --tokenizer-type char --size tiny --hidden 16 --heads 4 --ffn 64 --layers 1 --context 16 \
+    --batch-tokens 64 --max-steps 3 --valid-every 3 --family "${@:2}"
+}
+for family in gpt2 openai-gpt llama; do
+  lm "lm-$family" $family
+  check "--family $family is saved as such" grep -q "\"model_type\": \"$family\"" "lm-$family/config.json"
+  check "and opens again" "$QKV" forward "lm-$family" --ids "1 2 3" -o numbers
+done
+lm lm-dropped llama --dropout 0.1
+check "a llama cannot say dropout, so qkv's own layout is taken" grep -q '"model_type": "qkv"' lm-dropped/config.json
+lm lm-grouped llama --kv-heads 2
+check "grouped heads are no other layout" grep -q '"num_key_value_heads": 2' lm-grouped/config.json
+lm lm-rotary gpt2 --positions rotary --gated on --bias off
+check "other knobs are" grep -q '"positions": "rotary"' lm-rotary/config.json
+
 run 2 train contradicting --family marian --norm-place pre
 
 # Ctrl-C at some moment, and on with another number of threads.

@@ -22,7 +22,6 @@ static void make_decoder(struct arch *arch, const char *kind) {
   arch->head_bias = arch->shared_embeddings = false;
   arch->positions = POSITIONS_LEARNED;
   arch->initial_deviation = 0.02f;
-  arch->padding_learnt = true;
   arch->pad_id = arch->unk_id = arch->decoder_start_id = arch->forced_eos_id = -1;
   if (strncmp(kind, "openai", 6) == 0) return;
   arch->norm_place = NORM_PRE;
@@ -37,7 +36,7 @@ static void make_decoder(struct arch *arch, const char *kind) {
   arch->decoder.kv_heads = 1;
   arch->gated = true;
   arch->activation = ACTIVATION_SILU;
-  arch->attention_bias = arch->ffn_bias = arch->padding_learnt = arch->scaled_residuals = false;
+  arch->attention_bias = arch->ffn_bias = arch->scaled_residuals = false;
   arch->dropout = arch->embedding_dropout = 0;
 }
 

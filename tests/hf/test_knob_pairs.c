@@ -50,7 +50,7 @@ static void scaled_residuals(struct arch *arch) { arch->scaled_residuals = true,
 static void gpt2(struct arch *arch) {
   decoder_only(arch);
   arch->norm_place = NORM_PRE, arch->positions = POSITIONS_LEARNED, arch->activation = ACTIVATION_GELU_TANH;
-  arch->final_norm = arch->scaled_residuals = arch->padding_learnt = true;
+  arch->final_norm = arch->scaled_residuals = true;
   arch->embedding_scale = 1, arch->initial_deviation = 0.1f;
   arch->bos_id = arch->eos_id, arch->pad_id = arch->decoder_start_id = arch->forced_eos_id = arch->unk_id = -1;
 }
@@ -146,6 +146,7 @@ static void save_and_open(struct trial *trial) {
   read.unk_id = trial->model->arch.unk_id;  // marian and pegasus leave it to the tokenizer
   read.initial_deviation = trial->model->arch.initial_deviation;
   read.scaled_residuals = trial->model->arch.scaled_residuals;
+  if (read.pad_id < 0) read.padding_learnt = trial->model->arch.padding_learnt;  // no padding, no difference
   require(memcmp(&read, &trial->model->arch, sizeof read) == 0, "another arch came back");
   require(model_prepare(checkpoint.model, trial->context.kernels, false, error), error->message);
   size_t size, size_again;
