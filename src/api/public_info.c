@@ -14,7 +14,7 @@
 #include "data/ledger.h"
 #include "hf/layout.h"
 
-enum { MOST_FACTS = 128 };
+enum { MOST_FACTS = 128, LABELS_SHOWN = 12 };
 
 struct info {
   struct qkv_info public;  // first, so that a pointer to it is a pointer to this
@@ -117,12 +117,30 @@ static void describe_shape(struct info *info, const struct arch *arch) {
   static const char *const decoder[] = {"decoder.layers", "decoder.heads", "decoder.kv_heads", "decoder.head_width",
                                         "decoder.ffn"};
   add_count(info, "hidden", arch->hidden);
+  if (arch->embedding_width) add_count(info, "embedding.width", arch->embedding_width);
+  if (arch->types) add_number(info, "segments", arch->types);
   describe_stack(info, arch, &arch->encoder, encoder);
   describe_stack(info, arch, &arch->decoder, decoder);
   if (arch->family != FAMILY_DECODER) add_count(info, "vocabulary.source", arch->source_vocab);
   if (arch->family != FAMILY_ENCODER) add_count(info, "vocabulary.target", arch->target_vocab);
   if (arch->family == FAMILY_ENCODER_DECODER) add_switch(info, "embeddings.shared", arch->shared_embeddings);
   if (arch->family != FAMILY_ENCODER) add_switch(info, "head.tied", arch->tied_head);
+}
+
+static void describe_head(struct info *info, const struct checkpoint *checkpoint) {
+  static const char *const names[] = {"language", "none", "pre-training", "next sentence", "sequence classification",
+                                      "token classification", "question answering", "multiple choice", "double (language and choice)"};
+  const struct arch *arch = &checkpoint->arch;
+  if (arch->family == FAMILY_ENCODER_DECODER) return;
+  bool regression = arch->head == HEAD_CLASSIFY && arch->labels == 1;
+  add_text(info, "head", regression ? "regression" : names[arch->head]);
+  if (arch->head == HEAD_NONE && arch->family == FAMILY_ENCODER) add_switch(info, "pooler", arch->pooler);
+  struct buffer labels = {0};
+  for (int i = 0; !regression && i < checkpoint->labels.count && i < LABELS_SHOWN; i++)
+    buffer_format(&labels, "%s%s", i ? ", " : "", checkpoint->labels.names[i]);
+  if (checkpoint->labels.count > LABELS_SHOWN) buffer_format(&labels, " and %d more", checkpoint->labels.count - LABELS_SHOWN);
+  if (labels.size) add(info, "labels", arch->labels, buffer_string(&labels));
+  buffer_free(&labels);
 }
 
 static void describe_rotary(struct info *info, const struct rotary_arch *rotary) {
@@ -309,6 +327,7 @@ struct qkv_info *qkv_model_info(struct qkv_context *context, struct qkv_model *m
   info->public.facts = info->facts;
   describe_kind(info, model);
   describe_shape(info, &model->checkpoint.arch);
+  describe_head(info, &model->checkpoint);
   describe_knobs(info, &model->checkpoint.arch);
   describe_ids(info, &model->checkpoint);
   describe_tokenizer(info, model);
