@@ -1,6 +1,7 @@
 // Heads in model directories: every head in every layout is saved and opens again as the same model; another head is asked for;
 // labels have names; published config.json files are understood; and what is wrong is refused with its reason.
 #include "../model/tiny.h"
+#include "base/memory.h"
 #include "cpu/cpu.h"
 #include "hf/checkpoint.h"
 #include "hf/config.h"
@@ -251,11 +252,29 @@ static void accepts_what_changes_nothing(void **state) {
   error = (struct error){0};
 }
 
+// Every allocation on the way fails once: the answer is an error, and nothing is left behind (which the sanitizer sees).
+static void survives_without_memory(void **state) {
+  char path[4096];
+  golden(path, "bert-classify");
+  bool done = false;
+  for (long n = 0; !done; n++) {
+    struct checkpoint checkpoint;
+    struct error lacking = {0};
+    assert_true(n < 10000);
+    memory_fail_after(n);
+    done = checkpoint_open_as(path, &(struct head_choice){HEAD_CLASSIFY, 4 - (int)(n % 2), 7}, &checkpoint, &lacking);
+    memory_fail_after(-1);
+    if (done) checkpoint_close(&checkpoint);
+    else assert_int_equal(lacking.code, ERROR_MEMORY);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_head_comes_back), cmocka_unit_test(every_layout_has_its_heads), cmocka_unit_test(another_head_can_be_asked_for),
     cmocka_unit_test(labels_keep_their_names), cmocka_unit_test(knows_published_configs), cmocka_unit_test(refuses_with_the_reason),
-    cmocka_unit_test(accepts_what_changes_nothing)};
+    cmocka_unit_test(accepts_what_changes_nothing),
+    cmocka_unit_test(survives_without_memory)};
   if (file_is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 0);
   make_folder(folder);
   if (!context_open(&context, cpu_kernels(PRECISION_F32, &error), (size_t)1 << 28, &error)) return 1;
