@@ -120,7 +120,7 @@ const struct verb verb_fill = {
   .example = "qkv fill bert --text \"The [MASK] sat on the mat.\" --top 5\nqkv fill out --text \"The cat sat on the\" --top 10\nqkv fill out --text \"The cat sat on the\" --candidates mat,dog,moon",
   .least = 1,
   .most = 1,
-  .common = COMMON_THREADS | COMMON_QUIET,
+  .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
   .size = sizeof(struct arguments),
   .defaults = defaults,
   VERB_OPTIONS(options),

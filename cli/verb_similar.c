@@ -134,7 +134,7 @@ const struct verb verb_similar = {
         "qkv similar all-MiniLM-L6-v2 \"The bank of the river.\" lines.txt --word bank",
     .least = 2,
     .most = 3,
-    .common = COMMON_THREADS | COMMON_QUIET,
+    .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
     .size = sizeof(struct arguments),
     .defaults = defaults,
     VERB_OPTIONS(options),

@@ -177,40 +177,58 @@ static bool generate(struct session *session, const struct generation_request *r
   return ok;
 }
 
-// Every sentence becomes as long as its source, so that the rate says something about the machine, not about the text.
+// Every sentence becomes as long as its source, and every prompt twice as long, so that the rate says something about the machine, not
+// about the text.
 static bool run_search(struct qkv_model *model, int beams, struct bench_rate *rate, struct error *error) {
   const struct model *ready = public_model_ready(model, error);
   if (!ready) return false;
   struct made_up made = {0};
   struct generation_options options = {0};
   int length = sentence_length(&ready->arch);
+  bool translates = ready->arch.family == FAMILY_ENCODER_DECODER;
+  int given = translates ? length : length / 2, made_up = length - (translates ? 1 : given);
   bool ok = make_batch(&made, &ready->arch, SENTENCES * length, error) && public_generation_options(&options, &model->checkpoint, error);
   options.beams = beams;
   options.nbest = 1;
-  options.min_new_tokens = options.max_new_tokens = length - 1;
+  options.sampling = false;
+  options.min_new_tokens = options.max_new_tokens = made_up;
   struct session *session = ok ? session_open(&ready, 1, &options, error) : NULL;
   struct generation_request requests[SENTENCES] = {0};
-  for (int i = 0; session && i < SENTENCES; i++)
-    requests[i] = (struct generation_request){.source = made.ids + i * length, .source_count = length};
+  for (int i = 0; session && i < SENTENCES; i++) {
+    const int32_t *ids = made.ids + i * length;
+    if (translates) requests[i] = (struct generation_request){.source = ids, .source_count = given};
+    else requests[i] = (struct generation_request){.prefix = ids, .prefix_count = given};
+  }
   // A few first: they make the memory real, and tell how many are affordable.
   size_t few = SENTENCES / 16, count = SENTENCES;
   double seconds = 0;
   ok = session && generate(session, requests, few, &seconds, error);
   if (ok && seconds > AFFORDABLE / 8) count = few;
   if (ok && seconds < AFFORDABLE) ok = generate(session, requests, count, &seconds, error);
-  if (ok) rate->rate = (double)count * (length - 1) / seconds;
+  if (ok) rate->rate = (double)count * made_up / seconds;
   session_close(session);
   generation_options_free(&options);
   free_batch(&made);
   return ok;
 }
 
+static bool measure(struct qkv_model *model, struct bench_rate *rates, int *count, struct error *error) {
+  const struct arch *arch = &model->checkpoint.arch;
+  bool translates = arch->family == FAMILY_ENCODER_DECODER;
+  if (arch->head != HEAD_NONE) {
+    rates[*count] = (struct bench_rate){.what = "training, tokens of all sides"};
+    if (!run(model, true, update, &rates[(*count)++], error)) return false;
+  }
+  rates[*count] = (struct bench_rate){.what = "one pass, tokens of all sides"};
+  if (!run(model, false, pass, &rates[(*count)++], error)) return false;
+  if (arch->family == FAMILY_ENCODER || !arch_has_vocabulary(arch)) return true;
+  rates[*count] = (struct bench_rate){.what = translates ? "greedy translation, target tokens" : "greedy generation, new tokens"};
+  if (!run_search(model, 1, &rates[(*count)++], error)) return false;
+  rates[*count] = (struct bench_rate){.what = translates ? "beam 5 translation, target tokens" : "beam 5 generation, new tokens"};
+  return run_search(model, 5, &rates[(*count)++], error);
+}
+
 int bench_model(struct qkv_model *model, struct bench_rate rates[BENCH_RATES], struct error *error) {
-  rates[0] = (struct bench_rate){.what = "training, tokens of all sides"};
-  rates[1] = (struct bench_rate){.what = "one pass, tokens of all sides"};
-  rates[2] = (struct bench_rate){.what = "greedy translation, target tokens"};
-  rates[3] = (struct bench_rate){.what = "beam 5 translation, target tokens"};
-  if (!run(model, true, update, &rates[0], error) || !run(model, false, pass, &rates[1], error)) return 0;
-  if (model->checkpoint.arch.family != FAMILY_ENCODER_DECODER) return 2;
-  return run_search(model, 1, &rates[2], error) && run_search(model, 5, &rates[3], error) ? 4 : 0;
+  int count = 0;
+  return measure(model, rates, &count, error) ? count : 0;
 }

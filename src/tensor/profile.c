@@ -245,6 +245,31 @@ static void count_scatter(float *x, int x_rows, const float *y, const int32_t *r
   end(started, SLOT_scatter, 0, 4 * area(count, columns) + 4 * area(x_rows, columns));
 }
 
+static void count_gate(float *y, const float *x, int rows, int columns, enum activation activation, const struct dropout *dropout) {
+  double started = begin();
+  profile.real->gate(y, x, rows, columns, activation, dropout);
+  end(started, SLOT_gate, 0, 12 * area(rows, columns));
+}
+
+static void count_gate_gradient(float *dx, const float *dy, const float *x, int rows, int columns, enum activation activation,
+                                const struct dropout *dropout) {
+  double started = begin();
+  profile.real->gate_gradient(dx, dy, x, rows, columns, activation, dropout);
+  end(started, SLOT_gate_gradient, 0, 20 * area(rows, columns));
+}
+
+static void count_rotary_table(float *table, const int32_t *positions, const float *frequencies, float scale, int rows, int half) {
+  double started = begin();
+  profile.real->rotary_table(table, positions, frequencies, scale, rows, half);
+  end(started, SLOT_rotary_table, 0, 8 * area(rows, half));
+}
+
+static void count_rotate(float *x, int stride, const float *table, int rows, int heads, int half, bool backward) {
+  double started = begin();
+  profile.real->rotate(x, stride, table, rows, heads, half, backward);
+  end(started, SLOT_rotate, 0, 16 * area(rows, heads * half) + 8 * area(rows, half));
+}
+
 // A slot that is not listed runs uncounted, in the rest.
 const struct kernels *profile_wrap(const struct kernels *kernels) {
   if (!profile.open || (profile.real && profile.real != kernels)) return kernels;
@@ -254,7 +279,8 @@ const struct kernels *profile_wrap(const struct kernels *kernels) {
   COUNT(pack), COUNT(linear), COUNT(linear_gradient), COUNT(activate), COUNT(activate_gradient), COUNT(residual_norm);
   COUNT(residual_norm_gradient), COUNT(attention), COUNT(attention_gradient), COUNT(store_keys), COUNT(embed);
   COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(softmax), COUNT(largest), COUNT(sum_squares);
-  COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter);
+  COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter), COUNT(gate), COUNT(gate_gradient);
+  COUNT(rotary_table), COUNT(rotate);
 #undef COUNT
   profile.real = kernels;
   return wrapped;
