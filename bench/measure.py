@@ -140,7 +140,8 @@ def generating(dtype, engine, peer_dtype, sequences, bar, aim):
 
     def measure(folder):
         options = ["--engine", engine, "--model", args.model, "--dtype", peer_dtype, "--sequences", sequences, "--new", new]
-        command = [args.qkv, "generate", args.model, "--ids", prompt, "--temperature", "0", "--ignore-end", "--dtype", dtype, "--samples", str(sequences), "-o", os.path.join(folder, "text")]
+        prompts = ["--ids", prompt] * sequences
+        command = [args.qkv, "generate", args.model, *prompts, "--temperature", "0", "--ignore-end", "--dtype", dtype, "-o", os.path.join(folder, "text")]
         for _ in range(args.pairs):
             few, many = (min(run([*command, "--max-new", str(n)])[0] for _ in range(2)) for n in (2, new))
             yield sequences * (new - 2) / (many - few), peer("generate.py", *options)["tokens_per_s"]

@@ -6,6 +6,7 @@
 
 #include "cli/lines.h"
 #include "cli/message.h"
+#include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/tally.h"
 #include "cli/verb.h"
@@ -14,7 +15,7 @@ enum { TOGETHER = 2000, TOGETHER_BYTES = 4 << 20, SHOWN_ALTERNATIVES = 5 };
 
 struct arguments {
   struct qkv_generate_options generate;
-  struct qkv_strings prompts;
+  struct qkv_strings prompts, ids;
   const char *format, *dtype, *output;
   bool steps, accept_cuts;
 };
@@ -33,12 +34,14 @@ static void defaults(void *memory) {
 static const struct option options[] = {
   OPTION_GROUP("Texts"),
   OPTION_TEXTS(prompts, "prompt", "TEXT", "what the text begins with, instead of the lines of FILE; may be repeated"),
+  OPTION_TEXTS(ids, "ids", "IDS", "the same as token ids, such as \"5 6 7\", which gives ids; needs no tokenizer"),
   OPTION_INTEGER(generate.max_new, "max-new", "N", 1, 100000000, "most tokens that are generated",
                  .unset = "as the model says, else 256"),
   OPTION_INTEGER(generate.min_new, "min-new", "N", 0, 100000000, "fewest tokens that are generated", BY_MODEL),
   OPTION_TEXTS(generate.stop, "stop", "TEXT", "a text ends before TEXT; may be repeated"),
   OPTION_INTEGER(generate.samples, "samples", "N", 1, 100000, "texts for each prompt: so many are drawn, or the best of --beam",
                  .unset = "1"),
+  OPTION_FLAG(generate.ignore_end, "ignore-end", "end tokens are tokens like others"),
   OPTION_CHOICE(generate.on_full, "on-full", "stop|slide",
                 "a text that fills the model's positions ends, or goes on after its latter half"),
   OPTION_GROUP("Drawing: any of these draws tokens by their probability; otherwise the model says whether to"),
@@ -101,7 +104,6 @@ static bool write_piece(void *user, size_t prompt, size_t sample, const char *te
   return !output_failed(&work->output);
 }
 
-// As a JSON string, without control characters.
 static void print_step(FILE *out, const struct qkv_generated_token *token, size_t number) {
   fprintf(out, "%zu\t", number);
   output_json_text(out, token->text);
@@ -140,6 +142,11 @@ static void print_json(FILE *out, const struct qkv_generated *text, const char *
   fputs("]}\n", out);
 }
 
+static void print_ids(FILE *out, const struct qkv_generated *text) {
+  for (size_t i = 0; i < text->token_count; i++) fprintf(out, "%s%d", i ? " " : "", (int)text->tokens[i].id);
+  fputc('\n', out);
+}
+
 static void print_line(FILE *out, const char *text) {
   for (; *text; text++) fputc(*text == '\n' || *text == '\r' ? ' ' : *text, out);
   fputc('\n', out);
@@ -154,6 +161,7 @@ static void print_text(struct work *work, const struct qkv_generated *text, cons
   }
   if (!first && (work->arguments->steps || !work->lines)) fputs("---\n", out);
   if (work->arguments->steps) print_steps(out, text);
+  else if (work->arguments->ids.count) print_ids(out, text);
   else if (work->streaming) fputc('\n', out);
   else if (work->lines) print_line(out, text->text);
   else fprintf(out, "%s%s\n", prompt, text->text);
@@ -196,6 +204,23 @@ static int generate_prompts(struct call *call, struct work *work) {
   const struct qkv_strings *prompts = &work->arguments->prompts;
   if (work->streaming) fputs(prompts->items[0], work->output.stream);
   return generate(work, prompts->items, prompts->count) ? EXIT_DONE : call_failed(call, work->context);
+}
+
+static int generate_ids(struct call *call, struct work *work) {
+  const struct qkv_strings *given = &work->arguments->ids;
+  struct qkv_ids *prompts = calloc(given->count, sizeof *prompts);
+  char problem[200] = "no memory";
+  bool fine = prompts;
+  for (size_t i = 0; fine && i < given->count; i++)
+    fine = numbers_parse_ids(given->items[i], (int32_t **)&prompts[i].items, &prompts[i].count, problem, sizeof problem);
+  int status = fine ? EXIT_DONE : call_misused(call, "--ids: %s", problem);
+  struct qkv_generations *found = fine ? qkv_generate_ids(work->context, work->generator, prompts, given->count) : NULL;
+  if (found) print_all(work, found, given->items);
+  else if (fine) status = call_failed(call, work->context);
+  qkv_generations_free(found);
+  for (size_t i = 0; prompts && i < given->count; i++) free((int32_t *)prompts[i].items);
+  free(prompts);
+  return status;
 }
 
 // At least one line if there is any, and then those that are there already.
@@ -260,7 +285,8 @@ static bool open_generator(const struct call *call, struct work *work) {
 
 static int write_texts(struct call *call, struct work *work, struct lines *lines) {
   if (!output_open(&work->output, work->arguments->output)) return EXIT_FAILED;
-  int status = work->lines ? generate_lines(call, work, lines) : generate_prompts(call, work);
+  int status = work->lines ? generate_lines(call, work, lines) : work->arguments->ids.count ? generate_ids(call, work)
+                                                                                           : generate_prompts(call, work);
   report(work);
   if (status != EXIT_DONE) output_abandon(&work->output);
   else if (!output_close(&work->output)) status = EXIT_FAILED;
@@ -270,9 +296,10 @@ static int write_texts(struct call *call, struct work *work, struct lines *lines
 
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
-  bool prompts = arguments->prompts.count > 0;
-  if (prompts && call->positional.count > 1) return call_misused(call, "prompts come from --prompt or from FILE, not from both");
-  struct work work = {.arguments = arguments, .lines = !prompts, .streaming = streams(arguments), .name = "--prompt"};
+  bool ids = arguments->ids.count > 0, prompts = ids || arguments->prompts.count > 0;
+  if (call_contradicts(call, "ids", "prompt", "prompts are texts or ids")) return EXIT_MISUSED;
+  if (prompts && call->positional.count > 1) return call_misused(call, "prompts come from --prompt, --ids or FILE, not from several");
+  struct work work = {.arguments = arguments, .lines = !prompts, .streaming = streams(arguments), .name = ids ? "--ids" : "--prompt"};
   struct lines lines = {.descriptor = -1};
   if (!prompts && !lines_open(&lines, call->positional.count > 1 ? call->positional.items[1] : NULL)) return EXIT_FAILED;
   if (!prompts) work.name = lines.name;

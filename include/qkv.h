@@ -353,6 +353,7 @@ struct qkv_generate_options {
   double length_penalty;       // of a beam search: the sum of log-probabilities is divided by length ^ length_penalty
   int64_t samples;             // texts for each prompt: that many are drawn, or the best of a beam search; else 1
   int64_t seed;                // of the random numbers; else 0
+  bool ignore_end;             // end tokens are tokens like others
   struct qkv_strings stop;     // a text ends before any of these; at most 200 bytes each
   const char *on_full;         // when the model's positions are used up the text "stop"s, or NULL; or "slide"s: it goes on after
                                // its latter half
@@ -392,7 +393,7 @@ struct qkv_generated_token {
 };
 
 struct qkv_generated {
-  const char *text;                          // what follows the prompt, without it
+  const char *text;                          // what follows the prompt, without it; "" where the model has no tokenizer
   const struct qkv_generated_token *tokens;  // [token_count] with the end token
   size_t token_count;
   double score;                              // sum of log-probabilities; of a beam search divided as length_penalty says
@@ -424,6 +425,13 @@ QKV_API void qkv_generator_free(struct qkv_generator *generator);
 // many threads. Free with qkv_generations_free.
 QKV_API struct qkv_generations *qkv_generate(struct qkv_context *context, struct qkv_generator *generator,
                                              const struct qkv_strings *prompts);
+// The same for prompts that are ids already; needs no tokenizer.
+struct qkv_ids {
+  const int32_t *items;
+  size_t count;
+};
+QKV_API struct qkv_generations *qkv_generate_ids(struct qkv_context *context, struct qkv_generator *generator,
+                                                 const struct qkv_ids *prompts, size_t count);
 QKV_API void qkv_generations_free(struct qkv_generations *generations);
 
 // Which words fit.

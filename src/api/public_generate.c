@@ -18,9 +18,9 @@
 enum { MOST_ALTERNATIVES = 16, MOST_SAMPLES = 100000, TRANSFORMERS_TOP_K = 50 };
 
 struct qkv_generator {
-  const struct qkv_model *opened;
+  struct qkv_model *opened;
   const struct model *model;
-  const struct tokenizer *tokenizer;
+  const struct tokenizer *tokenizer;  // NULL: the directory has none that can be read; ids can be generated all the same
   struct generation_options generation;
   struct stop_strings stops;
   struct session *session;
@@ -129,6 +129,7 @@ static bool set_generation(struct qkv_generator *generator, const struct checkpo
   if (!isnan(options->length_penalty)) to->length_penalty = options->length_penalty;
   if (options->seed >= 0) to->seed = (uint64_t)options->seed;
   if (options->alternatives > 0) to->alternatives = (int)options->alternatives;
+  if (options->ignore_end) to->eos_count = 0;
   to->slide = on_full[1] == 'l';
   to->token_scores = true;
   return true;
@@ -145,8 +146,10 @@ struct qkv_generator *qkv_generator_new(struct qkv_context *context, struct qkv_
   generator->opened = model;
   generator->text = options->text;
   generator->user = options->user;
-  generator->tokenizer = public_model_tokenizer(model, error);
-  if (generator->tokenizer && set_generation(generator, &model->checkpoint, options, error) &&
+  struct error refusal = {0};  // of texts, once there are any
+  generator->tokenizer = public_model_tokenizer(model, &refusal);
+  if (options->stop.count && !generator->tokenizer) error_set(error, refusal.code, "%s", refusal.message);
+  if (error->code == ERROR_NONE && set_generation(generator, &model->checkpoint, options, error) &&
       stop_strings_set(&generator->stops, &options->stop, generator->tokenizer, error) &&
       (generator->model = public_model_ready(model, error))) {
     stop_strings_watch(&generator->stops, &generator->generation);
@@ -167,16 +170,26 @@ void qkv_generator_free(struct qkv_generator *generator) {
 
 // ---- prompts ----
 
-static bool read_prompts(struct job *job, const struct qkv_strings *texts) {
+static bool copy_ids(struct prompt *out, const struct qkv_ids *ids, struct error *error) {
+  if (ids->count > INT32_MAX / 2) return error_set(error, ERROR_USAGE, "a prompt has %zu ids; at most %d can be taken", ids->count, INT32_MAX / 2);
+  out->ids = memory_new(error, ids->count + 1, sizeof *out->ids);
+  if (out->ids && ids->count) memcpy(out->ids, ids->items, ids->count * sizeof *ids->items);
+  out->count = (int)ids->count;
+  return out->ids != NULL;
+}
+
+// One of texts and ids is given.
+static bool read_prompts(struct job *job, const struct qkv_strings *texts, const struct qkv_ids *ids, size_t count) {
   const struct qkv_generator *generator = job->generator;
   struct prompt_reader reader;
-  job->prompts = memory_new(job->error, texts->count + 1, sizeof *job->prompts);
+  if (texts && !public_model_tokenizer(generator->opened, job->error)) return false;
+  job->prompts = memory_new(job->error, count + 1, sizeof *job->prompts);
   bool fine = job->prompts != NULL;
-  job->count = fine ? texts->count : 0;
+  job->count = fine ? count : 0;
   prompt_reader_open(&reader, generator->opened, generator->tokenizer);
-  for (size_t i = 0; fine && i < texts->count; i++) {
+  for (size_t i = 0; fine && i < count; i++) {
     struct asked *asked = &job->prompts[i];
-    fine = prompt_read(&asked->prompt, &reader, texts->items[i], job->error);
+    fine = texts ? prompt_read(&asked->prompt, &reader, texts->items[i], job->error) : copy_ids(&asked->prompt, &ids[i], job->error);
     asked->refused = asked->prompt.count == 0 ||
                      (asked->prompt.count > generation_most_length(&generator->model->arch) && !generator->generation.slide);
   }
@@ -250,7 +263,7 @@ static bool watch(void *user, const struct generation_request *request, int samp
 static bool start_listening(struct job *job) {
   struct qkv_generator *generator = job->generator;
   generator->generation.watch = NULL;
-  if (!generator->text || generator->generation.beams > 1) return true;
+  if (!generator->text || !generator->tokenizer || generator->generation.beams > 1) return true;
   job->listening = memory_new(job->error, job->count * generator->samples + 1, sizeof *job->listening);
   bool fine = job->listening != NULL;
   for (size_t i = 0; fine && i < job->count; i++)
@@ -275,7 +288,8 @@ static void stop_listening(struct job *job) {
 
 static char *decode(const struct job *job, int32_t id) {
   struct buffer text = {0};
-  bool fine = tokenizer_decode(job->generator->tokenizer, &id, 1, false, &text, job->error) && buffer_check(&text, job->error);
+  const struct tokenizer *tokenizer = job->generator->tokenizer;
+  bool fine = !tokenizer || (tokenizer_decode(tokenizer, &id, 1, false, &text, job->error) && buffer_check(&text, job->error));
   char *copy = fine ? memory_copy_text(job->error, buffer_string(&text)) : NULL;
   buffer_free(&text);
   return copy;
@@ -310,6 +324,7 @@ static bool give_tokens(struct job *job, struct qkv_generated *item, const struc
 static bool give_text(struct job *job, const struct prompt *prompt, struct qkv_generated *item, const struct hypothesis *from) {
   struct text_stream stream = {0};
   struct buffer text = {0};
+  if (!job->generator->tokenizer) return (item->text = memory_copy_text(job->error, "")) != NULL;
   bool fine = text_stream_start(&stream, job->generator->tokenizer, prompt->ids, prompt->count, job->error);
   for (int t = 0; fine && t < from->count; t++) fine = text_stream_add(&stream, from->ids[t], &text, job->error);
   fine = fine && text_stream_finish(&stream, &text, job->error) && buffer_check(&text, job->error);
@@ -388,23 +403,33 @@ static void free_job(struct job *job) {
   pthread_mutex_destroy(&job->lock);
 }
 
-struct qkv_generations *qkv_generate(struct qkv_context *context, struct qkv_generator *generator,
-                                     const struct qkv_strings *prompts) {
+static struct qkv_generations *generate(struct qkv_context *context, struct qkv_generator *generator,
+                                        const struct qkv_strings *texts, const struct qkv_ids *ids, size_t count) {
   struct error *error = public_begin(context);
   struct job job = {.generator = generator, .error = error, .lock = PTHREAD_MUTEX_INITIALIZER};
   struct qkv_generations *generations = memory_new(error, 1, sizeof *generations);
-  job.items = memory_new(error, prompts->count + 1, sizeof *job.items);
-  bool fine = generations && job.items && read_prompts(&job, prompts) && make_requests(&job) && run(&job);
+  job.items = memory_new(error, count + 1, sizeof *job.items);
+  bool fine = generations && job.items && read_prompts(&job, texts, ids, count) && make_requests(&job) && run(&job);
   for (size_t i = 0; fine && i < job.count; i++) fine = give_prompt(&job, i);
   free_job(&job);
   if (fine) {
-    generator->prompts += prompts->count;
-    *generations = (struct qkv_generations){.items = job.items, .count = prompts->count};
+    generator->prompts += count;
+    *generations = (struct qkv_generations){.items = job.items, .count = count};
     return generations;
   }
-  free_items(job.items, prompts->count);
+  free_items(job.items, count);
   free(generations);
   return NULL;
+}
+
+struct qkv_generations *qkv_generate(struct qkv_context *context, struct qkv_generator *generator,
+                                     const struct qkv_strings *prompts) {
+  return generate(context, generator, prompts, NULL, prompts->count);
+}
+
+struct qkv_generations *qkv_generate_ids(struct qkv_context *context, struct qkv_generator *generator,
+                                         const struct qkv_ids *prompts, size_t count) {
+  return generate(context, generator, NULL, prompts, count);
 }
 
 void qkv_generations_free(struct qkv_generations *generations) {

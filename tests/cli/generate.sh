@@ -76,7 +76,22 @@ err_has "would all be the same text"
 run 2 "$QKV" generate model --prompt w5 --beam 3 --top-k 5
 err_has "not both"
 run 2 "$QKV" generate model in --prompt w5
-err_has "not from both"
+err_has "not from several"
+run 0 "$QKV" generate model --ids "40 32 39 40 42 46" --dtype f32
+out_is "28 12 12 5 1 12 0"
+run 0 "$QKV" generate model --ids "40 32 39 40 42 46" --ids "9,46" --dtype f32 --ignore-end --max-new 9
+check "nothing ends before the length" test "$(wc -w < "$work/out")" -eq 19
+mkdir bare
+cp model/*config.json model/model.safetensors bare
+run 0 "$QKV" generate bare --ids "40 32 39 40 42 46" --dtype f32 --steps
+out_has "ended: end"
+run 1 "$QKV" generate bare --prompt w5
+err_has "tokenizer"
+run 1 "$QKV" generate bare --ids 5 --stop w7
+err_has "tokenizer"
+run 2 "$QKV" generate model --ids 47
+err_has "is 47; the vocabulary has the ids 0 to 46"
+run 2 "$QKV" generate model --ids "5 x"
 run 2 "$QKV" generate model --prompt w5 --stop ""
 err_has "stop string 1 has 0 bytes"
 words_model marian-generate translator
