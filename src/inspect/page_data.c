@@ -1,8 +1,9 @@
 // The object has this form; numbers in places of arrays are numbers of arrays in the blob:
 //
 //   {"title", "model": {...}, "texts": ["..."], "words": {"5": "label"}, "stacks": [stack], "outputs": [token]}
-//   stack: {"name", "causal", "heads", "kv_heads", "width", "scale", "tokens": [token], "detail": [token index],
-//           "embedding": A, "states": [A], "layers": [layer], "lens": {...}, "positions": A, "neighbours": {"5": [[id, cosine]]}}
+//   stack: {"name", "causal", "heads", "kv_heads", "width", "sharing" (layers in a row with the same weights), "scale",
+//           "tokens": [token], "detail": [token index],
+//           "embedding": A, "states": [A], "layers": [layer], "lens": {...}, "positions": A, "relative": A (biases by distance), "neighbours": {"5": [[id, cosine]]}}
 //   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}
 //   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias"} and for attention
 //           {"query", "key", "value" (all tokens; with "rotated" after the rotation, and "unrotated" before it), "weights", "mixed",
@@ -297,6 +298,8 @@ static void write_embeddings(struct writer *writer) {
     add_vector(writer, "first_bias", writer->stack->layers[0].self.norm.bias);
     add_detail(writer, "first_result", result(writer, "first_norm"));
   }
+  const struct recorded *relative = result(writer, "relative");
+  if (relative) key_array(writer, "relative", page_blob_add(writer->blob, relative->values, (size_t)relative->columns, NULL, relative->rows, relative->columns, TYPE_F32));
   nearest_words_write(writer->out, &writer->words, writer->stack->embedding, writer->side->ids, writer->side->count, writer->error);
 }
 
@@ -321,6 +324,7 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
     writer->type = numbers > MANY_NUMBERS ? TYPE_F16 : TYPE_F32;
     buffer_format(writer->out, "{\"name\":\"%s\",\"causal\":%s,\"heads\":%d,\"kv_heads\":%d,\"width\":%d", name, stack->causal ? "true" : "false",
                   stack->arch->heads, stack->arch->kv_heads, width);
+    key_number(writer, "sharing", stack->arch->groups ? stack->arch->layers / stack->arch->groups : 1);
     key_number(writer, "scale", arch->attention_scale != 0 ? arch->attention_scale : (float)(1 / sqrt(width)));
     buffer_text(writer->out, ",\"tokens\":[");
     write_tokens(writer, side, first, second);

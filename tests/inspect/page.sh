@@ -33,8 +33,8 @@ for (const kind of view.stacks.map(s => s.name)) { change({view: "step", kind});
     change({layer, head, token}); right += document.querySelectorAll(".fine").length; wrong += document.querySelectorAll(".wrong").length; } }
 return `${right > 100 ? "many" : right}/${wrong}`;'
 
-declare -A second=([gpt2]="" [openai-gpt]="" [llama]="")  # one text
-for golden in marian pegasus marian-knobs pegasus-silu pegasus-tanh gpt2 openai-gpt llama; do
+declare -A second=([gpt2]="" [openai-gpt]="" [llama]="" [roberta-masked]="")  # one text
+for golden in marian pegasus marian-knobs pegasus-silu pegasus-tanh gpt2 openai-gpt llama bert-masked roberta-masked albert-pretraining mpnet-masked electra; do
   words_model $golden $golden
   run 0 "$QKV" inspect $golden "w5 w6 w7 w8" ${second[$golden]-"w9 w10 w11"} -o $golden.html
   open_page $golden.html

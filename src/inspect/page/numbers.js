@@ -105,14 +105,21 @@ function attentionPlace(view, kind, layer) {
 
 function slice(stored, row, head, width) { return rowOf(stored, row).subarray(head * width, (head + 1) * width); }
 
+// What a learnt table adds to a score for the distance between key and query.
+function distanceBias({stack, keyStack}, head, distance) {
+  const table = keyStack === stack ? matrix(stack.relative) : undefined;
+  if (!table) return 0;
+  const reach = (table.columns - 1) / 2;
+  return rowOf(table, head)[Math.max(-reach, Math.min(reach, distance)) + reach];
+}
+
 // One query's way to its weights: {query, products, scaled, weights}; masked places of `scaled` are minus infinity.
 function attentionRow(place, head, row) {
   const {stack, sublayer, keyStack, causal} = place;
   const keyHead = Math.floor(head / (stack.heads / stack.kv_heads));
   const query = slice(matrix(sublayer.query), row, head, stack.width), keys = matrix(sublayer.key);
   const products = Float64Array.from(keyStack.tokens, (_, k) => dot(query, slice(keys, k, keyHead, stack.width)));
-  const bias = sublayer.score_bias === undefined ? undefined : rowOf(matrix(sublayer.score_bias), head * stack.tokens.length + row);
-  const scaled = products.map((value, k) => causal && k > row ? -Infinity : value * stack.scale + (bias ? bias[k] : 0));
+  const scaled = products.map((value, k) => causal && k > row ? -Infinity : value * stack.scale + distanceBias(place, head, k - row));
   return {query, products, scaled, weights: softmax(scaled), keyHead};
 }
 

@@ -52,6 +52,9 @@ function checkedProduct(view, name, x, models, slice) {
   return checked(slice ? own.subarray(slice[0], slice[1]) : own, models, false);
 }
 
+// Layers that share weights are named after their group.
+function weightPrefix(stack, name) { return `${stack.name}.${Math.floor(state.layer / stack.sharing)}.${name}.`; }
+
 function detailRow(number, place) { return rowOf(matrix(number), place); }
 function wholeVector(number) { const stored = matrix(number); return stored && stored.values; }
 
@@ -102,7 +105,7 @@ function attentionParts(view, stack, place, name) {
 }
 
 function queryCheck(view, stack, name, sublayer, input, head, query) {
-  const first = head * stack.width, prefix = `${stack.name}.${state.layer}.${name}.`, end = first + stack.width;
+  const first = head * stack.width, prefix = weightPrefix(stack, name), end = first + stack.width;
   if (!sublayer.rotated) return checkedProduct(view, prefix + (name === "cross" ? "query" : "query_key_value"), input, query, [first, end]);
   const before = detailRow(sublayer.unrotated, stack.detail.indexOf(state.token)).subarray(first, end);
   return element("div", {}, vectorRow(label("unrotated"), before), element("p", {class: "faint"}, label("rotatedText")), lengthCheck(before, query),
@@ -175,7 +178,7 @@ function normPart(view, x, gain, bias, models) {
 
 function feedForwardParts(view, stack, place, sublayer) {
   const input = detailRow(sublayer.input, place), up = detailRow(sublayer.up, place), halves = detailRow(sublayer.halves, place), output = detailRow(sublayer.output, place);
-  const prefix = `${stack.name}.${state.layer}.feed_forward.`, active = up.reduce((count, value) => count + (Math.abs(value) > 1e-6), 0);
+  const prefix = weightPrefix(stack, "feed_forward"), active = up.reduce((count, value) => count + (Math.abs(value) > 1e-6), 0);
   const activation = ACTIVATIONS[view.model.activation];
   const weight = view.weights && view.weights[prefix + "up.weight"];
   const bias = weight === undefined || view.weights[prefix + "up.bias"] === undefined ? undefined : matrix(view.weights[prefix + "up.bias"]);
@@ -207,7 +210,7 @@ function wordsPart(view, stack) {
 // A small model's whole vocabulary is computed here.
 function wordsCheck(view, stack, ids, probabilities) {
   const weights = view.weights || {}, name = ["head.weight", "embedding", `${stack.name}.embedding`].find(n => weights[n] !== undefined);
-  if (!name || weights["transform.weight"] !== undefined) return given();
+  if (!name || weights["head.transform.weight"] !== undefined) return given();  // a transform stands before the vocabulary
   const bias = weights["head.bias"] === undefined ? undefined : matrix(weights["head.bias"]);
   const own = softmax(product(matrix(weights[name]), rowOf(matrix(stack.states[stack.states.length - 1]), state.token), bias));
   return checked(ids.map(id => own[id]), probabilities);
