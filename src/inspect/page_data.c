@@ -3,7 +3,8 @@
 //   {"title", "model": {...}, "texts": ["..."], "words": {"5": "label"}, "stacks": [stack], "outputs": [token]}
 //   stack: {"name", "causal", "heads", "kv_heads", "width", "sharing" (layers in a row with the same weights), "scale",
 //           "tokens": [token], "detail": [token index],
-//           "embedding": A, "states": [A], "layers": [layer], "lens": {...}, "positions": A, "relative": A (biases by distance), "neighbours": {"5": [[id, cosine]]}}
+//           "embedded": A, "states": [A], "layers": [layer], "lens": [...], "positions": A, "relative": A (biases by distance),
+//           "neighbours": {"5": [[id, cosine]]}}
 //   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}
 //   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias"} and for attention
 //           {"query", "key", "value" (all tokens; with "rotated" after the rotation, and "unrotated" before it), "weights", "mixed",
