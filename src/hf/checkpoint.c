@@ -67,8 +67,8 @@ bool checkpoint_open(const char *directory, struct checkpoint *out, struct error
 bool checkpoint_open_as(const char *directory, const struct head_choice *choice, struct checkpoint *out, struct error *error) {
   *out = (struct checkpoint){0};
   generation_defaults_init(&out->generation);
-  bool ok = read_config(out, directory, error) && choose_head(out, choice, error) && generation_defaults_read(&out->generation, directory, out->config, error) &&
-            load(out, directory, choice, error);
+  bool ok = read_config(out, directory, error) && choose_head(out, choice, error) &&
+            generation_defaults_read(&out->generation, directory, out->config, error) && load(out, directory, choice, error);
   if (!ok) checkpoint_close(out);
   return ok;
 }

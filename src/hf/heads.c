@@ -120,7 +120,8 @@ static void apply(struct arch *arch, const struct layout_head *head, int labels)
   arch->head = head->kind;
   arch->labels = has_labels(head->kind) ? labels : 0;
   arch->head_transform = head->transform != NO_TRANSFORM;
-  arch->head_activation = head->transform == TRANSFORM_GELU ? ACTIVATION_GELU : head->transform ? arch->activation : ACTIVATION_NONE;
+  arch->head_activation = !head->transform ? ACTIVATION_NONE :
+                          head->transform == TRANSFORM_GELU ? ACTIVATION_GELU : arch->activation;
   arch->head_bias = arch->head_bias_trainable = arch->head_transform;
   arch->pooling = head->pooling;
   arch->pooler = head->pooler;
@@ -134,7 +135,8 @@ bool heads_read(struct arch *arch, const struct layout *layout, const cJSON *con
   const char *architecture = architecture_of(config);
   const struct layout_head *head = head_named(layout, architecture);
   if (architecture && !head)
-    error_warn(error, "%s: the class \"%.80s\" is not known; the model is read as a %s", path, architecture, layout->heads->architecture);
+    error_warn(error, "%s: the class \"%.80s\" is not known; the model is read as a %s", path, architecture,
+               layout->heads->architecture);
   if (!head) head = layout->heads;
   struct labels labels = {0};
   if (has_labels(head->kind) && !labels_read(&labels, config, path, error)) return false;
@@ -157,14 +159,17 @@ static bool write_label_names(cJSON *config, int count, const struct labels *nam
   return ok;
 }
 
-bool heads_write(cJSON *config, const struct layout *layout, const struct arch *arch, const struct labels *labels, struct error *error) {
+bool heads_write(cJSON *config, const struct layout *layout, const struct arch *arch, const struct labels *labels,
+                 struct error *error) {
   if (arch->labels && !write_label_names(config, arch->labels, labels, error)) return false;
   const char *architecture = layout->architecture;
   if (layout->heads) {
     const struct layout_head *now = head_named(layout, architecture_of(config)), *wanted = head_of_kind(layout, arch->head);
     if (!wanted)
-      return error_set(error, ERROR_UNSUPPORTED, "a %s model can't have %s; save it as \"qkv\"", layout->model_type, heads_name(arch->head));
-    if (wanted->kind == HEAD_NONE && wanted->pooler && arch->pooler != json_boolean(config, "add_pooling_layer", true, "", error) &&
+      return error_set(error, ERROR_UNSUPPORTED, "a %s model can't have %s; save it as \"qkv\"", layout->model_type,
+                       heads_name(arch->head));
+    if (wanted->kind == HEAD_NONE && wanted->pooler &&
+        arch->pooler != json_boolean(config, "add_pooling_layer", true, "", error) &&
         !json_put(config, "add_pooling_layer", cJSON_CreateBool(arch->pooler), error))
       return false;
     if (now == wanted) return true;
@@ -218,13 +223,16 @@ const char *heads_name(enum head_kind head) {
 }
 
 bool heads_refuse(const struct arch *arch, const char *directory, enum head_kind wanted, struct error *error) {
-  static const char *const tasks[] = {[HEAD_LANGUAGE] = "mlm", [HEAD_PRETRAINING] = "mlm", [HEAD_NEXT_SENTENCE] = "mlm",
-                                      [HEAD_CLASSIFY] = "classify", [HEAD_TAG] = "tag", [HEAD_SPAN] = "span", [HEAD_CHOICE] = "choice",
-                                      [HEAD_DOUBLE] = "lm", [HEAD_NONE] = "mlm"};
+  static const char *const tasks[] = {[HEAD_LANGUAGE] = "mlm",      [HEAD_PRETRAINING] = "mlm", [HEAD_NEXT_SENTENCE] = "mlm",
+                                      [HEAD_CLASSIFY] = "classify", [HEAD_TAG] = "tag",         [HEAD_SPAN] = "span",
+                                      [HEAD_CHOICE] = "choice",     [HEAD_DOUBLE] = "lm",       [HEAD_NONE] = "mlm"};
   if (arch->family == FAMILY_ENCODER_DECODER)
-    return error_set(error, ERROR_USAGE, "%s: this %s model is an encoder-decoder, which has %s; %s is needed, which models of one stack "
-                     "such as bert have", directory, arch->layout, heads_name(arch->head), heads_name(wanted));
+    return error_set(error, ERROR_USAGE,
+                     "%s: this %s model is an encoder-decoder, which has %s; %s is needed, which models of one stack "
+                     "such as bert have",
+                     directory, arch->layout, heads_name(arch->head), heads_name(wanted));
   const char *task = wanted == HEAD_LANGUAGE && arch->family == FAMILY_DECODER ? "lm" : tasks[wanted];
-  return error_set(error, ERROR_USAGE, "%s: this %s model has %s, but %s is needed; make one with: qkv train OUT --task %s --from %s ...",
-                   directory, arch->layout, heads_name(arch->head), heads_name(wanted), task, directory);
+  return error_set(error, ERROR_USAGE,
+                   "%s: this %s model has %s, but %s is needed; make one with: qkv train OUT --task %s --from %s ...", directory,
+                   arch->layout, heads_name(arch->head), heads_name(wanted), task, directory);
 }

@@ -19,9 +19,10 @@ void labels_free(struct labels *labels);
 
 // Sets arch.head and what belongs to it from the class; an unknown class is a warning and counts as the layout's first.
 bool heads_read(struct arch *arch, const struct layout *layout, const cJSON *config, const char *path, struct error *error);
-// Sets "architectures" where it says another head than arch does, and "id2label" with "label2id" where they have another number of
-// labels. labels may be NULL.
-bool heads_write(cJSON *config, const struct layout *layout, const struct arch *arch, const struct labels *labels, struct error *error);
+// Sets "architectures" where it says another head than arch does, and "id2label" with "label2id" where they have another number
+// of labels. labels may be NULL.
+bool heads_write(cJSON *config, const struct layout *layout, const struct arch *arch, const struct labels *labels,
+                 struct error *error);
 // Gives the arch another head (labels: of HEAD_CLASSIFY and HEAD_TAG, otherwise 0), in its own layout's way. False where the
 // layout has no such head.
 bool heads_set(struct arch *arch, enum head_kind head, int labels, struct error *error);

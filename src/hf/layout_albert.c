@@ -1,5 +1,5 @@
-// "albert" (Lan et al. 2020): BERT with narrow embeddings and layers that share their weights; it learns the order of two sentences
-// instead of whether they follow each other, by the same head.
+// "albert" (Lan et al. 2020): BERT with narrow embeddings and layers that share their weights; it learns the order of two
+// sentences instead of whether they follow each other, by the same head.
 #include "hf/layout_encoders.h"
 
 static const struct config_key keys[] = {
@@ -13,8 +13,8 @@ static const struct config_key keys[] = {
 
 static const struct config_pair unsupported[] = {
   {"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {"inner_group_num", "1"}, {0}};
-static const char *const harmless[] = {"down_scale_factor", "gap_size", "layers_to_keep", "net_structure_type", "num_memory_blocks",
-                                       "cls_token_id", "mask_token_id", "unk_token_id", "add_pooling_layer", NULL};
+static const char *const harmless[] = {"down_scale_factor", "gap_size", "layers_to_keep", "net_structure_type",
+                                       "num_memory_blocks", "cls_token_id", "mask_token_id", "unk_token_id", "add_pooling_layer", NULL};
 
 static const struct layout_head heads[] = {
   {"AlbertModel", HEAD_NONE, .pooler = true, .pooler_activation = ACTIVATION_TANH},

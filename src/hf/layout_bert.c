@@ -7,7 +7,8 @@ static const struct config_key keys[] = {
   HEAD_DROPOUT("classifier_dropout", "hidden_dropout_prob"),
   {0}};
 
-static const struct config_pair unsupported[] = {{"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {0}};
+static const struct config_pair unsupported[] = {
+  {"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {0}};
 
 static const struct layout_head heads[] = {
   {"BertModel", HEAD_NONE, .pooler = true, .pooler_activation = ACTIVATION_TANH},

@@ -11,15 +11,17 @@ static const struct config_key keys[] = {
   CONFIG_RATE("dropout", dropout, 0.1),
   CONFIG_RATE("attention_dropout", attention_dropout, 0.1),
   ENCODER_COMMON_KEYS(512, 0, -1, -1),
-  {.key = "seq_classif_dropout", .type = CONFIG_NUMBER, .field = FIELD(head_dropout), .otherwise = 0.2, .high = 0.999, .incidental = true},
+  {.key = "seq_classif_dropout", .type = CONFIG_NUMBER, .field = FIELD(head_dropout), .otherwise = 0.2, .high = 0.999,
+   .incidental = true},
   {0}};
 
 static const struct config_pair aliases[] = {
   {"hidden_size", "dim"}, {"num_hidden_layers", "n_layers"}, {"num_attention_heads", "n_heads"}, {0}};
-static const struct config_pair unsupported[] = {{"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {0}};
+static const struct config_pair unsupported[] = {
+  {"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {0}};
 // Sinusoids are only what the learned positions started from.
-static const char *const harmless[] = {"sinusoidal_pos_embds", "output_past", "qa_dropout", "tie_weights_", "cls_token_id", "mask_token_id",
-                                       "unk_token_id", "add_pooling_layer", NULL};
+static const char *const harmless[] = {"sinusoidal_pos_embds", "output_past", "qa_dropout", "tie_weights_", "cls_token_id",
+                                       "mask_token_id", "unk_token_id", "add_pooling_layer", NULL};
 
 static const struct layout_head heads[] = {
   {"DistilBertModel", HEAD_NONE},
@@ -53,5 +55,5 @@ static const struct tensor_name names[] = {
   {0}};
 
 const struct layout layout_distilbert = {
-  .model_type = "distilbert", .heads = heads, .prefix = "distilbert.", .keys = keys, .aliases = aliases, .unsupported = unsupported,
-  .harmless = harmless, .constants = constants, .complete = encoder_complete, .names = names};
+  .model_type = "distilbert", .heads = heads, .prefix = "distilbert.", .keys = keys, .aliases = aliases,
+  .unsupported = unsupported, .harmless = harmless, .constants = constants, .complete = encoder_complete, .names = names};

@@ -1,5 +1,5 @@
-// "electra" (Clark et al. 2020): BERT with embeddings that may be narrower than the hidden states. The discriminator is read as an
-// encoder; a generator has the head for masked words.
+// "electra" (Clark et al. 2020): BERT with embeddings that may be narrower than the hidden states. The discriminator is read as
+// an encoder; a generator has the head for masked words.
 #include "hf/layout_encoders.h"
 
 static const struct config_key keys[] = {
@@ -17,7 +17,8 @@ static const struct layout_head heads[] = {
   {"ElectraModel", HEAD_NONE},
   {"ElectraForPreTraining", HEAD_NONE},
   {"ElectraForMaskedLM", HEAD_LANGUAGE, TRANSFORM_GELU},
-  {"ElectraForSequenceClassification", HEAD_CLASSIFY, .pooler = true, .pooler_activation = ACTIVATION_GELU, .pooler_dropout = true},
+  {"ElectraForSequenceClassification", HEAD_CLASSIFY, .pooler = true, .pooler_activation = ACTIVATION_GELU,
+   .pooler_dropout = true},
   {"ElectraForTokenClassification", HEAD_TAG},
   {"ElectraForQuestionAnswering", HEAD_SPAN},
   {"ElectraForMultipleChoice", HEAD_CHOICE, .pooler = true, .pooler_activation = ACTIVATION_GELU},
@@ -44,5 +45,5 @@ static const struct tensor_name names[] = {
   {0}};
 
 const struct layout layout_electra = {
-  .model_type = "electra", .heads = heads, .prefix = "electra.", .keys = keys, .unsupported = unsupported, .harmless = encoder_harmless,
-  .constants = encoder_constants, .complete = complete, .names = names};
+  .model_type = "electra", .heads = heads, .prefix = "electra.", .keys = keys, .unsupported = unsupported,
+  .harmless = encoder_harmless, .constants = encoder_constants, .complete = complete, .names = names};

@@ -2,7 +2,8 @@
 
 const char *const encoder_harmless[] = {
   "cls_token_id", "directionality", "mask_token_id", "output_past", "pooler_fc_size", "pooler_num_attention_heads",
-  "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", "add_pooling_layer", "summary_last_dropout", "unk_token_id", NULL};
+  "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", "add_pooling_layer", "summary_last_dropout",
+  "unk_token_id", NULL};
 
 void encoder_constants(struct arch *arch) {
   arch->family = FAMILY_ENCODER;
@@ -24,10 +25,11 @@ bool encoder_complete(struct arch *arch, const char *path, struct error *error) 
 
 bool encoder_positions_after(struct arch *arch, int padding, const char *path, struct error *error) {
   if (padding < 0)
-    return error_set(error, ERROR_FORMAT, "%s: \"pad_token_id\" is missing; this kind of model counts its positions from it", path);
+    return error_set(error, ERROR_FORMAT, "%s: \"pad_token_id\" is missing; this kind of model counts its positions from it",
+                     path);
   arch->position_offset = padding + 1;
   arch->max_positions -= arch->position_offset;
   if (arch->max_positions > 0) return true;
-  return error_set(error, ERROR_FORMAT, "%s: \"max_position_embeddings\" is %d, of which the first %d belong to the padding", path,
-                   arch->max_positions + arch->position_offset, arch->position_offset);
+  return error_set(error, ERROR_FORMAT, "%s: \"max_position_embeddings\" is %d, of which the first %d belong to the padding",
+                   path, arch->max_positions + arch->position_offset, arch->position_offset);
 }

@@ -50,7 +50,8 @@ enum {
 #define ENCODER_LINEAR(stored, weight_) {stored ".weight", weight_ ".weight"}, {stored ".bias", weight_ ".bias"}
 #define ENCODER_NORM(stored, weight_) {stored ".weight", weight_ ".gain"}, {stored ".bias", weight_ ".bias"}
 #define ENCODER_PART(stored, part_)                                                                                           \
-  {stored ".weight", "encoder.{}.self.query_key_value.weight", part_}, {stored ".bias", "encoder.{}.self.query_key_value.bias", part_}
+  {stored ".weight", "encoder.{}.self.query_key_value.weight", part_},                                                        \
+  {stored ".bias", "encoder.{}.self.query_key_value.bias", part_}
 
 #define ENCODER_LAYERS(place)                                                                                                 \
   ENCODER_PART(place "attention.self.query", 0), ENCODER_PART(place "attention.self.key", 1),                                 \
@@ -66,8 +67,8 @@ enum {
 // The matrix of the vocabulary, tied or of its own, and its bias.
 #define VOCABULARY_NAMES(matrix, bias)                                                                                        \
   {matrix, "head.weight"}, {matrix, "encoder.embedding", .role = TENSOR_TIED, .heads = LANGUAGE_HEADS}, {bias, "head.bias"}
-// transformers has the bias twice: `own`, and that of the layer that multiplies, which is tied to it if the matrix is tied. Without
-// the tie the layer's counts, and the other one is used by nobody.
+// transformers has the bias twice: `own`, and that of the layer that multiplies, which is tied to it if the matrix is tied.
+// Without the tie the layer's counts, and the other one is used by nobody.
 #define VOCABULARY_NAMES_TWICE(layer, own)                                                                                    \
   {layer ".weight", "head.weight"}, {layer ".weight", "encoder.embedding", .role = TENSOR_TIED, .heads = LANGUAGE_HEADS},     \
   {own, "head.bias", .tie = WHEN_TIED}, {layer ".bias", "head.bias", .role = TENSOR_TIED, .tie = WHEN_TIED},                  \

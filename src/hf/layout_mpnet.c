@@ -50,5 +50,5 @@ static const struct tensor_name names[] = {
   {0}};
 
 const struct layout layout_mpnet = {
-  .model_type = "mpnet", .heads = heads, .prefix = "mpnet.", .keys = keys, .unsupported = unsupported, .harmless = encoder_harmless,
-  .constants = constants, .complete = complete, .names = names};
+  .model_type = "mpnet", .heads = heads, .prefix = "mpnet.", .keys = keys, .unsupported = unsupported,
+  .harmless = encoder_harmless, .constants = constants, .complete = complete, .names = names};

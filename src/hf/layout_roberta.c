@@ -1,5 +1,5 @@
-// "roberta" (Liu et al. 2019) and "xlm-roberta" (Conneau et al. 2020): BERT whose positions begin behind the padding id, and whose
-// classifier has a dense layer of its own.
+// "roberta" (Liu et al. 2019) and "xlm-roberta" (Conneau et al. 2020): BERT whose positions begin behind the padding id, and
+// whose classifier has a dense layer of its own.
 #include "hf/layout_encoders.h"
 
 static const struct config_key keys[] = {
@@ -8,7 +8,8 @@ static const struct config_key keys[] = {
   HEAD_DROPOUT("classifier_dropout", "hidden_dropout_prob"),
   {0}};
 
-static const struct config_pair unsupported[] = {{"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {0}};
+static const struct config_pair unsupported[] = {
+  {"is_encoder_decoder", "false"}, {"position_embedding_type", "\"absolute\""}, {0}};
 
 #define HEADS(name)                                                                                                           \
   {name "Model", HEAD_NONE, .pooler = true, .pooler_activation = ACTIVATION_TANH},                                            \

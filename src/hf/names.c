@@ -42,8 +42,8 @@ static const char *name_in_file(const struct layout *layout, const struct model 
   return length && strncmp(name, layout->prefix, length) == 0 ? name + length : name;
 }
 
-static bool bind_row(struct bindings *bindings, const struct layout *layout, const struct tensor_name *row, const struct model *model,
-                     int layer, struct error *error) {
+static bool bind_row(struct bindings *bindings, const struct layout *layout, const struct tensor_name *row,
+                     const struct model *model, int layer, struct error *error) {
   struct binding binding = {.row = row, .part = row->part};
   char name[64];
   if (row->heads && !(row->heads & FOR_HEAD(model->arch.head))) return true;
@@ -259,7 +259,8 @@ static bool check_covered(const struct bindings *bindings, const struct model *m
 
 bool bindings_load(const struct bindings *bindings, const struct safetensors *file, struct model *model, const char *directory,
                    const uint64_t *new_head, struct error *error) {
-  struct loading loading = {file, layout_find(model->arch.layout), new_head, memory_new(error, file->count, sizeof(bool)), directory, error};
+  struct loading loading = {
+      file, layout_find(model->arch.layout), new_head, memory_new(error, file->count, sizeof(bool)), directory, error};
   bool ok = loading.used != NULL && check_covered(bindings, model, error);
   for (size_t i = 0; ok && i < bindings->count; i++) ok = load_one(&loading, &bindings->items[i]);
   ok = ok && check_missing(bindings, &loading);

@@ -33,6 +33,6 @@ void bindings_free(struct bindings *bindings);
 // that are missing or of another shape are made by model_initialise's rules instead, and listed in a warning.
 bool bindings_load(const struct bindings *bindings, const struct safetensors *file, struct model *model, const char *directory,
                    const uint64_t *new_head, struct error *error);
-// The file's tensor of that name, which may lack the layout's prefix, have it beyond what is asked, or call a norm's gain and bias
-// gamma and beta, as BERT's first files do. NULL: there is none.
+// The file's tensor of that name, which may lack the layout's prefix, have it beyond what is asked, or call a norm's gain and
+// bias gamma and beta, as BERT's first files do. NULL: there is none.
 const struct stored_tensor *names_find(const struct safetensors *file, const struct layout *layout, const char *name);

@@ -3,15 +3,15 @@
 //
 // The side that predicts is the target, or the source of a model without a decoder. What is learnt depends on arch.head:
 //
-//   head             labels, per row                            texts                                                    targets
-//   HEAD_LANGUAGE    id of the next (causal) or masked token    -                                                        label_count
-//   HEAD_TAG         class                                      -                                                        label_count
-//   HEAD_CLASSIFY    -                                          label: class; with arch.labels 1 value                   text_label_count
-//   HEAD_NEXT_...    -                                          label: 0 B follows A, 1 it does not                      text_label_count
-//   HEAD_SPAN        -                                          start, end: rows counted from the text's first           text_label_count
-//   HEAD_CHOICE      -                                          label: 1 the right one of its group, 0 a wrong one       text_label_count
-//   HEAD_PRETRAINING as HEAD_LANGUAGE                           as HEAD_NEXT_SENTENCE                                    both
-//   HEAD_DOUBLE      as HEAD_LANGUAGE                           as HEAD_CHOICE                                           both
+//   head               labels, per row                          texts                                           targets
+//   HEAD_LANGUAGE      id of the next (causal) or masked token  -                                               label_count
+//   HEAD_TAG           class                                    -                                               label_count
+//   HEAD_CLASSIFY      -                                        label: class; with arch.labels 1 value          text_label_count
+//   HEAD_NEXT_SENTENCE -                                        label: 0 B follows A, 1 it does not             text_label_count
+//   HEAD_SPAN          -                                        start, end: rows counted from the text's first  text_label_count
+//   HEAD_CHOICE        -                                        label: 1 the group's right one, 0 a wrong one   text_label_count
+//   HEAD_PRETRAINING   as HEAD_LANGUAGE                         as HEAD_NEXT_SENTENCE                           both
+//   HEAD_DOUBLE        as HEAD_LANGUAGE                         as HEAD_CHOICE                                  both
 //
 // Only rows whose label is not -1 reach the vocabulary.
 #pragma once

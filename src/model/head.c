@@ -38,11 +38,12 @@ static struct tensor *transform(struct context *context, const struct model *mod
   struct tensor *x = linear(context, "head.transform", hidden, &head->transform, arch->head_activation);
   if (!head->transform_norm.gain) return x;
   struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
-  return op_residual_norm(context, "head.transform.norm", NULL, x, NULL, head->transform_norm.gain, head->transform_norm.bias, &kind,
-                          &(struct dropout){0});
+  return op_residual_norm(context, "head.transform.norm", NULL, x, NULL, head->transform_norm.gain, head->transform_norm.bias,
+                          &kind, &(struct dropout){0});
 }
 
-struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows, int count) {
+struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows,
+                            int count) {
   if (rows) hidden = op_gather(context, "head.rows", hidden, rows, count);
   return linear(context, "head", transform(context, model, hidden), &model->head.vocabulary, ACTIVATION_NONE);
 }
@@ -56,12 +57,14 @@ static const uint64_t *text_keys(struct context *context, const struct batch_sid
   return keys;
 }
 
-static struct tensor *drop_out(struct context *context, const char *name, struct tensor *x, float rate, enum site site, const uint64_t *keys) {
+static struct tensor *drop_out(struct context *context, const char *name, struct tensor *x, float rate, enum site site,
+                               const uint64_t *keys) {
   struct dropout dropout = dropout_make(context, rate, (uint32_t)site, keys);
   return op_dropout(context, name, x, &dropout);
 }
 
-struct tensor *model_pooled(struct context *context, const struct model *model, const struct batch *batch, struct tensor *hidden) {
+struct tensor *model_pooled(struct context *context, const struct model *model, const struct batch *batch,
+                            struct tensor *hidden) {
   const struct arch *arch = &model->arch;
   int32_t *rows = context_node(context, (size_t)batch->text_count * sizeof *rows);
   if (!rows || !hidden) return NULL;
@@ -75,7 +78,8 @@ struct tensor *model_pooled(struct context *context, const struct model *model, 
 }
 
 // Next sentence is told from the pooled row as it is (Devlin et al. 2019); a new classifier has dropout before it.
-static struct tensor *before_classifier(struct context *context, const struct model *model, const struct batch *batch, struct tensor *pooled) {
+static struct tensor *before_classifier(struct context *context, const struct model *model, const struct batch *batch,
+                                        struct tensor *pooled) {
   const struct arch *arch = &model->arch;
   if (arch->head != HEAD_CLASSIFY && arch->head != HEAD_CHOICE && arch->head != HEAD_DOUBLE) return pooled;
   return drop_out(context, "head.dropout", pooled, arch->head_dropout, SITE_CLASSIFIER,
@@ -146,22 +150,25 @@ static bool learn_rows(const struct learning *learning, float scale, struct head
     if (losses) found = context_node(context, (size_t)batch->label_count * sizeof *found);
   }
   if (!tag) x = transform(context, model, x);
-  if (!context_ok(context) || !op_head_loss(context, "head", x, weights->weight, weights->bias, labels, learning->smoothing, scale, loss, found))
+  if (!context_ok(context) ||
+      !op_head_loss(context, "head", x, weights->weight, weights->bias, labels, learning->smoothing, scale, loss, found))
     return false;
   if (rows && losses && !context->arena.measuring) spread(losses, found, rows, batch->label_count, all);
   return true;
 }
 
-static bool learn_classes(const struct learning *learning, struct tensor *pooled, float smoothing, float scale, struct head_loss *loss,
-                          float *losses) {
+static bool learn_classes(const struct learning *learning, struct tensor *pooled, float smoothing, float scale,
+                          struct head_loss *loss, float *losses) {
   const struct batch *batch = learning->batch;
   const struct linear_weights *weights = &learning->model->head.classifier;
   int32_t *labels = context_node(learning->context, (size_t)batch->text_count * sizeof *labels);
   for (int i = 0; labels && i < batch->text_count; i++) labels[i] = batch->texts[i].label;
-  return labels && op_head_loss(learning->context, "head.classifier", pooled, weights->weight, weights->bias, labels, smoothing, scale, loss, losses);
+  return labels && op_head_loss(learning->context, "head.classifier", pooled, weights->weight, weights->bias, labels, smoothing,
+                                scale, loss, losses);
 }
 
-static bool learn_values(const struct learning *learning, struct tensor *pooled, float scale, struct head_loss *loss, float *losses) {
+static bool learn_values(const struct learning *learning, struct tensor *pooled, float scale, struct head_loss *loss,
+                         float *losses) {
   const struct batch *batch = learning->batch;
   float *values = context_node(learning->context, (size_t)batch->text_count * sizeof *values);
   for (int i = 0; values && i < batch->text_count; i++) values[i] = batch->texts[i].value;
@@ -180,7 +187,8 @@ static bool learn_spans(const struct learning *learning, float scale, struct hea
   return groups && op_group_loss(learning->context, "head.loss", logits, groups, batch->text_count, scale, loss, losses);
 }
 
-static bool learn_choices(const struct learning *learning, struct tensor *pooled, float scale, struct head_loss *loss, float *losses) {
+static bool learn_choices(const struct learning *learning, struct tensor *pooled, float scale, struct head_loss *loss,
+                          float *losses) {
   struct context *context = learning->context;
   const struct batch *batch = learning->batch;
   int count = 0, texts = batch->text_count;
@@ -213,7 +221,8 @@ static bool learn_texts(const struct learning *learning, float scale, struct hea
 
 static bool check_targets(struct context *context, const struct model *model, const struct batch *batch, bool rows, bool texts) {
   if (!rows && !texts)
-    return error_set(context->error, ERROR_USAGE, "the model has no head that could learn; give it one (a task of qkv train does)");
+    return error_set(context->error, ERROR_USAGE,
+                     "the model has no head that could learn; give it one (a task of qkv train does)");
   if ((rows && !batch->labels && batch->label_count) || (texts && !batch->texts && batch->text_count))
     return error_set(context->error, ERROR_USAGE, "the batch lacks what the model's head learns from: %s",
                      rows && !batch->labels ? "labels of its rows" : "its texts");
@@ -228,9 +237,11 @@ bool model_loss(struct context *context, const struct model *model, const struct
   struct learning learning = {context, model, batch, model_hidden(context, model, batch), label_smoothing};
   if (!context_ok(context)) return false;
   struct head_loss of_rows = {0}, of_texts = {0};
-  if (rows && losses && !batch->label_count && !context->arena.measuring) memset(losses, 0, (size_t)learning.hidden->rows * sizeof *losses);
+  if (rows && losses && !batch->label_count && !context->arena.measuring)
+    memset(losses, 0, (size_t)learning.hidden->rows * sizeof *losses);
   if (rows && batch->label_count && !learn_rows(&learning, scale.scale, &of_rows, losses)) return false;
-  if (texts && batch->text_count && !learn_texts(&learning, rows ? scale.texts : scale.scale, &of_texts, rows ? NULL : losses)) return false;
+  if (texts && batch->text_count && !learn_texts(&learning, rows ? scale.texts : scale.scale, &of_texts, rows ? NULL : losses))
+    return false;
   if (context->recording) tape_backward(context);
   const struct head_loss *first = rows ? &of_rows : &of_texts;
   loss->sum += first->sum;

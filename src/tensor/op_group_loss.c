@@ -39,7 +39,8 @@ static void backward(struct context *context, struct node *base) {
   tensor_gradient_add(context, logits, fresh);
 }
 
-static void add_up(struct head_loss *loss, const float losses[], const int32_t best[], const struct row_group *group, int cols, float *kept) {
+static void add_up(struct head_loss *loss, const float losses[], const int32_t best[], const struct row_group *group, int cols,
+                   float *kept) {
   double sum = 0;
   bool right = true;
   for (int c = 0; c < cols; c++) {
@@ -53,8 +54,8 @@ static void add_up(struct head_loss *loss, const float losses[], const int32_t b
   if (kept) *kept = (float)(sum / cols);
 }
 
-bool op_group_loss(struct context *context, const char *name, struct tensor *logits, const struct row_group *groups, int count, float scale,
-                   struct head_loss *loss, float *losses) {
+bool op_group_loss(struct context *context, const char *name, struct tensor *logits, const struct row_group *groups, int count,
+                   float scale, struct head_loss *loss, float *losses) {
   if (!logits) return false;
   struct group_node *node = tape_record(context, sizeof *node, backward, name);
   int cols = logits->cols;

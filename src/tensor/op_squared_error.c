@@ -21,8 +21,8 @@ static void backward(struct context *context, struct node *base) {
   tensor_gradient_add(context, x, fresh);
 }
 
-bool op_squared_error(struct context *context, const char *name, struct tensor *x, const float *values, float scale, struct head_loss *loss,
-                      float *losses) {
+bool op_squared_error(struct context *context, const char *name, struct tensor *x, const float *values, float scale,
+                      struct head_loss *loss, float *losses) {
   if (!x) return false;
   struct squared_error_node *node = tape_record(context, sizeof *node, backward, name);
   if (node) *node = (struct squared_error_node){node->node, x, values, scale};
