@@ -239,7 +239,10 @@ const struct verb verb_train = {
         "amount of text, and the first lines say what and why. OUT holds the best model so far at every moment, log.jsonl with "
         "every "
         "number, curves.svg, training.json with all options, and last/ with what --resume needs.\n"
-        "The first Ctrl-C finishes the update, saves and leaves; the second leaves at once.",
+        "The first Ctrl-C finishes the update, saves and leaves; the second leaves at once. However a run ends, --resume goes on from "
+        "its last state and comes to the same bytes. When the disk is full while something is saved, the training says so and waits for "
+        "room, at most an hour; what is saved already stays as it is.\n"
+        "Before the first update a table tells how much memory the training will take.",
     .example =
         "qkv train out --task translation --train train.en train.de --valid val.en val.de\n"
         "qkv train shakespeare --task lm --train input.txt --tokenizer-type char --max-steps 2000\n"

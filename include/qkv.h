@@ -823,6 +823,9 @@ struct qkv_train_listener {
   bool (*stop)(void *user);
 };
 
+// A training that finds the disk full while it saves says so, waits for room, at most an hour, and asks `stop` meanwhile; the state
+// that was saved before stays. A resumed training ends with the same bytes as one that was never interrupted.
+//
 // Trains a model into the directory `out`, which is made and is a model directory from then on: initial weights first, the best
 // so far later. listener may be NULL.
 QKV_API bool qkv_train(struct qkv_context *context, const char *out, const struct qkv_train_options *options,
