@@ -159,8 +159,9 @@ static size_t take(struct session *session, int room, const size_t **taken) {
 // Sentences that had to go for lack of memory come first; then the queue.
 static bool refill(struct worker *worker) {
   struct search *search = &worker->search;
-  int room = search_room(search);
-  if (room == 0 || (search->active && room < (search->place_count + 3) / 4)) return true;
+  // Sources are encoded together, a prompt is fed beside what runs: it joins at once.
+  int room = search_room(search), enough = search->encodes ? (search->place_count + 3) / 4 : 1;
+  if (room == 0 || (search->active && room < enough)) return true;
   if (search->returned_count) {
     size_t index = search->returned[--search->returned_count];
     return search_admit(search, &index, 1);
