@@ -12,18 +12,19 @@ static void defaults(void *memory) {
   struct arguments *arguments = memory;
   arguments->train = qkv_tokenizer_train_options_default();
   arguments->train.vocab_size = 10000;
-  arguments->train.layout = "marian";
 }
 
 static const struct option options[] = {
     OPTION_CHOICE(
-        train.type, "type", "bpe|bpe-words|bpe-blanks|word|char",
+        train.type, "type", "bpe|bpe-words|bpe-blanks|wordpiece|word|char",
         "bpe: pieces of bytes, nothing is ever unknown; bpe-words: pieces of words that end in </w>; bpe-blanks: pieces of words "
-        "that begin with U+2581; word: what stands between blanks; char: characters"),
+        "that begin with U+2581; wordpiece: pieces of words as BERT's, inside a word with ##; word: what stands between blanks; char: characters"),
     OPTION_INTEGER(train.vocab_size, "vocab-size", "N", 2, 1 << 25, "how many tokens, special ones included"),
     OPTION_CHOICE(
-        train.layout, "layout", "marian|pegasus|gpt2",
-        "special tokens: marian </s> 0, <unk> 1, <pad> last; pegasus <pad> 0, </s> 1, <unk> 2; gpt2 <|endoftext|> last"),
+        train.layout, "layout", "marian|pegasus|gpt2|bert",
+        "special tokens: marian </s> 0, <unk> 1, <pad> last; pegasus <pad> 0, </s> 1, <unk> 2; gpt2 <|endoftext|> last; "
+        "bert [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4",
+        .unset = "bert for wordpiece, else marian"),
     OPTION_FLAG(train.lowercase, "lowercase", "put text in lower case, here and whenever the tokenizer is used"),
     OPTION_CHOICE(train.normalize, "normalize", "nfc|nfd|nfkc|nfkd", "bring text to this normal form of Unicode",
                   .unset = "text stays as it is"),

@@ -114,13 +114,14 @@ QKV_API char *qkv_decode(struct qkv_context *context, const struct qkv_tokenizer
 // Negative numbers and NULL: chosen by qkv. Start from qkv_tokenizer_train_options_default.
 struct qkv_tokenizer_train_options {
   const char *type;        // "bpe" (byte-level), "bpe-words" (pieces end in </w>), "bpe-blanks" (words begin with U+2581),
-                           // "word", "char"
+                           // "wordpiece" (as BERT's: pieces inside a word begin with ##), "word", "char"
   int64_t vocab_size;      // with special tokens
   int64_t min_frequency;   // pairs, words or characters that are rarer are not learnt
   bool lowercase;          // text is put in lower case first
   const char *normalize;   // "nfc", "nfd", "nfkc", "nfkd": Unicode's normal form; NULL: text stays as it is
-  const char *layout;      // where the special tokens stand: "marian" or NULL (</s> 0, <unk> 1, <pad> last), "pegasus" (<pad> 0,
-                           // </s> 1, <unk> 2), "gpt2" (<|endoftext|> last, nothing is put around texts)
+  const char *layout;      // where the special tokens stand: "marian" (</s> 0, <unk> 1, <pad> last), "pegasus" (<pad> 0, </s> 1,
+                           // <unk> 2), "gpt2" (<|endoftext|> last, nothing is put around texts), "bert" ([PAD] 0, [UNK] 1,
+                           // [CLS] 2, [SEP] 3, [MASK] 4); NULL: bert for wordpiece, else marian
   int64_t max_length;      // written to tokenizer_config.json as model_max_length
   int64_t max_words;       // different words that are kept in memory while counting
 };

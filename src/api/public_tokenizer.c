@@ -128,13 +128,14 @@ static bool choose_type(struct tokenizer_options *out, const char *type, struct 
                {"bpe-words", TOKENIZER_BPE_END},
                {"bpe-blanks", TOKENIZER_BPE_START},
                {"word", TOKENIZER_WORD},
-               {"char", TOKENIZER_CHAR}};
+               {"char", TOKENIZER_CHAR},
+               {"wordpiece", TOKENIZER_WORDPIECE}};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(type, kinds[i].name) == 0) {
       out->kind = kinds[i].kind;
       return true;
     }
-  return error_set(error, ERROR_USAGE, "type is \"%s\"; wanted bpe, bpe-words, bpe-blanks, word or char", type);
+  return error_set(error, ERROR_USAGE, "type is \"%s\"; wanted bpe, bpe-words, bpe-blanks, wordpiece, word or char", type);
 }
 
 static bool choose_form(struct tokenizer_options *out, const char *form, struct error *error) {
@@ -151,13 +152,14 @@ static bool choose_layout(struct tokenizer_options *out, const char *layout, str
   if (strcmp(layout, "marian") == 0) *out = tokenizer_options_marian();
   else if (strcmp(layout, "pegasus") == 0) *out = tokenizer_options_pegasus();
   else if (strcmp(layout, "gpt2") == 0) *out = tokenizer_options_gpt2();
-  else return error_set(error, ERROR_USAGE, "layout is \"%s\"; wanted marian, pegasus or gpt2", layout);
+  else if (strcmp(layout, "bert") == 0) *out = tokenizer_options_bert();
+  else return error_set(error, ERROR_USAGE, "layout is \"%s\"; wanted marian, pegasus, gpt2 or bert", layout);
   return true;
 }
 
 static bool make_options(struct tokenizer_options *out, const struct qkv_tokenizer_train_options *options, struct error *error) {
-  if (!choose_layout(out, options->layout ? options->layout : "marian", error) ||
-      !choose_type(out, options->type ? options->type : "bpe", error))
+  const char *type = options->type ? options->type : "bpe", *usual = strcmp(type, "wordpiece") == 0 ? "bert" : "marian";
+  if (!choose_layout(out, options->layout ? options->layout : usual, error) || !choose_type(out, type, error))
     return false;
   if (options->normalize && !choose_form(out, options->normalize, error)) return false;
   if (options->vocab_size >= 0) out->vocab_size = (size_t)options->vocab_size;

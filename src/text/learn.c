@@ -9,8 +9,9 @@
 #include "text/tokenizer_parts.h"
 
 #define END_MARK "</w>"
-#define INNER_MARK "##"
 #define START_MARK "\xE2\x96\x81"  // U+2581
+
+#define INNER_MARK "##"
 
 enum { DEFAULT_MAX_WORDS = 8000000 };
 
@@ -43,15 +44,17 @@ struct tokenizer_options tokenizer_options_gpt2(void) {
 }
 
 struct tokenizer_options tokenizer_options_bert(void) {
-  return (struct tokenizer_options){
-      .kind = TOKENIZER_WORDPIECE,
-      .vocab_size = 10000,
-      .lowercase = true,
-      .prefix = "[CLS]",
-      .suffix = "[SEP]",
-      .special_count = 5,
-      .specials = {{"[PAD]", SPECIAL_FIRST, "pad_token"}, {"[UNK]", SPECIAL_FIRST, "unk_token"}, {"[CLS]", SPECIAL_FIRST, "cls_token"},
-                   {"[SEP]", SPECIAL_FIRST, "sep_token"}, {"[MASK]", SPECIAL_FIRST, "mask_token"}}};
+  return (struct tokenizer_options){.kind = TOKENIZER_WORDPIECE,
+                                    .lowercase = true,
+                                    .vocab_size = 10000,
+                                    .prefix = "[CLS]",
+                                    .suffix = "[SEP]",
+                                    .special_count = 5,
+                                    .specials = {{"[PAD]", SPECIAL_FIRST, "pad_token"},
+                                                 {"[UNK]", SPECIAL_FIRST, "unk_token"},
+                                                 {"[CLS]", SPECIAL_FIRST, "cls_token"},
+                                                 {"[SEP]", SPECIAL_FIRST, "sep_token"},
+                                                 {"[MASK]", SPECIAL_FIRST, "mask_token"}}};
 }
 
 // Options --------------------------------------------------------------------------------------------------------------
@@ -104,18 +107,18 @@ static bool check_options(const struct tokenizer_options *options, struct error 
 static void write_text(struct buffer *out, const char *text) { json_write_text(out, text, strlen(text)); }
 
 static void write_normalizer(struct buffer *out, const struct tokenizer_options *options) {
-  if (options->kind == TOKENIZER_WORDPIECE) {
-    buffer_format(out, "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": null, \"lowercase\": %s}",
-                  options->lowercase ? "true" : "false");
-    return;
-  }
-  bool both = options->unicode_form && options->lowercase;
+  bool bert = options->kind == TOKENIZER_WORDPIECE, second = bert || options->lowercase, both = options->unicode_form && second;
   if (both) buffer_text(out, "{\"type\": \"Sequence\", \"normalizers\": [");
   if (options->unicode_form) buffer_format(out, "{\"type\": \"%s\"}", options->unicode_form);
   if (both) buffer_text(out, ", ");
-  if (options->lowercase) buffer_text(out, "{\"type\": \"Lowercase\"}");
+  if (bert)
+    buffer_format(out,
+                  "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": null, "
+                  "\"lowercase\": %s}",
+                  options->lowercase ? "true" : "false");
+  else if (options->lowercase) buffer_text(out, "{\"type\": \"Lowercase\"}");
   if (both) buffer_text(out, "]}");
-  if (!options->unicode_form && !options->lowercase) buffer_text(out, "null");
+  if (!options->unicode_form && !second) buffer_text(out, "null");
 }
 
 static const char *pretokenizer_json(enum tokenizer_kind kind) {
@@ -252,10 +255,22 @@ static cJSON *make_json(const struct tokenizer_options *options, const struct vo
   return json;
 }
 
+// BERT's own class sets up normalizer, special tokens and what stands around texts itself, from these keys.
+static bool is_bert(const struct tokenizer_options *options) {
+  return options->kind == TOKENIZER_WORDPIECE && !options->unicode_form && token_of_role(options, "mask_token") &&
+         token_of_role(options, "cls_token") && options->prefix && options->suffix &&
+         strcmp(options->prefix, token_of_role(options, "cls_token")) == 0;
+}
+
 static cJSON *make_config(const struct tokenizer_options *options, struct error *error) {
   cJSON *config = cJSON_CreateObject();
-  bool ok = config && cJSON_AddStringToObject(config, "tokenizer_class", "PreTrainedTokenizerFast") &&
+  bool bert = is_bert(options);
+  bool ok = config &&
+            cJSON_AddStringToObject(config, "tokenizer_class", bert ? "BertTokenizerFast" : "PreTrainedTokenizerFast") &&
             cJSON_AddFalseToObject(config, "clean_up_tokenization_spaces");
+  if (ok && bert)
+    ok = cJSON_AddBoolToObject(config, "do_lower_case", options->lowercase) &&
+         cJSON_AddTrueToObject(config, "tokenize_chinese_chars") && cJSON_AddNullToObject(config, "strip_accents");
   for (int i = 0; ok && i < options->special_count; i++)
     if (options->specials[i].role) ok = cJSON_AddStringToObject(config, options->specials[i].role, options->specials[i].text);
   if (ok && options->model_max_length)
@@ -290,25 +305,31 @@ static bool learn_words(const struct tokenizer_options *options, struct word_vie
   return true;
 }
 
-static enum model_kind model_kind_of(const struct tokenizer_options *options) {
-  return options->kind == TOKENIZER_WORD ? MODEL_WORD_LEVEL : options->kind == TOKENIZER_WORDPIECE ? MODEL_WORD_PIECE : MODEL_BPE;
+static enum model_kind model_of(enum tokenizer_kind kind) {
+  return kind == TOKENIZER_WORD ? MODEL_WORD_LEVEL : kind == TOKENIZER_WORDPIECE ? MODEL_WORD_PIECE : MODEL_BPE;
+}
+
+static struct vocabulary *model_vocabulary(struct token_model *model) {
+  return (struct vocabulary *)token_model_vocabulary(model);
 }
 
 static bool learn_model(const struct tokenizer_options *options, struct word_view *words, size_t count, size_t room,
                         struct token_model *model, struct error *error) {
-  struct vocabulary *vocabulary = (struct vocabulary *)token_model_vocabulary(model);
-  if (options->kind == TOKENIZER_WORD || options->kind == TOKENIZER_CHAR) return learn_words(options, words, count, room, vocabulary, error);
+  if (options->kind == TOKENIZER_WORD) return learn_words(options, words, count, room, &model->word_level.vocabulary, error);
+  if (options->kind == TOKENIZER_CHAR) return learn_words(options, words, count, room, &model->bpe.vocabulary, error);
+  bool pieces = options->kind == TOKENIZER_WORDPIECE;
   struct bpe_learning learning = {words,
                                   count,
                                   room,
                                   options->min_frequency ? options->min_frequency : 2,
                                   options->kind == TOKENIZER_BPE_BYTES,
                                   options->kind == TOKENIZER_BPE_END ? END_MARK : NULL,
-                                  options->kind == TOKENIZER_WORDPIECE ? INNER_MARK : NULL};
+                                  pieces ? INNER_MARK : NULL};
   struct learnt_merge *merges;
   size_t merge_count, cut;
-  bool ok = bpe_learn(&learning, vocabulary, &merges, &merge_count, &cut, error);
-  for (size_t i = 0; ok && model->kind == MODEL_BPE && i < merge_count; i++) ok = bpe_add_merge(&model->bpe, merges[i].left, merges[i].right, error);
+  bool ok = bpe_learn(&learning, model_vocabulary(model), &merges, &merge_count, &cut, error);
+  for (size_t i = 0; ok && !pieces && i < merge_count; i++)
+    ok = bpe_add_merge(&model->bpe, merges[i].left, merges[i].right, error);
   free(merges);
   if (ok && cut)
     error_warn(error, "the text has %zu characters more than the vocabulary has room for: the rarest were left out", cut);
@@ -347,8 +368,8 @@ static struct tokenizer *finish(const struct tokenizer_options *options, const s
 
 static struct tokenizer *learn_from_counts(const struct tokenizer_options *options, const struct word_counts *counts,
                                            struct error *error) {
-  struct token_model model = {.kind = model_kind_of(options)};
-  struct vocabulary *vocabulary = (struct vocabulary *)token_model_vocabulary(&model);
+  struct token_model model = {.kind = model_of(options->kind)};
+  struct vocabulary *vocabulary = model_vocabulary(&model);
   struct tokenizer *tokenizer = NULL;
   size_t count = 0;
   struct word_view *words = word_counts_sorted(counts, &count, error);

@@ -13,7 +13,7 @@ enum tokenizer_kind {
   TOKENIZER_BPE_START,  // BPE on words split at blanks and punctuation; blanks become U+2581 (as SentencePiece writes it)
   TOKENIZER_WORD,       // the most frequent words, split at blanks
   TOKENIZER_CHAR,       // characters
-  TOKENIZER_WORDPIECE,  // BPE on words as BERT cuts them; pieces inside a word begin with "##", and only they are kept, not the merges
+  TOKENIZER_WORDPIECE,  // pieces of words as BERT's, split at blanks and punctuation; those inside a word begin with "##"
 };
 
 enum { TOKENIZER_SPECIAL_MAX = 16 };
@@ -44,8 +44,9 @@ struct tokenizer_options {
 // The layouts of the families that train writes.
 struct tokenizer_options tokenizer_options_marian(void);   // </s> 0, <unk> 1, learnt, <pad> last; </s> is appended
 struct tokenizer_options tokenizer_options_pegasus(void);  // <pad> 0, </s> 1, <unk> 2, learnt; </s> is appended
-struct tokenizer_options tokenizer_options_bert(void);     // [PAD] 0, [UNK], [CLS], [SEP], [MASK], learnt; [CLS] text [SEP]
 struct tokenizer_options tokenizer_options_gpt2(void);     // learnt, <|endoftext|> last; nothing is put around texts
+
+struct tokenizer_options tokenizer_options_bert(void);  // [PAD] 0, [UNK] 1, [CLS] 2, [SEP] 3, [MASK] 4; [CLS] and [SEP] around
 
 // Returns false at the end of the text. *line stays valid until the next call. Failure: set the error, return false.
 typedef bool tokenizer_next_line(void *data, const char **line, size_t *size, struct error *error);

@@ -34,6 +34,7 @@ struct candidate {
 
 struct learner {
   struct vocabulary *vocabulary;
+  const char *prefix;
   int32_t *symbols;
   struct learnt_word *words;
   size_t word_count;
@@ -45,7 +46,6 @@ struct learner {
   size_t heap_count, heap_capacity;
   uint32_t *changed;  // pairs whose count grew by the current merge
   size_t changed_count, changed_capacity;
-  size_t prefix_size;  // of what is put before characters inside of words
   struct error *error;
 };
 
@@ -125,26 +125,27 @@ static bool learn_alphabet(const struct bpe_learning *learning, struct vocabular
 
 static int compare_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static bool is_marked(const struct bpe_learning *learning, const struct word_view *word, size_t at, size_t length) {
-  return (learning->prefix && at > 0) || (learning->suffix && at + length == word->size);
+// A character that is written with a mark, in every word: with a suffix the last one, with a prefix all but the first.
+static bool see_marked(const struct bpe_learning *learning, const struct word_view *word, const struct vocabulary *alphabet,
+                       struct vocabulary *seen, struct error *error) {
+  for (size_t at = 0, length; at < word->size; at += length) {
+    uint32_t ignored;
+    length = (size_t)utf8_decode(word->text + at, word->text + word->size, &ignored, NULL);
+    bool marked = learning->prefix ? at > 0 : at + length == word->size;
+    if (marked && vocabulary_find(alphabet, word->text + at, length) >= 0 && vocabulary_find(seen, word->text + at, length) < 0 &&
+        !vocabulary_add(seen, word->text + at, length, (long long)seen->size, "learnt vocabulary", error))
+      return false;
+  }
+  return true;
 }
 
-// Characters that are marked somewhere become tokens of their own in that form, too, in the order of their bytes.
+// Characters with a mark become tokens of their own, in the order of their bytes.
 static bool learn_marked(const struct bpe_learning *learning, struct vocabulary *vocabulary, struct error *error) {
   if (!learning->suffix && !learning->prefix) return true;
   struct vocabulary seen = {0};
   bool ok = true;
-  for (size_t i = 0; ok && i < learning->word_count; i++) {
-    const struct word_view *word = &learning->words[i];
-    for (size_t at = 0, length; ok && at < word->size; at += length) {
-      uint32_t c;
-      const char *text = word->text + at;
-      length = (size_t)utf8_decode(text, word->text + word->size, &c, NULL);
-      if (!is_marked(learning, word, at, length)) continue;
-      if (vocabulary_find(vocabulary, text, length) >= 0 && vocabulary_find(&seen, text, length) < 0)
-        ok = vocabulary_add(&seen, text, length, (long long)seen.size, "learnt vocabulary", error);
-    }
-  }
+  for (size_t i = 0; ok && i < learning->word_count; i++)
+    ok = see_marked(learning, &learning->words[i], vocabulary, &seen, error);
   const char **sorted = ok ? memory_new(error, seen.size, sizeof *sorted) : NULL;
   for (size_t i = 0; sorted && i < seen.size; i++) sorted[i] = vocabulary_token(&seen, (int32_t)i, NULL);
   if (sorted) qsort(sorted, seen.size, sizeof *sorted, compare_text);
@@ -166,14 +167,15 @@ static bool learn_marked(const struct bpe_learning *learning, struct vocabulary 
 static int32_t symbol_of(const struct bpe_learning *learning, const struct vocabulary *vocabulary, const struct word_view *word,
                          size_t at, size_t length) {
   char text[64];
-  size_t before = learning->prefix && at > 0 ? strlen(learning->prefix) : 0, size = length;
-  size_t mark = learning->suffix && at + length == word->size ? strlen(learning->suffix) : 0;
-  if (before + 4 + mark > sizeof text) return -1;
+  size_t before = learning->prefix && at > 0 ? strlen(learning->prefix) : 0, size = before + length;
+  if (size > sizeof text) return -1;
   if (before) memcpy(text, learning->prefix, before);
-  if (learning->bytes) size = (size_t)utf8_encode(text + before, bytes_alphabet_character((unsigned char)word->text[at]));
+  if (learning->bytes) size = (size_t)utf8_encode(text, bytes_alphabet_character((unsigned char)word->text[at]));
   else memcpy(text + before, word->text + at, length);
-  if (mark) memcpy(text + before + size, learning->suffix, mark);
-  return vocabulary_find(vocabulary, text, before + size + mark);
+  size_t mark = learning->suffix && at + length == word->size ? strlen(learning->suffix) : 0;
+  if (size + mark > sizeof text) return -1;
+  if (mark) memcpy(text + size, learning->suffix, mark);
+  return vocabulary_find(vocabulary, text, size + mark);
 }
 
 // Characters that have no token are left out, as if they were not there.
@@ -352,8 +354,10 @@ static int32_t merged_token(struct learner *learner, int32_t left, int32_t right
   struct buffer text = {0};
   const char *left_text = vocabulary_token(learner->vocabulary, left, &left_size),
              *right_text = vocabulary_token(learner->vocabulary, right, &right_size);
+  size_t skip = learner->prefix ? strlen(learner->prefix) : 0;
+  if (skip > right_size || memcmp(right_text, learner->prefix ? learner->prefix : "", skip) != 0) skip = 0;
   buffer_append(&text, left_text, left_size);
-  buffer_append(&text, right_text + learner->prefix_size, right_size - learner->prefix_size);
+  buffer_append(&text, right_text + skip, right_size - skip);
   int32_t id = -1;
   if (buffer_check(&text, learner->error) && add_token(learner->vocabulary, text.data, text.size, learner->error))
     id = vocabulary_find(learner->vocabulary, text.data, text.size);
@@ -401,7 +405,7 @@ static bool learn_merges(struct learner *learner, const struct bpe_learning *lea
 
 bool bpe_learn(const struct bpe_learning *learning, struct vocabulary *vocabulary, struct learnt_merge **merges,
                size_t *merge_count, size_t *alphabet_cut, struct error *error) {
-  struct learner learner = {.vocabulary = vocabulary, .prefix_size = learning->prefix ? strlen(learning->prefix) : 0, .error = error};
+  struct learner learner = {.vocabulary = vocabulary, .prefix = learning->prefix, .error = error};
   *merges = NULL;
   *merge_count = *alphabet_cut = 0;
   bool ok = learn_alphabet(learning, vocabulary, alphabet_cut, error) && learn_marked(learning, vocabulary, error) &&

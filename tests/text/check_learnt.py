@@ -21,9 +21,17 @@ for line in sys.stdin:
     back = open(f"{number}/back", encoding="utf-8", newline="\n").read().split("\n")[:-1]
     wrong = []
     last = len(tokenizer) - 1
-    want = {"marian": (0, 1, last), "pegasus": (1, 2, 0)}[layout]
-    if (tokenizer.eos_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id) != want:
-        wrong.append(f"special ids {tokenizer.eos_token_id} {tokenizer.unk_token_id} {tokenizer.pad_token_id}, wanted {want}")
+    want = {"marian": {"eos": 0, "unk": 1, "pad": last}, "pegasus": {"eos": 1, "unk": 2, "pad": 0},
+            "bert": {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}}[layout]
+    have = {role: getattr(tokenizer, role + "_token_id") for role in want}
+    if have != want:
+        wrong.append(f"special ids {have}, wanted {want}")
+    if layout == "bert":
+        pair = tokenizer("a", "b", return_token_type_ids=True)
+        if pair.token_type_ids != [0, 0, 0, 1, 1]:
+            wrong.append(f"types of a pair: {pair.token_type_ids}")
+    if layout == "bert" and "wordpiece" in title and "nfkc" not in title and "Bert" not in type(tokenizer).__name__:
+        wrong.append(f"the class is {type(tokenizer).__name__}, not BERT's")
     if tokenizer.model_max_length != 99:
         wrong.append(f"model_max_length {tokenizer.model_max_length}")
     if sorted(tokenizer.get_vocab().values()) != list(range(len(tokenizer))):

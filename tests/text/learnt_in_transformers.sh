@@ -15,9 +15,12 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 99
 "$python" "$here/check_learnt.py" --text > text
 number=0
-for layout in marian pegasus; do
-  for type in bpe bpe-words bpe-blanks word char; do
-    for more in "" "--lowercase --normalize nfkc"; do
+for layout in marian pegasus bert; do
+  for type in bpe bpe-words bpe-blanks wordpiece word char; do
+    for more in "" "--lowercase --normalize nfkc" "--lowercase"; do
+      [ "$more" = --lowercase ] && [ $type != wordpiece ] && continue
+      # BERT's own layout is for pieces of words; the others stand for all that have no class of their own.
+      [ $layout = bert ] && [ $type != wordpiece ] && [ $type != bpe-blanks ] && continue
       number=$((number + 1))
       # shellcheck disable=SC2086
       "$qkv" tokenizer train "$number" text --type $type --layout $layout --vocab-size 600 --max-length 99 $more 2> messages ||

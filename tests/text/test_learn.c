@@ -20,6 +20,8 @@
 
 static const char *root;
 
+enum { LAST_KIND = TOKENIZER_WORDPIECE };
+
 // Lines of a text in memory.
 struct text {
   const char *data;
@@ -74,7 +76,7 @@ static void expect_equal(const struct tokenizer *a, const struct tokenizer *b) {
 static void is_the_same_for_any_threads(void **state) {
   struct buffer text = {0};
   make_text(&text, 20000);
-  for (int kind = TOKENIZER_BPE_BYTES; kind <= TOKENIZER_CHAR; kind++) {
+  for (int kind = TOKENIZER_BPE_BYTES; kind <= LAST_KIND; kind++) {
     struct tokenizer *first = NULL;
     for (int threads = 1; threads <= 3; threads++) {
       struct error error = {0};
@@ -84,7 +86,7 @@ static void is_the_same_for_any_threads(void **state) {
       options.max_words = 20000;  // forgets words on the way
       parallel_set_threads(threads);
       struct tokenizer *tokenizer = must_learn(&options, text.data, &error);
-      if (kind < TOKENIZER_CHAR) assert_true(error.warnings > 0);
+      if (kind != TOKENIZER_CHAR) assert_true(error.warnings > 0);
       if (first) expect_equal(first, tokenizer);
       if (first) tokenizer_free(tokenizer);
       else first = tokenizer;
@@ -137,7 +139,7 @@ static void comes_back_to_the_text(void **state) {
     buffer_text(&text, texts[i]);
     buffer_char(&text, '\n');
   }
-  for (int kind = TOKENIZER_BPE_BYTES; kind <= TOKENIZER_CHAR; kind++) {
+  for (int kind = TOKENIZER_BPE_BYTES; kind <= LAST_KIND; kind++) {
     struct error error;
     struct tokenizer_options options = tokenizer_options_marian();
     options.kind = (enum tokenizer_kind)kind;
@@ -149,13 +151,35 @@ static void comes_back_to_the_text(void **state) {
       buffer_clear(&back);
       assert_true(tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), true, &e, &error));
       assert_true(tokenizer_decode(tokenizer, e.ids, e.count, true, &back, &error));
-      assert_string_equal(buffer_string(&back), texts[i]);
+      // WordPiece forgets which blanks stood beside punctuation.
+      if (kind != TOKENIZER_WORDPIECE || i != 1) assert_string_equal(buffer_string(&back), texts[i]);
     }
     encoding_free(&e);
     buffer_free(&back);
     tokenizer_free(tokenizer);
   }
   buffer_free(&text);
+}
+
+static void puts_special_tokens_at_berts_places(void **state) {
+  struct error error;
+  struct encoding e = {0};
+  struct tokenizer_options options = tokenizer_options_bert();
+  options.vocab_size = 90;
+  options.lowercase = true;
+  const char *text = "The house and the Horse and the hose, the houses and the horses; over there, other then. Thère!";
+  struct tokenizer *tokenizer = must_learn(&options, text, &error);
+  static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+  for (int i = 0; i < 5; i++) assert_string_equal(tokenizer_token(tokenizer, i), specials[i]);
+  struct special_ids ids = tokenizer_special_ids(tokenizer);
+  assert_true(ids.padding == 0 && ids.unknown == 1 && ids.classification == 2 && ids.separator == 3 && ids.mask == 4);
+  assert_true(tokenizer_id(tokenizer, "##o") > 0 && tokenizer_id(tokenizer, "the") > 0 && tokenizer_id(tokenizer, "H") < 0);
+  assert_true(tokenizer_encode_pair(tokenizer, "The [MASK]", 10, "x", 1, true, &e, &error));
+  assert_int_equal(e.count, 6);
+  assert_memory_equal(e.ids, ((int32_t[]){2, tokenizer_id(tokenizer, "the"), 4, 3, 1, 3}), 6 * sizeof *e.ids);
+  assert_memory_equal(e.types, ((int32_t[]){0, 0, 0, 0, 1, 1}), 6 * sizeof *e.types);
+  encoding_free(&e);
+  tokenizer_free(tokenizer);
 }
 
 static void gives_what_the_text_allows(void **state) {
@@ -206,7 +230,7 @@ static void replaces_invalid_bytes(void **state) {
   options.vocab_size = 10;
   struct tokenizer *tokenizer = must_learn(&options, "a\xFFz\xFF", &error);
   assert_int_equal(tokenizer_id(tokenizer, "\xEF\xBF\xBD"), 2);
-  assert_int_equal(error.warnings, 2);  // of the bytes and of the size
+  assert_int_equal(error.warnings, 1);
   tokenizer_free(tokenizer);
 }
 
@@ -254,7 +278,8 @@ static void refuses_wrong_options(void **state) {
 static bool read_training_text(struct buffer *out) {
   static const char *const names[] = {"multi30k/val.de.txt", "multi30k/val.en.txt", "tatoeba-en-es/valid.es.txt"};
   static const char *const more[] = {
-      "Ünïcödé façade señor ½ ² ﬁ Å Ω 漢字 仮名 한국어 العربية हिन्दी ไทย 😀👍🏽 "
+      "Ünïcödé façade señor ½ ² ﬁ Å Ω 漢字 仮名 한국어 العربية हिन्दी ไทย "
+      "😀👍🏽 "
       "e\u0301 "
       "a\u0308\u0323",
       "tab\tand  spaces   here", "1234567 12.5 €"};
@@ -303,7 +328,7 @@ static void equals_hugging_face(void **state) {
 static void survives_memory_shortage(void **state) {
   const char *text = "the house and the horse and the hose, the houses and the horses; over there, other then";
   parallel_set_threads(1);
-  for (int kind = TOKENIZER_BPE_BYTES; kind <= TOKENIZER_CHAR; kind++) {
+  for (int kind = TOKENIZER_BPE_BYTES; kind <= LAST_KIND; kind++) {
     bool done = false;
     for (long n = 0; !done && n < 20000; n += 1 + n / 50) {
       struct error error = {0};
@@ -324,11 +349,17 @@ static void survives_memory_shortage(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(is_the_same_for_any_threads), cmocka_unit_test(puts_special_tokens_in_place),
-      cmocka_unit_test(comes_back_to_the_text),      cmocka_unit_test(gives_what_the_text_allows),
-      cmocka_unit_test(replaces_invalid_bytes),      cmocka_unit_test(takes_endless_words),
-      cmocka_unit_test(changes_case_and_form),       cmocka_unit_test(refuses_wrong_options),
-      cmocka_unit_test(equals_hugging_face),         cmocka_unit_test(survives_memory_shortage),
+      cmocka_unit_test(is_the_same_for_any_threads),
+      cmocka_unit_test(puts_special_tokens_in_place),
+      cmocka_unit_test(puts_special_tokens_at_berts_places),
+      cmocka_unit_test(comes_back_to_the_text),
+      cmocka_unit_test(gives_what_the_text_allows),
+      cmocka_unit_test(replaces_invalid_bytes),
+      cmocka_unit_test(takes_endless_words),
+      cmocka_unit_test(changes_case_and_form),
+      cmocka_unit_test(refuses_wrong_options),
+      cmocka_unit_test(equals_hugging_face),
+      cmocka_unit_test(survives_memory_shortage),
   };
   root = getenv("QKV_SOURCE_ROOT") ? getenv("QKV_SOURCE_ROOT") : ".";
   return cmocka_run_group_tests(tests, NULL, NULL);
