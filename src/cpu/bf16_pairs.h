@@ -9,8 +9,8 @@
 enum { PANEL = 4 * LANES };  // columns of a packed weight that lie side by side
 
 INLINE __m512i pair_up(vec first, vec second) {
-  __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(first)), high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(second));
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+  const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(0x100000), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001), ivec_count()));
+  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(second, first));  // 0, 16, 1, 17, ...
 }
 
 // Pairs along a row: to[q] = (from[2 q], from[2 q + 1]) for all of n numbers.

@@ -18,11 +18,12 @@ struct edge {
   float sums[2 * TILE * PANEL];
 };
 
-static void edge_load(struct edge *edge, const struct block *block, int rows, int column, int columns) {
+// from: sums of the block's columns from `column` on, `stride` from row to row.
+static void edge_load(struct edge *edge, const struct block *block, const float *from, size_t stride, int rows, int column, int columns) {
   int there = block->width - column < columns ? block->width - column : columns;
   for (int r = 0; r < rows; r++)
     for (int j = 0; j < there; j += LANES)
-      vec_store(edge->sums + r * PANEL + j, vec_load_first(block->c + (size_t)r * block->c_row + column + j, there - j));
+      vec_store(edge->sums + r * PANEL + j, vec_load_first(from + (size_t)r * stride + column + j, there - j));
 }
 
 static void edge_store(const struct edge *edge, const struct block *block, int rows, int column, int columns) {
@@ -62,12 +63,16 @@ static void block_wide(const struct block *block, const struct rest *rest, int r
   bool whole = rows == 2 * TILE && block->width - column >= 2 * TILE;
   size_t stride = (whole ? block->c_row : PANEL) * sizeof(float);
   float *c = whole ? block->c + column : edge.sums, *below = c + TILE * (stride / sizeof(float));
-  if (block->from_c) {
-    if (!whole) edge_load(&edge, block, rows, column, 2 * TILE);
-    tile_load(0, c, stride);
-    tile_load(1, c + TILE, stride);
-    tile_load(2, below, stride);
-    tile_load(3, below + TILE, stride);
+  const float *start = block->from_c ? c : edge.sums;
+  size_t start_row = block->from_c ? stride : 0;  // 0: the one row of the bias for all
+  if (block->from_c && !whole) edge_load(&edge, block, block->c, block->c_row, rows, column, 2 * TILE);
+  if (!block->from_c && block->bias) edge_load(&edge, block, block->bias, 0, 1, column, 2 * TILE);
+  if (block->from_c || block->bias) {
+    const float *lower = start + TILE * (start_row / sizeof(float));
+    tile_load(0, start, start_row);
+    tile_load(1, start + TILE, start_row);
+    tile_load(2, lower, start_row);
+    tile_load(3, lower + TILE, start_row);
   } else {
     tile_zero(0);
     tile_zero(1);
@@ -102,12 +107,15 @@ static void block_low(const struct block *block, const struct rest *rest, int ro
   bool whole = rows == TILE && block->width == PANEL;
   size_t stride = (whole ? block->c_row : PANEL) * sizeof(float);
   float *c = whole ? block->c : edge.sums;
-  if (block->from_c) {
-    if (!whole) edge_load(&edge, block, rows, 0, PANEL);
-    tile_load(0, c, stride);
-    tile_load(1, c + TILE, stride);
-    tile_load(2, c + 2 * TILE, stride);
-    tile_load(3, c + 3 * TILE, stride);
+  const float *start = block->from_c ? c : edge.sums;
+  size_t start_row = block->from_c ? stride : 0;
+  if (block->from_c && !whole) edge_load(&edge, block, block->c, block->c_row, rows, 0, PANEL);
+  if (!block->from_c && block->bias) edge_load(&edge, block, block->bias, 0, 1, 0, PANEL);
+  if (block->from_c || block->bias) {
+    tile_load(0, start, start_row);
+    tile_load(1, start + TILE, start_row);
+    tile_load(2, start + 2 * TILE, start_row);
+    tile_load(3, start + 3 * TILE, start_row);
   } else {
     tile_zero(0);
     tile_zero(1);

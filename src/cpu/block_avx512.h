@@ -12,11 +12,13 @@ static inline void blocks_end(void) {}
 INLINE void tile_run(const struct block *block, const int rows, const int vecs) {
   __m512 sum[TILE_ROWS][TILE_VECS];
   const lane_mask tail = mask_first(block->width - (vecs - 1) * LANES);
+  const float *start = block->from_c ? block->c : block->bias;
+  const size_t start_row = block->from_c ? block->c_row : 0;
 #pragma GCC unroll 6
   for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
     for (int v = 0; v < vecs; v++)
-      sum[r][v] = block->from_c ? vec_load_mask(block->c + r * block->c_row + v * LANES, v < vecs - 1 ? ALL : tail) : vec_zero();
+      sum[r][v] = start ? vec_load_mask(start + r * start_row + v * LANES, v < vecs - 1 ? ALL : tail) : vec_zero();
   const uint32_t *a = block->a, *b = block->b;
   const size_t a_row = block->a_row;
   for (int q = 0; q < block->pairs; q++, a++, b += PANEL) {

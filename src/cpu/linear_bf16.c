@@ -21,7 +21,7 @@ enum {
 
 _Static_assert((int)PANEL == (int)GRADIENT_UNIT && GRADIENT_ROWS % 32 == 0, "how much scratch memory a gradient needs");
 
-// c [rows, width] = (from_c: c +) the sum over pairs q of a[r * a_row + q] times b[q * PANEL + j]. Rows of a may be read up to the
+// c [rows, width] = (from_c: c, else bias unless NULL) + the sum over pairs q of a[r * a_row + q] times b[q * PANEL + j]. Rows of a may be read up to the
 // next multiple of 32, and of b up to PANEL columns; what stands there doesn't matter.
 struct block {
   float *c;
@@ -29,6 +29,7 @@ struct block {
   const uint32_t *a;
   size_t a_row;
   const uint32_t *b;
+  const float *bias;
   int pairs, width;
   bool from_c;
 };
@@ -59,7 +60,9 @@ static void linear_panel(const struct linear *linear, const uint32_t *x, int row
   block.b = linear->packed + ((size_t)panel * ceil_div((size_t)linear->depth, 2) + (size_t)(from / 2)) * PANEL;
   block.width = linear->columns - column < PANEL ? linear->columns - column : PANEL;
   block.from_c = linear->accumulate || from > 0;
-  const struct epilogue epilogue = {linear->y, linear->y_stride, linear->pre, (size_t)linear->columns, linear->bias, linear->activation};
+  if (linear->bias) block.bias = linear->bias + column;
+  // The bias is the block's.
+  const struct epilogue epilogue = {linear->y, linear->y_stride, linear->pre, (size_t)linear->columns, NULL, linear->activation};
   bool finish = to == linear->depth && epilogue_needed(&epilogue);
   for (int r = row, count; r < row_end; r += count) {
     count = block_rows_next(row_end - r);
