@@ -1,20 +1,27 @@
-# Writes tests/golden/gpt2-generate/: a tiny language model taught a small language, what transformers' generate makes of prompts
-# (generation.json, in the form that make_generation.py describes, without sources: the prefix is the prompt), and what its
-# filters leave of distributions (sampling.json).
+# Writes tests/golden/<family>-generate/: a tiny language model taught a small language, what transformers' generate makes of
+# prompts (generation.json, in the form that make_generation.py describes, without sources: the prefix is the prompt), and for gpt2
+# what its filters leave of distributions (sampling.json).
 #
-#   python3 make_generation_decoders.py       (needs torch and transformers 5)
+#   python3 make_generation_decoders.py [FAMILY...]       (needs torch and transformers 5)
+
+import sys
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import GPT2Config, GPT2LMHeadModel, LogitsProcessorList, MinPLogitsWarper, RepetitionPenaltyLogitsProcessor
-from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, LogitsProcessorList, MinPLogitsWarper
+from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel, RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper
+from transformers import TopKLogitsWarper, TopPLogitsWarper
 
 import make_generation
 import tiny
 
-KEYS = dict(vocab_size=47, n_positions=64, n_embd=32, n_layer=1, n_head=4, embd_pdrop=0.0, resid_pdrop=0.0, attn_pdrop=0.0,
-            bos_token_id=0, eos_token_id=0, pad_token_id=46)
-PROMPTS_PER_OPTION, STEPS = 3, 250
+IDS = dict(vocab_size=47, bos_token_id=0, eos_token_id=0, pad_token_id=46)
+GPT = dict(n_positions=64, n_embd=32, n_layer=1, n_head=4, embd_pdrop=0.0, resid_pdrop=0.0, attn_pdrop=0.0, **IDS)
+LLAMA = dict(max_position_embeddings=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+             intermediate_size=24, **IDS)
+FAMILIES = {"gpt2": (GPT2Config, GPT2LMHeadModel, GPT, 3), "openai-gpt": (OpenAIGPTConfig, OpenAIGPTLMHeadModel, GPT, 1),
+            "llama": (LlamaConfig, LlamaForCausalLM, LLAMA, 1)}  # the last: prompts per option
+STEPS = 250
 OPTIONS = [
     dict(max_new_tokens=24),
     dict(max_length=20),
@@ -74,27 +81,30 @@ def filtered(model, prompt, options):
     return dict(options=options, prompt=prompt, probabilities=probabilities[0].tolist())
 
 
-def main():
-    model = GPT2LMHeadModel._from_config(GPT2Config(**KEYS), attn_implementation="eager")
+def make_case(family):
+    config_class, model_class, keys, prompts_per_option = FAMILIES[family]
+    model = model_class._from_config(config_class(**keys), attn_implementation="eager")
     tiny.randomise(model, seed=3, gain=0.8)
     language = make_generation.Language(model.config, seed=4)
     pairs = [(s[:-1] + [46], language.translate(s)) for s in (language.source() for _ in range(96))]
     loss = teach(model.train(), [p + t for p, t in pairs])
-    path = tiny.save(model.eval(), "gpt2-generate", generation_config=True)
+    path = tiny.save(model.eval(), family + "-generate", generation_config=True)
     model = tiny.load(path, auto_class="AutoModelForCausalLM")
     unseen = [(s[:-1] + [46], language.translate(s)) for s in (language.source() for _ in range(96))]
     prompts = [pair for two in zip(pairs, unseen) for pair in two]
     cases = []
     for options in OPTIONS:
-        for _ in range(PROMPTS_PER_OPTION):
+        for _ in range(prompts_per_option):
             prompt, translation = prompts[len(cases)]
             cases.append(make_generation.search(model, [], prompt, resolve(options, translation)))
     make_generation.write(path + "/generation.json", cases)
-    make_generation.write(path + "/sampling.json", [filtered(model, prompts[i][0], options) for i, options in enumerate(FILTERS)])
+    if family == "gpt2":
+        make_generation.write(path + "/sampling.json", [filtered(model, prompts[i][0], options) for i, options in enumerate(FILTERS)])
     found = [s for case in cases for s in case["sequences"]]
-    print(f"loss {loss:.3f}, {len(cases)} searches ({sum(c['margin'] is not None and c['margin'] < 1e-4 for c in cases)} close), "
+    print(f"{family}: loss {loss:.3f}, {len(cases)} searches ({sum(c['margin'] is not None and c['margin'] < 1e-4 for c in cases)} close), "
           f"{len(found)} sequences, {sum(s[-1] == 0 for s in found)} end by themselves, lengths {sorted({len(s) for s in found})}")
 
 
 if __name__ == "__main__":
-    main()
+    for family in sys.argv[1:] or FAMILIES:
+        make_case(family)
