@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "data/lm_batch.h"
 #include "text/learn.h"
+#include "train/lm_show.h"
 #include "train/task.h"
 
 // What is held out for validation where no text is given for it: at the end of each file.
@@ -119,13 +120,15 @@ static bool check_model(struct job *job) {
 
 // --- Samples
 
+static bool is_reversed(const struct job *job) { return strcmp(job->options.direction, "right-to-left") == 0; }
+
 static bool read_stream(struct job *job, struct token_stream *stream, struct document_reader *reader, enum text_part part) {
   const struct arch *arch = &job->model->arch;
   const struct qkv_train_options *options = &job->options;
   struct document_options documents = documents_of(job, part);
   struct token_stream_options wanted = {.tokenizer = job->tokenizer, .vocabulary = arch->target_vocab,
                                         .begin_id = arch->bos_id >= 0 ? arch->bos_id : arch->eos_id, .end_id = arch->eos_id,
-                                        .reversed = strcmp(options->direction, "right-to-left") == 0,
+                                        .reversed = is_reversed(job),
                                         .most = (size_t)options->context, .cut_long = strcmp(options->on_long, "cut") == 0,
                                         .directory = job->parent};
   return token_stream_read(stream, reader, &documents, &wanted, job->error);
@@ -213,6 +216,11 @@ static bool validate(struct job *job, struct scores *scores) {
 
 // --- For people
 
+static void show_validation(const struct job *job) {
+  const struct language_model *own = job->state;
+  lm_show(job, &own->valid, is_reversed(job));
+}
+
 static void show_batch(const struct job *job, const struct batch *batch, struct buffer *out) {
   buffer_format(out, "the first batch: %d tokens in %d sequences that see themselves only, %d to be learnt; nothing is padded\n",
                 batch->target.rows, batch->sequences, batch->label_count);
@@ -257,6 +265,7 @@ const struct task lm_task = {
   .say_text = say_text,
   .add_identity = add_identity,
   .validate = validate,
+  .show_validation = show_validation,
   .show_batch = show_batch,
   .say_next = say_next,
   .close = close_model,
