@@ -23,7 +23,8 @@ static void table_task(void *data, size_t index, int worker) {
   }
 }
 
-void KERNEL_NAME(rotary_table)(float *table, const int32_t *positions, const float *frequencies, float scale, int rows, int half) {
+void KERNEL_NAME(rotary_table)(float *table, const int32_t *positions, const float *frequencies, float scale, int rows,
+                               int half) {
   double nanoseconds = 8.0 * rows * half;
   if (rows <= 0) return;
   struct rotary_table job = {table, positions, frequencies, scale, half, (size_t)rows, work_grain((size_t)rows, nanoseconds)};

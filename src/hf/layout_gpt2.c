@@ -58,6 +58,15 @@ static const struct tensor_name names[] = {
   {"qa_outputs.bias", "head.classifier.bias", .heads = FOR_HEAD(HEAD_SPAN)},
   {0}};
 
-const struct layout layout_gpt2 = {
-  .model_type = "gpt2", .heads = heads, .keys = keys, .aliases = aliases, .unsupported = unsupported,
-  .harmless = harmless, .constants = constants, .read = read_inner, .write = write_inner, .complete = complete, .names = names, .prefix = "transformer."};
+const struct layout layout_gpt2 = {.model_type = "gpt2",
+                                   .heads = heads,
+                                   .keys = keys,
+                                   .aliases = aliases,
+                                   .unsupported = unsupported,
+                                   .harmless = harmless,
+                                   .constants = constants,
+                                   .read = read_inner,
+                                   .write = write_inner,
+                                   .complete = complete,
+                                   .names = names,
+                                   .prefix = "transformer."};

@@ -42,8 +42,8 @@ static void constants(struct arch *arch) {
 
 static bool complete(struct arch *arch, const char *path, struct error *error) {
   if (arch->hidden % arch->decoder.heads == 0) return true;
-  return error_set(error, ERROR_UNSUPPORTED, "%s: \"hidden_size\" is %d, which \"num_attention_heads\", %d, does not divide", path,
-                   arch->hidden, arch->decoder.heads);
+  return error_set(error, ERROR_UNSUPPORTED, "%s: \"hidden_size\" is %d, which \"num_attention_heads\", %d, does not divide",
+                   path, arch->hidden, arch->decoder.heads);
 }
 
 // --- head_dim: 0 in struct arch where it follows from the width
@@ -64,8 +64,8 @@ static bool write_head(cJSON *config, const struct arch *arch, struct error *err
 
 // --- rotary positions: "rope_parameters", or "rope_theta" and "rope_scaling" as older versions have it
 
-static const struct config_choice kinds[] = {
-  {"default", ROTARY_PLAIN}, {"linear", ROTARY_LINEAR}, {"dynamic", ROTARY_DYNAMIC}, {"llama3", ROTARY_LLAMA3}, {"yarn", ROTARY_YARN}, {0}};
+static const struct config_choice kinds[] = {{"default", ROTARY_PLAIN}, {"linear", ROTARY_LINEAR}, {"dynamic", ROTARY_DYNAMIC},
+                                             {"llama3", ROTARY_LLAMA3}, {"yarn", ROTARY_YARN},     {0}};
 
 static const struct config_pair kind_aliases[] = {{"type", "rope_type"}, {0}};
 static const struct config_key kind_keys[] = {CONFIG_NAMED("rope_type", rotary.scaling, ROTARY_PLAIN, kinds), {0}};
@@ -76,11 +76,20 @@ static const struct config_key base_keys[] = {CONFIG_REAL("rope_theta", rotary.b
 #define UNSAID(key_, name) \
   {.key = key_, .type = CONFIG_NUMBER, .field = FIELD(rotary.name), .high = 1e6, .unsaid_at_zero = true}
 static const struct config_key factor_keys[] = {FACTOR, {0}};
-static const struct config_key llama3_keys[] = {
-  FACTOR, ORIGINAL, CONFIG_REAL("low_freq_factor", rotary.low, 0, 1e-6, 1e6), CONFIG_REAL("high_freq_factor", rotary.high, 0, 1e-6, 1e6), {0}};
-static const struct config_key yarn_keys[] = {
-  FACTOR, ORIGINAL, CONFIG_REAL("beta_slow", rotary.low, 1, 1e-6, 1e6), CONFIG_REAL("beta_fast", rotary.high, 32, 1e-6, 1e6),
-  UNSAID("attention_factor", attention_factor), UNSAID("mscale", mscale), UNSAID("mscale_all_dim", mscale_all), CONFIG_SWITCH("truncate", rotary.truncated, true), {0}};
+static const struct config_key llama3_keys[] = {FACTOR,
+                                                ORIGINAL,
+                                                CONFIG_REAL("low_freq_factor", rotary.low, 0, 1e-6, 1e6),
+                                                CONFIG_REAL("high_freq_factor", rotary.high, 0, 1e-6, 1e6),
+                                                {0}};
+static const struct config_key yarn_keys[] = {FACTOR,
+                                              ORIGINAL,
+                                              CONFIG_REAL("beta_slow", rotary.low, 1, 1e-6, 1e6),
+                                              CONFIG_REAL("beta_fast", rotary.high, 32, 1e-6, 1e6),
+                                              UNSAID("attention_factor", attention_factor),
+                                              UNSAID("mscale", mscale),
+                                              UNSAID("mscale_all_dim", mscale_all),
+                                              CONFIG_SWITCH("truncate", rotary.truncated, true),
+                                              {0}};
 
 static const struct config_key *keys_of(enum rotary_scaling scaling) {
   switch (scaling) {
@@ -106,11 +115,13 @@ static bool check_rope(const struct arch *arch, const cJSON *rope, const char *p
   if (arch->rotary.scaling == ROTARY_LLAMA3 && (!object_in(rope, "low_freq_factor") || !object_in(rope, "high_freq_factor")))
     return error_set(error, ERROR_FORMAT, "%s: \"%s\" needs \"low_freq_factor\" and \"high_freq_factor\"", path, rope->string);
   cJSON_ArrayForEach(item, rope) {
-    bool known = strcmp(item->string, "rope_type") == 0 || strcmp(item->string, "type") == 0 || strcmp(item->string, "rope_theta") == 0;
+    bool known =
+      strcmp(item->string, "rope_type") == 0 || strcmp(item->string, "type") == 0 || strcmp(item->string, "rope_theta") == 0;
     for (const struct config_key *key = own; key->key; key++) known |= strcmp(key->key, item->string) == 0;
     if (known || cJSON_IsNull(item)) continue;
     if (strcmp(item->string, "partial_rotary_factor") == 0 && item->valuedouble != 1)
-      return error_set(error, ERROR_UNSUPPORTED, "%s: \"partial_rotary_factor\" is %g; qkv's llama models only know 1", path, item->valuedouble);
+      return error_set(error, ERROR_UNSUPPORTED, "%s: \"partial_rotary_factor\" is %g; qkv's llama models only know 1", path,
+                       item->valuedouble);
     error_warn(error, "%s: unknown and ignored: \"%.80s\" of \"%s\"", path, item->string, rope->string);
   }
   return true;
@@ -125,7 +136,8 @@ static bool read_rope(struct arch *arch, const cJSON *config, const char *path, 
   if (!config_read_keys(arch, kind_keys, kind_aliases, rope, path, error)) return false;
   const struct config_key *own = keys_of(arch->rotary.scaling);
   if (!check_rope(arch, rope, path, error) || !config_read_keys(arch, own, NULL, rope, path, error)) return false;
-  if ((own == llama3_keys || own == yarn_keys) && !arch->rotary.original_positions) arch->rotary.original_positions = arch->max_positions;
+  if ((own == llama3_keys || own == yarn_keys) && !arch->rotary.original_positions)
+    arch->rotary.original_positions = arch->max_positions;
   return true;
 }
 
@@ -137,11 +149,13 @@ static bool same_rope(const struct arch *a, const struct arch *b) {
 static bool write_rope(cJSON *config, const struct arch *arch, struct error *error) {
   struct arch read = {.max_positions = arch->max_positions};
   struct error ignored = {0};
-  bool newer = object_in(config, "rope_parameters") != NULL, there = newer || object_in(config, "rope_theta") || object_in(config, "rope_scaling");
+  bool newer = object_in(config, "rope_parameters") != NULL,
+       there = newer || object_in(config, "rope_theta") || object_in(config, "rope_scaling");
   if (there && read_rope(&read, config, "", &ignored) && same_rope(&read, arch)) return true;
   cJSON *rope = newer || arch->rotary.scaling != ROTARY_PLAIN ? cJSON_CreateObject() : cJSON_CreateNull();
   if (!rope) return error_memory(error, 0);
-  if (cJSON_IsObject(rope) && !(config_put_keys(rope, kind_keys, arch, error) && config_put_keys(rope, keys_of(arch->rotary.scaling), arch, error))) {
+  if (cJSON_IsObject(rope) &&
+      !(config_put_keys(rope, kind_keys, arch, error) && config_put_keys(rope, keys_of(arch->rotary.scaling), arch, error))) {
     cJSON_Delete(rope);
     return false;
   }

@@ -108,17 +108,20 @@ static bool check_rotary(const struct arch *arch, const struct stack_arch *stack
   const struct rotary_arch *rotary = &arch->rotary;
   int width = arch_head_width(arch, stack);
   if (width % 2)
-    return error_set(error, ERROR_UNSUPPORTED, "heads are %d wide; rotary positions turn pairs of columns, so the width has to be even", width);
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "heads are %d wide; rotary positions turn pairs of columns, so the width has to be even", width);
   if (!(rotary->base > 1) || !isfinite(rotary->base))
     return error_set(error, ERROR_UNSUPPORTED, "the base of rotary positions is %g; it has to be more than 1", rotary->base);
   if (rotary->scaling == ROTARY_PLAIN) return true;
   if (!(rotary->factor > 0) || !isfinite(rotary->factor))
-    return error_set(error, ERROR_UNSUPPORTED, "the factor of scaled rotary positions is %g; it has to be more than 0", rotary->factor);
+    return error_set(error, ERROR_UNSUPPORTED, "the factor of scaled rotary positions is %g; it has to be more than 0",
+                     rotary->factor);
   if (rotary->scaling != ROTARY_LLAMA3 && rotary->scaling != ROTARY_YARN) return true;
   if (!between(error, "the number of positions before rotary scaling", rotary->original_positions, 1, 1 << 24)) return false;
   if (!(rotary->low > 0) || !(rotary->high > rotary->low) || !isfinite(rotary->high))
-    return error_set(error, ERROR_UNSUPPORTED, "the bounds of scaled rotary positions are %g and %g; the second has to be the larger one",
-                     rotary->low, rotary->high);
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "the bounds of scaled rotary positions are %g and %g; the second has to be the larger one", rotary->low,
+                     rotary->high);
   if (!(rotary->attention_factor >= 0) || !(rotary->mscale >= 0) || !(rotary->mscale_all >= 0))
     return error_set(error, ERROR_UNSUPPORTED, "the attention factor of rotary positions cannot be negative");
   return true;
@@ -130,8 +133,8 @@ static bool check_sinusoids(const struct arch *arch, struct error *error) {
   bool sinusoids = arch->positions == POSITIONS_SINUSOID || arch->positions == POSITIONS_SINUSOID_INTERLEAVED;
   double numbers = (double)arch->max_positions * arch->hidden;
   if (!sinusoids || numbers <= LARGEST_TABLE) return true;
-  return error_set(error, ERROR_UNSUPPORTED, "a table of %d positions, each %d wide, would take %.1f GB; choose fewer positions", arch->max_positions,
-                   arch->hidden, numbers * sizeof(float) / 1e9);
+  return error_set(error, ERROR_UNSUPPORTED, "a table of %d positions, each %d wide, would take %.1f GB; choose fewer positions",
+                   arch->max_positions, arch->hidden, numbers * sizeof(float) / 1e9);
 }
 
 bool arch_check(const struct arch *arch, struct error *error) {
@@ -142,9 +145,11 @@ bool arch_check(const struct arch *arch, struct error *error) {
     return false;
   if ((encoder && !check_stack(arch, &arch->encoder, "encoder", error)) || (decoder && !check_stack(arch, &arch->decoder, "decoder", error)))
     return false;
-  if (arch->positions != POSITIONS_NONE && !between(error, "the number of positions", arch->max_positions, 1, 1 << 24)) return false;
+  if (arch->positions != POSITIONS_NONE && !between(error, "the number of positions", arch->max_positions, 1, 1 << 24))
+    return false;
   if (!check_sinusoids(arch, error)) return false;
-  if (arch->positions == POSITIONS_ROTARY && ((encoder && !check_rotary(arch, &arch->encoder, error)) || (decoder && !check_rotary(arch, &arch->decoder, error))))
+  if (arch->positions == POSITIONS_ROTARY &&
+      ((encoder && !check_rotary(arch, &arch->encoder, error)) || (decoder && !check_rotary(arch, &arch->decoder, error))))
     return false;
   if (!between(error, "the position offset", arch->position_offset, 0, 1024)) return false;
   if (!(arch->norm_epsilon >= 0) || !isfinite(arch->norm_epsilon))

@@ -141,7 +141,8 @@ static struct tensor *feed_forward(const struct run *run, const struct layer *la
   struct dropout dropout = dropout_at(run, arch->activation_dropout, SITE_ACTIVATION);
   struct tensor *inner;
   if (arch->gated)
-    inner = op_gate(run->context, name_of(run, "feed_forward.gate"), linear(run, "feed_forward.up", x, &layer->up), arch->activation, &dropout);
+    inner = op_gate(run->context, name_of(run, "feed_forward.gate"), linear(run, "feed_forward.up", x, &layer->up),
+                    arch->activation, &dropout);
   else inner = op_linear(run->context, name_of(run, "feed_forward.up"), x, layer->up.weight, layer->up.bias, arch->activation, &dropout);
   return linear(run, "feed_forward.down", inner, &layer->down);
 }

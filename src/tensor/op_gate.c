@@ -14,7 +14,8 @@ static void backward(struct context *context, struct node *base) {
   struct tensor *out = node->out;
   if (!out->gradient) return;
   float *dx = node->x->wanted ? tensor_gradient_fresh(context, node->x) : NULL;
-  if (dx) context->kernels->gate_gradient(dx, out->gradient, node->x->data, out->rows, out->cols, node->activation, &node->dropout);
+  if (dx)
+    context->kernels->gate_gradient(dx, out->gradient, node->x->data, out->rows, out->cols, node->activation, &node->dropout);
   tensor_gradient_add(context, node->x, dx);
   tensor_gradient_release(context, out);
 }

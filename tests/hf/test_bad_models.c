@@ -279,8 +279,8 @@ static void names_both_shapes(void **state) {
 
 static void survives_every_failing_allocation(void **state) {
   (void)state;
-  static const char *const cases[] = {"marian", "marian-sharded", "pegasus", "marian-generate"};
-  for (size_t i = 0; i < 4; i++) {
+  static const char *const cases[] = {"marian", "marian-sharded", "pegasus", "marian-generate", "gpt2", "llama-yarn"};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     bool opened = false;
     for (long n = 0; !opened; n++) {
       char path[4096];

@@ -63,21 +63,25 @@ static void refuses_bad_configs(void **state) {
     {"llama", "rope_parameters", "7", "\"rope_parameters\" has to be an object"},
     {"llama", "rope_parameters", "{\"rope_theta\":0.5}", "\"rope_theta\" is 0.5"},
     {"llama", "rope_parameters", "{\"rope_theta\":1}", "the base of rotary positions is 1; it has to be more than 1"},
-    {"llama", "rope_parameters", "{\"rope_type\":\"longrope\"}", "\"rope_type\" is \"longrope\"; qkv has default, linear, dynamic, llama3, yarn"},
+    {"llama", "rope_parameters", "{\"rope_type\":\"longrope\"}",
+     "\"rope_type\" is \"longrope\"; qkv has default, linear, dynamic, llama3, yarn"},
     {"llama", "rope_scaling", "{\"type\":\"su\",\"factor\":2}", "\"su\"; qkv has default, linear"},
     {"llama", "rope_scaling", "{\"type\":\"linear\"}", "\"rope_scaling\" has no \"factor\""},
     {"llama", "rope_scaling", "{\"type\":\"linear\",\"factor\":0}", "\"factor\" is 0"},
     {"llama", "rope_scaling", "{\"type\":\"linear\",\"factor\":[2]}", "\"factor\" has to be a number"},
-    {"llama", "rope_scaling", "{\"type\":\"yarn\",\"factor\":2,\"beta_fast\":1,\"beta_slow\":2}", "the second has to be the larger one"},
+    {"llama", "rope_scaling", "{\"type\":\"yarn\",\"factor\":2,\"beta_fast\":1,\"beta_slow\":2}",
+     "the second has to be the larger one"},
     {"llama", "rope_scaling", "{\"type\":\"llama3\",\"factor\":2}", "needs \"low_freq_factor\" and \"high_freq_factor\""},
-    {"llama", "rope_scaling", "{\"type\":\"llama3\",\"factor\":2,\"low_freq_factor\":4,\"high_freq_factor\":4}", "the second has to be the larger one"},
+    {"llama", "rope_scaling", "{\"type\":\"llama3\",\"factor\":2,\"low_freq_factor\":4,\"high_freq_factor\":4}",
+     "the second has to be the larger one"},
     {"llama", "rope_scaling", "{\"type\":\"default\",\"partial_rotary_factor\":0.5}", "\"partial_rotary_factor\" is 0.5"},
     {"marian", "max_position_embeddings", "16777216", "a table of 16777216 positions, each 32 wide, would take 2.1 GB"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct error error = {0};
     struct arch arch;
-    if (read_config(&arch, golden_config(cases[i][0], cases[i][1], cases[i][2]), &error)) fail_msg("%s: %s opened", cases[i][1], cases[i][2]);
+    if (read_config(&arch, golden_config(cases[i][0], cases[i][1], cases[i][2]), &error))
+      fail_msg("%s: %s opened", cases[i][1], cases[i][2]);
     assert_refused(&error, cases[i][3]);
   }
 }
@@ -85,19 +89,29 @@ static void refuses_bad_configs(void **state) {
 static void warns_of_odd_configs(void **state) {
   (void)state;
   static const char *const cases[][4] = {
-    {"gpt2", "n_inner", "null", ""}, {"gpt2", "reorder_and_upcast_attn", "true", ""}, {"gpt2", "num_hidden_layers", "2", ""},
-    {"gpt2", "scale_attn_weights", NULL, ""}, {"gpt2", "resid_pdrop", NULL, ""}, {"llama", "rope_parameters", NULL, ""},
-    {"llama", "rope_parameters", "null", ""}, {"llama", "num_key_value_heads", NULL, ""}, {"llama", "head_dim", "null", ""},
-    {"llama", "rope_scaling", "{\"type\":\"dynamic\",\"factor\":2.0}", ""}, {"llama", "pretraining_tp", "2", ""},
-    {"llama", "rope_parameters", "{\"rope_type\":\"default\",\"rope_theta\":10000.0,\"wave\":1}", "unknown and ignored: \"wave\" of \"rope_parameters\""},
+    {"gpt2", "n_inner", "null", ""},
+    {"gpt2", "reorder_and_upcast_attn", "true", ""},
+    {"gpt2", "num_hidden_layers", "2", ""},
+    {"gpt2", "scale_attn_weights", NULL, ""},
+    {"gpt2", "resid_pdrop", NULL, ""},
+    {"llama", "rope_parameters", NULL, ""},
+    {"llama", "rope_parameters", "null", ""},
+    {"llama", "num_key_value_heads", NULL, ""},
+    {"llama", "head_dim", "null", ""},
+    {"llama", "rope_scaling", "{\"type\":\"dynamic\",\"factor\":2.0}", ""},
+    {"llama", "pretraining_tp", "2", ""},
+    {"llama", "rope_parameters", "{\"rope_type\":\"default\",\"rope_theta\":10000.0,\"wave\":1}",
+     "unknown and ignored: \"wave\" of \"rope_parameters\""},
     {"llama", "sliding", "5", "unknown and ignored: \"sliding\""},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct warnings warnings = {0};
     struct error error = {.warn = collect_warning, .warn_user = &warnings};
     struct arch arch;
-    if (!read_config(&arch, golden_config(cases[i][0], cases[i][1], cases[i][2]), &error)) fail_msg("%s: %s", cases[i][1], error.message);
-    if (!strstr(warnings.last, cases[i][3]) || warnings.count != (*cases[i][3] != 0)) fail_msg("%s: %s", cases[i][1], warnings.last);
+    if (!read_config(&arch, golden_config(cases[i][0], cases[i][1], cases[i][2]), &error))
+      fail_msg("%s: %s", cases[i][1], error.message);
+    if (!strstr(warnings.last, cases[i][3]) || warnings.count != (*cases[i][3] != 0))
+      fail_msg("%s: %s", cases[i][1], warnings.last);
   }
 }
 
@@ -116,7 +130,8 @@ static struct arch published(const char *name) {
 // config.json as the published models have it.
 static void knows_published_configs(void **state) {
   (void)state;
-  struct arch gpt1 = published("openai-gpt"), gpt2 = published("gpt2"), llama2 = published("llama-2"), llama3 = published("llama-3.2");
+  struct arch gpt1 = published("openai-gpt"), gpt2 = published("gpt2"), llama2 = published("llama-2"),
+              llama3 = published("llama-3.2");
   assert_int_equal(gpt1.decoder.ffn, 3072);
   assert_int_equal(gpt1.activation, ACTIVATION_GELU_TANH);
   assert_int_equal(gpt1.norm_place, NORM_POST);
@@ -187,7 +202,34 @@ static void chooses_the_layout(void **state) {
   assert_string_equal(layout_for(&arch)->model_type, "qkv");
 }
 
-// Copies a golden model.safetensors with its tensors renamed: `cut` loses its first letters, `end` gets another tail.
+static double deviation(const struct model *model, const char *name) {
+  const struct weight *weight = model_weight(model, name);
+  double sum = 0;
+  for (size_t i = 0; i < weight_size(weight); i++) sum += (double)weight->values[i] * (double)weight->values[i];
+  return sqrt(sum / (double)weight_size(weight));
+}
+
+// GPT-2's residual branches end in matrices that start smaller, by 1 / sqrt(2 layers); GPT-1's don't.
+static void residual_branches_start_smaller(void **state) {
+  (void)state;
+  static const char *const names[] = {"gpt2", "openai-gpt"};
+  for (int i = 0; i < 2; i++) {
+    struct error error = {0};
+    struct arch arch = published(names[i]);
+    arch.hidden = 96, arch.decoder.layers = 8, arch.decoder.ffn = 384, arch.target_vocab = 50, arch.bos_id = arch.eos_id = 0;
+    struct model *model = model_new(&arch, &error);
+    assert_true(model && model_initialise(model, 1, &error));
+    double smaller = i ? 0.02 : 0.02 / 4;
+    assert_float_equal(deviation(model, "decoder.0.self.query_key_value.weight"), 0.02, 0.001);
+    assert_float_equal(deviation(model, "decoder.0.feed_forward.up.weight"), 0.02, 0.001);
+    assert_float_equal(deviation(model, "decoder.0.self.output.weight"), smaller, 0.05 * smaller);
+    assert_float_equal(deviation(model, "decoder.7.feed_forward.down.weight"), smaller, 0.05 * smaller);
+    assert_float_equal(deviation(model, "decoder.positions"), 0.02, 0.001);
+    model_free(model);
+  }
+}
+
+// Copies a golden model.safetensors, the first `cut` letters of each tensor's name left out.
 static void rewrite(const char *name, size_t cut) {
   struct safetensors from;
   char path[4096], file[4096];
@@ -196,7 +238,8 @@ static void rewrite(const char *name, size_t cut) {
   struct tensor_entry entries[100];
   for (size_t i = 0; i < from.count; i++) {
     const struct stored_tensor *tensor = &from.tensors[i];
-    entries[i] = (struct tensor_entry){tensor->name + cut, tensor->type, tensor->dimensions, {tensor->shape[0], tensor->shape[1]}};
+    entries[i] =
+      (struct tensor_entry){tensor->name + cut, tensor->type, tensor->dimensions, {tensor->shape[0], tensor->shape[1]}};
   }
   struct safetensors_writer writer;
   assert_true(safetensors_write_begin(&writer, file_join(file, folder, "model.safetensors"), entries, from.count, NULL, &error));
@@ -255,7 +298,8 @@ static void changes_the_layout(void **state) {
     assert_true(checkpoint_open(golden(path, names[i]), &one, &error));
     snprintf(one.model->arch.layout, sizeof one.model->arch.layout, "qkv");
     struct checkpoint_saving saving = {.type = TYPE_F32};
-    if (!checkpoint_save(folder, one.model, &saving, &error) || !checkpoint_open(folder, &other, &error)) fail_msg("%s", error.message);
+    if (!checkpoint_save(folder, one.model, &saving, &error) || !checkpoint_open(folder, &other, &error))
+      fail_msg("%s", error.message);
     for (int w = 0; w < one.model->weight_count; w++) {
       struct weight *a = &one.model->weights[w], *b = &other.model->weights[w];
       assert_true(weight_own_values(a, &error) && weight_own_values(b, &error));
@@ -286,6 +330,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(refuses_bad_configs), cmocka_unit_test(warns_of_odd_configs), cmocka_unit_test(knows_published_configs),
     cmocka_unit_test(both_spellings_of_rotary), cmocka_unit_test(chooses_the_layout),
+    cmocka_unit_test(residual_branches_start_smaller),
     cmocka_unit_test_setup_teardown(reads_the_bare_model, make, clean),
     cmocka_unit_test_setup_teardown(names_the_vocabularies, make, clean),
     cmocka_unit_test_setup_teardown(changes_the_layout, make, clean),

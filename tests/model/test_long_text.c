@@ -16,11 +16,28 @@
 enum { LONGEST = 32768, SHORT = LONGEST / 4, PIECE = 4096, VOCABULARY = 50, SHOWN = 3 };
 
 static struct model *make_model(struct error *error) {
-  struct arch arch = {
-    .family = FAMILY_DECODER, .hidden = 16, .target_vocab = VOCABULARY, .decoder = {.layers = 1, .heads = 1, .kv_heads = 1, .ffn = 24},
-    .norm = NORM_RMS, .norm_place = NORM_PRE, .final_norm = true, .residual = true, .norm_epsilon = 1e-5f, .positions = POSITIONS_ROTARY,
-    .max_positions = LONGEST, .rotary = {.base = 10000}, .embedding_scale = 1, .activation = ACTIVATION_SILU, .gated = true,
-    .initial_deviation = 0.3f, .bos_id = -1, .eos_id = 0, .pad_id = -1, .unk_id = -1, .decoder_start_id = -1, .forced_eos_id = -1};
+  struct arch arch = {.family = FAMILY_DECODER,
+                      .hidden = 16,
+                      .target_vocab = VOCABULARY,
+                      .decoder = {.layers = 1, .heads = 1, .kv_heads = 1, .ffn = 24},
+                      .norm = NORM_RMS,
+                      .norm_place = NORM_PRE,
+                      .final_norm = true,
+                      .residual = true,
+                      .norm_epsilon = 1e-5f,
+                      .positions = POSITIONS_ROTARY,
+                      .max_positions = LONGEST,
+                      .rotary = {.base = 10000},
+                      .embedding_scale = 1,
+                      .activation = ACTIVATION_SILU,
+                      .gated = true,
+                      .initial_deviation = 0.3f,
+                      .bos_id = -1,
+                      .eos_id = 0,
+                      .pad_id = -1,
+                      .unk_id = -1,
+                      .decoder_start_id = -1,
+                      .forced_eos_id = -1};
   struct model *model = model_new(&arch, error);
   const struct kernels *kernels = cpu_kernels(PRECISION_F32, error);
   assert_true(model && kernels && model_initialise(model, 3, error) && model_prepare(model, kernels, false, error));
@@ -34,7 +51,8 @@ static size_t whole(float *out, const struct model *model, int rows) {
   struct error error = {0};
   struct context context;
   struct span span = {.qn = rows, .kn = rows};
-  struct batch batch = {.target = {.rows = rows, .ids = ids, .positions = positions, .spans = &span, .span_count = 1}, .sequences = 1};
+  struct batch batch = {.target = {.rows = rows, .ids = ids, .positions = positions, .spans = &span, .span_count = 1},
+                        .sequences = 1};
   int32_t last[SHOWN];
   for (int i = 0; i < SHOWN; i++) last[i] = rows - SHOWN + i;
   assert_true(context_open(&context, model->kernels, (size_t)1 << 32, &error));
@@ -85,7 +103,8 @@ static void memory_grows_with_the_length(void **state) {
   for (int i = 0; i < LONGEST; i++) ids[i] = (int32_t)((unsigned)i * 2654435761u >> 8) % VOCABULARY, positions[i] = i;
   struct model *model = make_model(&error);
   size_t small = whole(once, model, SHORT), large = whole(once, model, LONGEST), step = in_pieces(pieces, model);
-  print_message("%d tokens: %zu MB; %d tokens: %zu MB, in pieces of %d %zu MB\n", SHORT, small >> 20, LONGEST, large >> 20, PIECE, step >> 20);
+  print_message("%d tokens: %zu MB; %d tokens: %zu MB, in pieces of %d %zu MB\n", SHORT, small >> 20, LONGEST, large >> 20, PIECE,
+                step >> 20);
   assert_true(large <= 4 * small + (1 << 20));
   assert_true(large < (size_t)LONGEST * 16 * 128);  // some tensors as wide as the model; a matrix of all pairs would be 4 GB
   assert_true(step < large / 4);
