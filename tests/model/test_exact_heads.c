@@ -1,5 +1,6 @@
 // Heads keep the promise of the same bits: a text's numbers don't depend on its neighbours, their order or the number of threads; the
-// gradients of a batch don't depend on the number of threads. In f32 and bf16, with biases by distance and shared layers.
+// gradients of a batch don't depend on the number of threads. In f32 and bf16, with biases by distance and shared layers. And the
+// memory forecast holds for every head.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -146,6 +147,25 @@ static void check_threads(struct run *run) {
   free(one);
 }
 
+// A measuring run, which computes nothing, says how much work memory the real one takes.
+static void check_forecast(struct run *run) {
+  struct context measured;
+  struct loss loss = {0};
+  assert_true(context_open_measuring(&measured, cpu_kernels_measuring(), &run->error));
+  struct context *contexts[] = {&run->context, &measured};
+  size_t peaks[2];
+  for (int i = 0; i < 2; i++) {
+    float losses[MOST_ROWS];
+    contexts[i]->arena.peak = 0;
+    context_begin(contexts[i], true, true, 5, 6);
+    assert_true(model_loss(contexts[i], run->model, &run->many.batch, 0.1f, (struct loss_scale){0.01f, 0.02f}, &loss, losses));
+    peaks[i] = contexts[i]->arena.peak;
+  }
+  assert_int_equal(peaks[0], peaks[1]);
+  assert_true(peaks[0] > 100000);
+  context_close(&measured);
+}
+
 static void test_same_bits(void **state) {
   struct error error = {0};
   const struct kernels *kernels = cpu_kernels(*state ? PRECISION_BF16 : PRECISION_F32, &error);
@@ -158,6 +178,7 @@ static void test_same_bits(void **state) {
       assert_true(model_prepare(run->model, kernels, true, &run->error) && context_open(&run->context, kernels, (size_t)1 << 30, &run->error));
       check_neighbours(run);
       if (head != HEAD_NONE) check_threads(run);
+      if (head != HEAD_NONE) check_forecast(run);
       assert_int_equal(run->error.code, 0);
       context_close(&run->context);
       model_free(run->model);
