@@ -194,6 +194,10 @@ static const char *const ends[] = {
 
 static void say_scores(const struct job *job) {
   const struct scores *best = &job->training.best_scores;
+  const struct training_position *position = &job->training.position;
+  // The best model may be of an earlier run, of which the state keeps the loss alone.
+  if (best->loss <= 0 && position->has_best)
+    job_say(job, "on the validation text: loss %.3f", position->score_loss);
   if (best->loss <= 0) return;
   struct buffer text = {0};
   buffer_text(&text, "loss ");

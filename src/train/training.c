@@ -171,14 +171,16 @@ static bool stop_asked(const struct training *training) {
   return listener && listener->stop && listener->stop(listener->user);
 }
 
-static bool wait_for_room(struct training *training, double seconds) {
-  struct timespec moment = {.tv_nsec = 50000000};
+static bool leave_without_room(const struct training *training, enum error_code code, const char *why) {
+  error_clear(training->error);
+  return error_set(training->error, code, "%.700s; what is saved is the state after update %" PRId64 ", from which `qkv train %s --resume` goes on",
+                   why, training->saved_step, training->directory);
+}
+
+static bool wait_for_room(const struct training *training, double seconds) {
+  static const struct timespec moment = {.tv_nsec = 50000000};
   for (double end = clock_seconds() + seconds; clock_seconds() < end;) {
-    if (stop_asked(training))
-      return error_set(training->error, ERROR_INTERRUPTED,
-                       "interrupted while there was no room on the disk; what is saved is the state after update %" PRId64
-                       ", from which `qkv train %s --resume` goes on",
-                       training->saved_step, training->directory);
+    if (stop_asked(training)) return leave_without_room(training, ERROR_INTERRUPTED, "interrupted while there was no room on the disk");
     nanosleep(&moment, NULL);
   }
   return true;
@@ -190,13 +192,9 @@ static bool save(struct training *training, bool (*write)(struct training *train
   static const double FIRST = 0.25, LONGEST = 10, ALTOGETHER = 3600;
   double started = clock_seconds(), pause = FIRST;
   while (!write(training)) {
+    if (!error_is_full(training->error)) return false;
     struct error full = *training->error;
-    if (!error_is_full(&full)) return false;
-    if (clock_seconds() - started > ALTOGETHER)
-      return training->error->code = ERROR_NONE,
-             error_set(training->error, ERROR_FILE, "%.600s; an hour of waiting brought no room. What is saved is the state after update %" PRId64
-                       ", from which `qkv train %s --resume` goes on",
-                       full.message, training->saved_step, training->directory);
+    if (clock_seconds() - started > ALTOGETHER) return leave_without_room(training, ERROR_FILE, full.message);
     if (pause == FIRST)
       training_say(training, QKV_TRAIN_NOTE,
                    "%s. The training waits for room, at most an hour; Ctrl-C leaves it where the state after update %" PRId64 " is saved",
