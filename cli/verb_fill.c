@@ -115,9 +115,12 @@ const struct verb verb_fill = {
   .usage = "MODEL --text TEXT",
   .summary = "which words fit",
   .description =
-    "Prints what may stand at each [MASK] of a text by a model of masked words, or what may follow the text by a language model: probability, its natural logarithm, and the token, most probable first. "
+    "Prints what may stand at each [MASK] of a text by a model of masked words, or what may follow the text by a language model: "
+    "probability, its natural logarithm, and the token, most probable first. "
     "Candidates may have several tokens; their probabilities are multiplied (chain rule).",
-  .example = "qkv fill bert --text \"The [MASK] sat on the mat.\" --top 5\nqkv fill out --text \"The cat sat on the\" --top 10\nqkv fill out --text \"The cat sat on the\" --candidates mat,dog,moon",
+  .example =
+    "qkv fill bert --text \"The [MASK] sat on the mat.\" --top 5\nqkv fill out --text \"The cat sat on the\" --top 10\n"
+    "qkv fill out --text \"The cat sat on the\" --candidates mat,dog,moon",
   .least = 1,
   .most = 1,
   .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,

@@ -62,7 +62,8 @@ static const struct option options[] = {
   OPTION_GROUP("Output"),
   OPTION_FLAG(steps, "steps", "print each step instead: token, probability, and the most probable ones with theirs"),
   OPTION_CHOICE(format, "format", "text|json",
-                "texts, of FILE one a line with blanks for line ends; or an object a line, with prompt, text, tokens and why it ended"),
+                "texts, of FILE one a line with blanks for line ends; or an object a line, with prompt, text, tokens and why it "
+                "ended"),
   OPTION_DTYPE(dtype),
   OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when prompts were refused"),
   OPTION_OUTPUT(output),
@@ -126,7 +127,8 @@ static void print_json(FILE *out, const struct qkv_generated *text, const char *
   output_json_text(out, prompt);
   fprintf(out, ", \"number\": %zu, \"sample\": %zu, \"text\": ", number, sample);
   output_json_text(out, text->text);
-  fprintf(out, ", \"ending\": \"%s\", \"score\": %.6f, \"lost\": %zu, \"tokens\": [", ending_name(text->ending), text->score, text->lost);
+  fprintf(out, ", \"ending\": \"%s\", \"score\": %.6f, \"lost\": %zu, \"tokens\": [", ending_name(text->ending), text->score,
+          text->lost);
   for (size_t i = 0; i < text->token_count; i++) {
     const struct qkv_generated_token *token = &text->tokens[i];
     fprintf(out, "%s{\"id\": %d, \"text\": ", i ? ", " : "", (int)token->id);
@@ -135,9 +137,9 @@ static void print_json(FILE *out, const struct qkv_generated *text, const char *
     for (size_t k = 0; k < token->alternative_count; k++) {
       fprintf(out, "%s{\"id\": %d, \"text\": ", k ? ", " : ", \"alternatives\": [", (int)token->alternatives[k].id);
       output_json_text(out, token->alternatives[k].text);
-      fprintf(out, ", \"probability\": %.9g}%s", token->alternatives[k].probability, k + 1 == token->alternative_count ? "]" : "");
+      fprintf(out, ", \"probability\": %.9g}", token->alternatives[k].probability);
     }
-    fputc('}', out);
+    fputs(token->alternative_count ? "]}" : "}", out);
   }
   fputs("]}\n", out);
 }
@@ -252,7 +254,8 @@ static int generate_lines(struct call *call, struct work *work, struct lines *li
 
 static void report(const struct work *work) {
   tally_report(&work->empty, work->name, "had nothing to begin with, and the model names no token for that (bos_token_id)");
-  tally_report(&work->long_prompts, work->name, "had more tokens than the model takes, and nothing was generated (--on-full slide)");
+  tally_report(&work->long_prompts, work->name,
+               "had more tokens than the model takes, and nothing was generated (--on-full slide)");
   tally_report(&work->invalid, work->name, "held bytes that are no UTF-8, read as U+FFFD");
   tally_report(&work->full, work->name, "got a text that ended because the model's positions were used up (--on-full slide)");
   tally_report(&work->slid, work->name, "got a text longer than the model's positions: its beginning went out of sight");
@@ -298,8 +301,10 @@ static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
   bool ids = arguments->ids.count > 0, prompts = ids || arguments->prompts.count > 0;
   if (call_contradicts(call, "ids", "prompt", "prompts are texts or ids")) return EXIT_MISUSED;
-  if (prompts && call->positional.count > 1) return call_misused(call, "prompts come from --prompt, --ids or FILE, not from several");
-  struct work work = {.arguments = arguments, .lines = !prompts, .streaming = streams(arguments), .name = ids ? "--ids" : "--prompt"};
+  if (prompts && call->positional.count > 1)
+    return call_misused(call, "prompts come from --prompt, --ids or FILE, not from several");
+  struct work work = {.arguments = arguments, .lines = !prompts, .streaming = streams(arguments)};
+  work.name = ids ? "--ids" : "--prompt";
   struct lines lines = {.descriptor = -1};
   if (!prompts && !lines_open(&lines, call->positional.count > 1 ? call->positional.items[1] : NULL)) return EXIT_FAILED;
   if (!prompts) work.name = lines.name;
@@ -318,11 +323,12 @@ const struct verb verb_generate = {
   .summary = "goes on with a text",
   .description =
     "Continues each --prompt, or each line of FILE or of standard input, with a language model. A --prompt is printed with its "
-    "text, as it is generated if it is the only one, else with --- between texts; for a line, the text alone is printed, on a line. "
+    "text, as it is generated if it is the only one, else with --- between texts; for a line, the text alone is printed, on a "
+    "line. "
     "The same seed gives the same texts, whatever is generated together and with however many threads.",
   .example =
-    "qkv generate out --prompt \"Once upon a time\"\nqkv generate out --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.95 "
-    "--samples 3 --seed 7\nqkv generate out prompts.txt --max-new 40 --stop \".\" > texts.txt",
+    "qkv generate out --prompt \"Once upon a time\"\nqkv generate out --prompt \"Once upon a time\" --temperature 0.8 "
+    "--top-p 0.95 --samples 3 --seed 7\nqkv generate out prompts.txt --max-new 40 --stop \".\" > texts.txt",
   .least = 1,
   .most = 2,
   .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,

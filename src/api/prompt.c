@@ -25,7 +25,8 @@ bool prompt_read(struct prompt *out, struct prompt_reader *reader, const char *t
   if (!tokenizer_encode(reader->tokenizer, text, strlen(text), true, encoding, error)) return false;
   size_t count = encoding->count;
   while (count && encoding->sequences[count - 1] < 0 && is_end(reader, encoding->ids[count - 1])) count--;
-  if (count > INT32_MAX / 2) return error_set(error, ERROR_USAGE, "a text has %zu tokens; at most %d can be taken", count, INT32_MAX / 2);
+  if (count > INT32_MAX / 2)
+    return error_set(error, ERROR_USAGE, "a text has %zu tokens; at most %d can be taken", count, INT32_MAX / 2);
   out->ids = memory_new(error, count + 1, sizeof *out->ids);
   if (!out->ids) return false;
   if (count) memcpy(out->ids, encoding->ids, count * sizeof *out->ids);

@@ -161,7 +161,8 @@ static bool score_candidates(struct job *job, size_t t, struct prompt *whole, st
   if (common == 0 || cut >= common) return true;  // nothing stands before the candidates
   job->items[t].cut = (size_t)cut;
   for (size_t i = 0, used = 0; i < count; used += pairs[i++].target_count)
-    pairs[i] = (struct forced_pair){.target = whole[i].ids + cut, .target_count = whole[i].count - cut, .log_probs = log_probs + used};
+    pairs[i] = (struct forced_pair){.target = whole[i].ids + cut, .target_count = whole[i].count - cut,
+                                    .log_probs = log_probs + used};
   struct qkv_guess *guesses;
   if (!forced_decode(&job->model, 1, -1, pairs, count, job->error) || !new_place(job, t, count, &guesses)) return false;
   for (size_t i = 0; i < count; i++) {
@@ -247,7 +248,8 @@ struct qkv_fillings *qkv_fill(struct qkv_context *context, struct qkv_model *mod
   const struct qkv_fill_options standard = {.top = -1};
   struct job job = {.error = error, .texts = texts};
   const struct arch *arch = &model->checkpoint.arch;
-  if (arch->family == FAMILY_ENCODER && !masked_language_is(model)) return heads_refuse(arch, model->directory, HEAD_LANGUAGE, error), NULL;
+  if (arch->family == FAMILY_ENCODER && !masked_language_is(model))
+    return heads_refuse(arch, model->directory, HEAD_LANGUAGE, error), NULL;
   if (!masked_language_is(model) && !public_continues_text(model, error)) return NULL;
   struct qkv_fillings *fillings = memory_new(error, 1, sizeof *fillings);
   if (fillings && masked_language_is(model)) return fill_masks(fillings, model, texts, options ? options : &standard, error);

@@ -90,8 +90,8 @@ static bool set_sampling(struct qkv_generator *generator, const struct generatio
   if (options->temperature < 0)
     return error_set(error, ERROR_USAGE, "temperature is %g; wanted 0 (the most probable token) or more", options->temperature);
   if (options->temperature == 0 && options->samples > 1 && options->beam <= 1)
-    return error_set(error, ERROR_USAGE, "%lld samples at temperature 0 would all be the same text; raise the temperature, or keep "
-                     "beams", (long long)options->samples);
+    return error_set(error, ERROR_USAGE, "%lld samples at temperature 0 would all be the same text; raise the temperature, or "
+                     "keep beams", (long long)options->samples);
   if (asked && options->beam > 1)
     return error_set(error, ERROR_USAGE, "tokens are drawn (temperature, top_k, top_p, min_p) or beams are kept, not both");
   to->sampling = options->temperature != 0 && (asked || (said->do_sample && options->beam < 0));
@@ -120,8 +120,8 @@ static bool set_generation(struct qkv_generator *generator, const struct checkpo
   if (to->sampling) to->samples = generator->samples < MAX_BEAMS ? generator->samples : MAX_BEAMS;
   else to->nbest = generator->samples;
   if (to->nbest > to->beams)
-    return error_set(error, ERROR_USAGE, "%d texts are wanted and the search keeps %d; set beam to at least %d", to->nbest, to->beams,
-                     to->nbest);
+    return error_set(error, ERROR_USAGE, "%d texts are wanted and the search keeps %d; set beam to at least %d", to->nbest,
+                     to->beams, to->nbest);
   if (options->max_new > 0) to->max_new_tokens = (int)options->max_new;
   if (options->min_new >= 0) to->min_new_tokens = (int)options->min_new;
   if (!isnan(options->repetition_penalty)) to->repetition_penalty = options->repetition_penalty;
@@ -171,7 +171,8 @@ void qkv_generator_free(struct qkv_generator *generator) {
 // ---- prompts ----
 
 static bool copy_ids(struct prompt *out, const struct qkv_ids *ids, struct error *error) {
-  if (ids->count > INT32_MAX / 2) return error_set(error, ERROR_USAGE, "a prompt has %zu ids; at most %d can be taken", ids->count, INT32_MAX / 2);
+  if (ids->count > INT32_MAX / 2)
+    return error_set(error, ERROR_USAGE, "a prompt has %zu ids; at most %d can be taken", ids->count, INT32_MAX / 2);
   out->ids = memory_new(error, ids->count + 1, sizeof *out->ids);
   if (out->ids && ids->count) memcpy(out->ids, ids->items, ids->count * sizeof *ids->items);
   out->count = (int)ids->count;
@@ -189,7 +190,8 @@ static bool read_prompts(struct job *job, const struct qkv_strings *texts, const
   prompt_reader_open(&reader, generator->opened, generator->tokenizer);
   for (size_t i = 0; fine && i < count; i++) {
     struct asked *asked = &job->prompts[i];
-    fine = texts ? prompt_read(&asked->prompt, &reader, texts->items[i], job->error) : copy_ids(&asked->prompt, &ids[i], job->error);
+    fine = texts ? prompt_read(&asked->prompt, &reader, texts->items[i], job->error)
+                 : copy_ids(&asked->prompt, &ids[i], job->error);
     asked->refused = asked->prompt.count == 0 ||
                      (asked->prompt.count > generation_most_length(&generator->model->arch) && !generator->generation.slide);
   }
@@ -337,8 +339,8 @@ static bool give_text(struct job *job, const struct prompt *prompt, struct qkv_g
 
 static bool give(struct job *job, const struct prompt *prompt, struct qkv_generated *item, const struct hypothesis *from) {
   static const enum qkv_ending endings[] = {
-    [ENDING_NONE] = QKV_ENDED_STUCK, [ENDING_TOKEN] = QKV_ENDED, [ENDING_STOP] = QKV_ENDED_STOP, [ENDING_LENGTH] = QKV_ENDED_LENGTH,
-    [ENDING_FULL] = QKV_ENDED_FULL, [ENDING_WATCHER] = QKV_ENDED_CALLER};
+    [ENDING_NONE] = QKV_ENDED_STUCK, [ENDING_TOKEN] = QKV_ENDED, [ENDING_STOP] = QKV_ENDED_STOP,
+    [ENDING_LENGTH] = QKV_ENDED_LENGTH, [ENDING_FULL] = QKV_ENDED_FULL, [ENDING_WATCHER] = QKV_ENDED_CALLER};
   item->ending = endings[from->ending];
   item->score = from->score;
   item->lost = (size_t)from->lost;
@@ -386,7 +388,8 @@ static void free_items(struct qkv_generation *items, size_t count) {
 }
 
 static bool run(struct job *job) {
-  bool fine = start_listening(job) && session_run(job->generator->session, job->requests, job->request_count, job->found, job->error);
+  struct session *session = job->generator->session;
+  bool fine = start_listening(job) && session_run(session, job->requests, job->request_count, job->found, job->error);
   if (fine && job->listening_error.code)
     fine = error_set(job->error, job->listening_error.code, "%s", job->listening_error.message);
   stop_listening(job);

@@ -236,8 +236,9 @@ static bool check_side(const char *what, const int32_t *ids, int count, int leas
 static bool check_pairs(const struct arch *arch, const struct forced_pair *pairs, size_t count, struct error *error) {
   int most = arch->positions == POSITIONS_NONE ? 1 << 20 : arch->max_positions;
   bool encodes = arch->family == FAMILY_ENCODER_DECODER;
+  int longest = encodes ? most : 0;  // of a source
   for (size_t i = 0; i < count; i++)
-    if (!check_side("source", pairs[i].source, pairs[i].source_count, encodes, arch->source_vocab, encodes ? most : 0, i, error) ||
+    if (!check_side("source", pairs[i].source, pairs[i].source_count, encodes, arch->source_vocab, longest, i, error) ||
         !check_side("target", pairs[i].target, pairs[i].target_count, 0, arch->target_vocab, most, i, error))
       return false;
   return true;

@@ -76,7 +76,8 @@ static bool check_width(const struct generation_options *options, struct error *
     return error_set(error, ERROR_USAGE, "%d hypotheses are wanted of a search with %d beams; raise num_beams", options->nbest,
                      options->beams);
   if (options->beams > 1 && (options->sampling || options->samples > 1))
-    return error_set(error, ERROR_USAGE, "samples are drawn (do_sample) or beams are kept (num_beams %d), not both", options->beams);
+    return error_set(error, ERROR_USAGE, "samples are drawn (do_sample) or beams are kept (num_beams %d), not both",
+                     options->beams);
   return true;
 }
 

@@ -70,7 +70,8 @@ struct sampling_job {
 static void filter_task(void *data, size_t row, int worker) {
   const struct sampling_job *job = data;
   if (!(job->search->candidate_values[row] > LOGIT_NEVER / 2)) return;
-  sampling_filter(job->probabilities + row * job->columns, job->columns, job->options, job->scratch + (size_t)worker * job->columns);
+  size_t columns = (size_t)job->columns;
+  sampling_filter(job->probabilities + row * columns, job->columns, job->options, job->scratch + (size_t)worker * columns);
 }
 
 static void draw_task(void *data, size_t i, int worker) {
@@ -126,7 +127,8 @@ static bool sample(struct search *search, struct tensor *logits, int per_row) {
   parallel_for(logits->rows, filter_task, &job);
   parallel_for(list_draws(search), draw_task, &job);
   if (!search->options->alternatives) return true;
-  kernels->largest(search->candidate_values, search->candidate_ids, logits->data, logits->cols, logits->rows, logits->cols, per_row);
+  kernels->largest(search->candidate_values, search->candidate_ids, logits->data, logits->cols, logits->rows, logits->cols,
+                   per_row);
   for (int i = 0; i < logits->rows * per_row; i++) {
     float p = search->candidate_values[i];
     search->candidate_values[i] = p > 0 ? logf(p) : LOGIT_NEVER;

@@ -89,8 +89,8 @@ static bool check_prompt(const struct session *session, const struct generation_
   if (request->prefix_count < 1)
     return error_set(error, ERROR_USAGE, "prompt %zu has no tokens, and nothing says what a text starts with", index + 1);
   if (request->prefix_count > most && !session->options->slide)
-    return error_set(error, ERROR_USAGE, "prompt %zu has %d tokens and the model takes %d: cut it, or let the text slide", index + 1,
-                     request->prefix_count, most);
+    return error_set(error, ERROR_USAGE, "prompt %zu has %d tokens and the model takes %d: cut it, or let the text slide",
+                     index + 1, request->prefix_count, most);
   return check_ids("prompt", request->prefix, request->prefix_count, session->models[0]->arch.target_vocab, index, error);
 }
 
@@ -112,8 +112,8 @@ static bool check_requests(const struct session *session, const struct generatio
   bool encodes = session->models[0]->arch.family == FAMILY_ENCODER_DECODER;
   for (size_t i = 0; i < count; i++) {
     if (requests[i].samples > session->options->samples || requests[i].samples < 0)
-      return error_set(error, ERROR_USAGE, "%d samples are wanted of input %zu; the session was opened for %d", requests[i].samples,
-                       i + 1, session->options->samples);
+      return error_set(error, ERROR_USAGE, "%d samples are wanted of input %zu; the session was opened for %d",
+                       requests[i].samples, i + 1, session->options->samples);
     if (!(encodes ? check_sentence : check_prompt)(session, &requests[i], i, error)) return false;
   }
   return true;

@@ -1,6 +1,6 @@
 // The engine behind files, standard input, the library and later the server: any number of sentences or prompts in, what is
-// found for them out in the same order. They are sorted by length and handed to workers, each with a running batch of its own; with few
-// sentences one worker uses all threads inside its kernels.
+// found for them out in the same order. They are sorted by length and handed to workers, each with a running batch of its own;
+// with few of them one worker uses all threads inside its kernels.
 #pragma once
 #include "generate/search.h"
 

@@ -118,7 +118,8 @@ static void filters_agree_with_transformers(void **state) {
     read_filters(&options, cJSON_GetObjectItemCaseSensitive(item, "options"));
     float *row = last_logits(prompt, count);
     assert_true(logits_rules_open(&rules, &options, VOCABULARY, &error));
-    if (rules.any) assert_true(logits_rules_apply(&rules, &(struct rule_row){.logits = row, .target = prompt, .length = count}, &error));
+    const struct rule_row all = {.logits = row, .target = prompt, .length = count};
+    if (rules.any) assert_true(logits_rules_apply(&rules, &all, &error));
     logits_rules_close(&rules);
     model->kernels->softmax(row, VOCABULARY, 1, VOCABULARY, (float)(1 / options.temperature));
     sampling_filter(row, VOCABULARY, &options, scratch);
@@ -473,7 +474,8 @@ static void refuses_nonsense(void **state) {
   static int32_t wrong[] = {5, 47}, many[WINDOW + 1];
   refuses("prompt is 47", &options, (struct generation_request){.prefix = wrong, .prefix_count = 2});
   refuses("prompt 1 has no tokens", &options, (struct generation_request){.prefix = wrong});
-  refuses("has 65 tokens and the model takes 64", &options, (struct generation_request){.prefix = many, .prefix_count = WINDOW + 1});
+  refuses("has 65 tokens and the model takes 64", &options,
+          (struct generation_request){.prefix = many, .prefix_count = WINDOW + 1});
   refuses("2 samples are wanted", &options, (struct generation_request){.prefix = wrong, .prefix_count = 1, .samples = 2});
   options.top_p = 0;
   refuses("top_p is 0", &options, requests[0]);

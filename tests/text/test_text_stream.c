@@ -12,7 +12,8 @@
 #include "base/utf8.h"
 #include "text/text_stream.h"
 
-static const char *const texts[] = {"", "A plain text, with a comma.", "naïve Übung – «größer»", "日本語とemoji 👩‍👩‍👧 🇩🇪🙂", "  two  blanks \n\n lines "};
+static const char *const texts[] = {"", "A plain text, with a comma.",
+                                    "naïve Übung – «größer»", "日本語とemoji 👩‍👩‍👧 🇩🇪🙂", "  two  blanks \n\n lines "};
 
 static struct tokenizer *open_golden(const char *name) {
   char path[4096];
