@@ -32,31 +32,32 @@ static void defaults(void *memory) {
 }
 
 static const struct option options[] = {
-    OPTION_FILE(hypotheses, "hypotheses", "HYP", "score the translations in this file, one per line, instead of a model's"),
-    OPTION_INTEGER(translate.beam, "beam", "N", 1, 32, "how many hypotheses the model keeps; 1 is greedy search",
-                   .unset = "as the model says"),
-    OPTION_CHOICE(evaluation.metric, "metric", "all|bleu|chrf|chrf++", "which score"),
-    OPTION_CHOICE(evaluation.tokenizer, "tokenizer", "13a|none|char",
-                  "how BLEU cuts lines into words; none takes them as they stand"),
-    OPTION_FLAG(evaluation.lowercase, "lowercase", "put both sides in lower case first"),
-    OPTION_TEXT(predict.columns, "columns", "NAMES", "of a table of examples, in its order: label, text, pair, or - for one to skip",
-                .unset = "from its header"),
-    OPTION_FLAG(predict.no_header, "no-header", "the first line of a table is data"),
-    OPTION_INTEGER(predict.max_length, "max-length", "N", 1, 1 << 24, "tokens of an example", .unset = "what the model takes; 384 for answers"),
-    OPTION_NUMBER(predict.no_answer, "no-answer", "MARGIN", -1000, 1000,
-                  "there is no answer unless its score exceeds that of no answer by MARGIN", .unset = "there always is one"),
-    OPTION_GROUP("Language models"),
-    OPTION_INTEGER(text.context, "context", "N", 1, 1048576, "tokens in the window through which the model sees the text",
-                   .unset = "as many as the model has positions, at most 1,024"),
-    OPTION_INTEGER(text.stride, "stride", "N", 1, 1048576,
-                   "tokens by which the window moves on; fewer see more before them, and take longer", .unset = "the context"),
-    OPTION_TEXT(text.document_separator, "document-separator", "blank|TEXT",
-                "documents end at blank lines, or at lines that are TEXT; <|endoftext|> always ends one", .unset = "a file is one"),
-    OPTION_FLAG(text.cross_documents, "cross-documents", "the window sees the documents before"),
-    OPTION_GROUP("Output"),
-    OPTION_DTYPE(dtype),
-    OPTION_CHOICE(format, "format", "text|json", "a line for each score, or one JSON object for all"),
-    OPTION_OUTPUT(output),
+  OPTION_FILE(hypotheses, "hypotheses", "HYP", "score the translations in this file, one per line, instead of a model's"),
+  OPTION_INTEGER(translate.beam, "beam", "N", 1, 32, "how many hypotheses the model keeps; 1 is greedy search",
+                 .unset = "as the model says"),
+  OPTION_CHOICE(evaluation.metric, "metric", "all|bleu|chrf|chrf++", "which score"),
+  OPTION_CHOICE(evaluation.tokenizer, "tokenizer", "13a|none|char",
+                "how BLEU cuts lines into words; none takes them as they stand"),
+  OPTION_FLAG(evaluation.lowercase, "lowercase", "put both sides in lower case first"),
+  OPTION_TEXT(predict.columns, "columns", "NAMES",
+              "of a table of examples, in its order: label, text, pair, or - for one to skip", .unset = "from its header"),
+  OPTION_FLAG(predict.no_header, "no-header", "the first line of a table is data"),
+  OPTION_INTEGER(predict.max_length, "max-length", "N", 1, 1 << 24, "tokens of an example",
+                 .unset = "what the model takes; 384 for answers"),
+  OPTION_NUMBER(predict.no_answer, "no-answer", "MARGIN", -1000, 1000,
+                "there is no answer unless its score exceeds that of no answer by MARGIN", .unset = "there always is one"),
+  OPTION_GROUP("Language models"),
+  OPTION_INTEGER(text.context, "context", "N", 1, 1048576, "tokens in the window through which the model sees the text",
+                 .unset = "as many as the model has positions, at most 1,024"),
+  OPTION_INTEGER(text.stride, "stride", "N", 1, 1048576,
+                 "tokens by which the window moves on; fewer see more before them, and take longer", .unset = "the context"),
+  OPTION_TEXT(text.document_separator, "document-separator", "blank|TEXT",
+              "documents end at blank lines, or at lines that are TEXT; <|endoftext|> always ends one", .unset = "a file is one"),
+  OPTION_FLAG(text.cross_documents, "cross-documents", "the window sees the documents before"),
+  OPTION_GROUP("Output"),
+  OPTION_DTYPE(dtype),
+  OPTION_CHOICE(format, "format", "text|json", "a line for each score, or one JSON object for all"),
+  OPTION_OUTPUT(output),
 };
 
 // How well a model predicts the first references' tokens; none: there is no model.
@@ -169,8 +170,8 @@ static struct qkv_evaluation *evaluate_texts(struct qkv_context *context, const 
 }
 
 // Translates files[1] with the model and compares with files[2...]. *status says what went wrong when NULL comes back.
-static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_context *context, struct qkv_model *model, struct fit *fit,
-                                             int *status) {
+static struct qkv_evaluation *evaluate_model(struct call *call, struct qkv_context *context, struct qkv_model *model,
+                                             struct fit *fit, int *status) {
   const struct arguments *arguments = call->arguments;
   const struct qkv_strings *files = &call->positional;
   size_t count = files->count - 2;
@@ -212,12 +213,14 @@ static int evaluate_text(struct call *call, struct qkv_context *context, struct 
   if (!qkv_evaluate_text(context, model, &files, &arguments->text, &result)) return call_failed(call, context);
   if (!output_open(&output, arguments->output)) return EXIT_FAILED;
   if (arguments->format[0] == 'j')
-    fprintf(output.stream, "{\"loss\": %.17g, \"perplexity\": %.17g, \"bits_per_byte\": %.17g, \"accuracy\": %.17g, \"tokens\": %lld, "
+    fprintf(output.stream,
+            "{\"loss\": %.17g, \"perplexity\": %.17g, \"bits_per_byte\": %.17g, \"accuracy\": %.17g, \"tokens\": %lld, "
             "\"bytes\": %lld, \"documents\": %lld, \"context\": %lld, \"stride\": %lld}\n",
-            result.loss, result.perplexity, result.bits_per_byte, result.accuracy, (long long)result.tokens, (long long)result.bytes,
-            (long long)result.documents, (long long)result.context, (long long)result.stride);
+            result.loss, result.perplexity, result.bits_per_byte, result.accuracy, (long long)result.tokens,
+            (long long)result.bytes, (long long)result.documents, (long long)result.context, (long long)result.stride);
   else
-    fprintf(output.stream, "loss %.4f, perplexity %.3f, %.4f bits per byte, %.1f %% of %lld tokens right; window %lld, stride %lld\n",
+    fprintf(output.stream,
+            "loss %.4f, perplexity %.3f, %.4f bits per byte, %.1f %% of %lld tokens right; window %lld, stride %lld\n",
             result.loss, result.perplexity, result.bits_per_byte, 100 * result.accuracy, (long long)result.tokens,
             (long long)result.context, (long long)result.stride);
   if (result.unknown) message_note("%lld pieces of the text hold what the vocabulary lacks", (long long)result.unknown);
@@ -238,8 +241,10 @@ static int show(const struct arguments *arguments, const struct qkv_evaluation *
 // A model that gives labels, and examples that have them.
 static int evaluate_labels(struct call *call, struct qkv_context *context, struct qkv_model *model) {
   const struct arguments *arguments = call->arguments;
-  if (call->positional.count != 2) return call_misused(call, "%s gives labels; wanted one FILE with examples", call->positional.items[0]);
-  return eval_labels(call, context, model, call->positional.items[1], &arguments->predict, arguments->format[0] == 'j', arguments->output);
+  if (call->positional.count != 2)
+    return call_misused(call, "%s gives labels; wanted one FILE with examples", call->positional.items[0]);
+  return eval_labels(call, context, model, call->positional.items[1], &arguments->predict, arguments->format[0] == 'j',
+                     arguments->output);
 }
 
 static bool is_language_model(struct qkv_context *context, struct qkv_model *model) {
@@ -252,7 +257,8 @@ static bool is_language_model(struct qkv_context *context, struct qkv_model *mod
 
 static int evaluate_hypotheses(struct call *call, struct qkv_context *context) {
   const struct arguments *arguments = call->arguments;
-  struct qkv_evaluation *evaluation = qkv_evaluate_files(context, arguments->hypotheses, &call->positional, &arguments->evaluation);
+  struct qkv_evaluation *evaluation =
+    qkv_evaluate_files(context, arguments->hypotheses, &call->positional, &arguments->evaluation);
   int status = evaluation ? show(arguments, evaluation, &(struct fit){0}) : call_failed(call, context);
   qkv_evaluation_free(evaluation);
   return status;
@@ -262,8 +268,10 @@ static int evaluate_translations(struct call *call, struct qkv_context *context,
   struct fit fit = {0};
   int status;
   if (call->positional.count < 3)
-    return call_misused(call, "a reference is missing: qkv eval MODEL SOURCE REF..., or qkv eval --hypotheses HYP REF... for translations "
-                              "that are there already");
+    return call_misused(
+      call,
+      "a reference is missing: qkv eval MODEL SOURCE REF..., or qkv eval --hypotheses HYP REF... for translations "
+      "that are there already");
   struct qkv_evaluation *evaluation = evaluate_model(call, context, model, &fit, &status);
   if (evaluation) status = show(call->arguments, evaluation, &fit);
   qkv_evaluation_free(evaluation);
@@ -275,11 +283,14 @@ static int run(struct call *call) {
   if (call_contradicts(call, "hypotheses", "beam", "translations that are there already are not searched for"))
     return EXIT_MISUSED;
   if (!arguments->hypotheses && call->positional.count < 2)
-    return call_misused(call, "SOURCE and a reference are missing: qkv eval MODEL SOURCE REF..., qkv eval MODEL TEXT... for a language model, "
-                              "qkv eval MODEL FILE for a model that gives labels, or qkv eval --hypotheses HYP REF... for translations "
-                              "that are there already");
+    return call_misused(
+      call,
+      "SOURCE and a reference are missing: qkv eval MODEL SOURCE REF..., qkv eval MODEL TEXT... for a language model, "
+      "qkv eval MODEL FILE for a model that gives labels, or qkv eval --hypotheses HYP REF... for translations "
+      "that are there already");
   struct qkv_context *context = call_context(call);
-  struct qkv_model *model = arguments->hypotheses ? NULL : call_open_model(call, context, call->positional.items[0], arguments->dtype);
+  struct qkv_model *model =
+    arguments->hypotheses ? NULL : call_open_model(call, context, call->positional.items[0], arguments->dtype);
   int status = arguments->hypotheses                ? evaluate_hypotheses(call, context)
                : !model                             ? call_failed(call, context)
                : qkv_model_labels_kind(model)       ? evaluate_labels(call, context, model)
@@ -291,27 +302,27 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_eval = {
-    .name = "eval",
-    .usage = "MODEL SOURCE REF...\nMODEL TEXT...\nMODEL FILE\n--hypotheses HYP REF...",
-    .summary = "scores translations, labels against those of a file, or how well a language model predicts text",
-    .description =
-        "Language models: loss and perplexity per token and bits per byte of all TEXT files, through a window. Files are those of `qkv "
-        "train --task lm`.\n"
-        "Translators: says how well MODEL predicts the first REF given SOURCE (loss and perplexity per token), translates SOURCE and scores "
-        "the result "
-        "against one or several reference files, or scores the translations in HYP, with the numbers and signatures of "
-        "sacreBLEU. Line i of every file belongs to the same sentence; - is standard input.\n"
-        "With a model that gives labels, FILE holds examples with labels as for training, and the scores are accuracy, F1 and Matthews' "
-        "correlation with a table of confusions, Pearson's and Spearman's correlation, F1 of entities, or exact match and F1 of answers.",
-    .example =
-        "qkv eval out test.en test.de\nqkv eval shakespeare test.txt --stride 32\nqkv eval sst dev.tsv\n"
-        "qkv eval --hypotheses test.hyp test.de\n"
-        "qkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
-    .least = 1,
-    .most = ANY_NUMBER,
-    .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
-    .size = sizeof(struct arguments),
-    .defaults = defaults,
-    VERB_OPTIONS(options),
-    .run = run,
+  .name = "eval",
+  .usage = "MODEL SOURCE REF...\nMODEL TEXT...\nMODEL FILE\n--hypotheses HYP REF...",
+  .summary = "scores translations, labels against those of a file, or how well a language model predicts text",
+  .description =
+    "Language models: loss and perplexity per token and bits per byte of all TEXT files, through a window. Files are those "
+    "of `qkv train --task lm`.\n"
+    "Translators: says how well MODEL predicts the first REF given SOURCE (loss and perplexity per token), translates "
+    "SOURCE and scores the result against one or several reference files, or scores the translations in HYP, with the "
+    "numbers and signatures of sacreBLEU. Line i of every file belongs to the same sentence; - is standard input.\n"
+    "With a model that gives labels, FILE holds examples with labels as for training, and the scores are accuracy, F1 and "
+    "Matthews' correlation with a table of confusions, Pearson's and Spearman's correlation, F1 of entities, or exact "
+    "match and F1 of answers.",
+  .example =
+    "qkv eval out test.en test.de\nqkv eval shakespeare test.txt --stride 32\nqkv eval sst dev.tsv\n"
+    "qkv eval --hypotheses test.hyp test.de\n"
+    "qkv eval --hypotheses - --metric bleu --lowercase ref1.de ref2.de < test.hyp",
+  .least = 1,
+  .most = ANY_NUMBER,
+  .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
+  .size = sizeof(struct arguments),
+  .defaults = defaults,
+  VERB_OPTIONS(options),
+  .run = run,
 };

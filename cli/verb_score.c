@@ -22,7 +22,8 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
   OPTION_FLAG(per_token, "per-token", "print each factor instead: line, token, log-probability, sum so far, with tabs between"),
-  OPTION_FILE(backward, "backward", "MODEL", "add what this model, which reads from right to left, says of each token (language models)"),
+  OPTION_FILE(backward, "backward", "MODEL",
+              "add what this model, which reads from right to left, says of each token (language models)"),
   OPTION_DTYPE(dtype),
   OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when lines were cut"),
   OPTION_OUTPUT(output),
@@ -153,13 +154,18 @@ const struct verb verb_score = {
   .usage = "MODEL TEXTS\nMODEL SOURCES TARGETS",
   .summary = "how probable the model finds given texts or translations",
   .description =
-    "Language models: prints for each line of TEXTS the natural logarithm of its probability, the sum over its tokens of log p(token | "
-    "tokens before it); the first one stands behind the begin token, if the model has one, and the end of the line is not counted.\n"
+    "Language models: prints for each line of TEXTS the natural logarithm of its probability, the sum over its tokens of log "
+    "p(token | "
+    "tokens before it); the first one stands behind the begin token, if the model has one, and the end of the line is not "
+    "counted.\n"
     "Models of masked words: the sum over the tokens of log p(token | all others), each masked in turn (pseudo-log-likelihood).\n"
-    "Translators: prints for each line the natural logarithm of p(target | source), the sum over the target's tokens and its end of log "
+    "Translators: prints for each line the natural logarithm of p(target | source), the sum over the target's tokens and its end "
+    "of log "
     "p(token | source, tokens "
     "before). Line i of TARGETS belongs to line i of SOURCES.",
-  .example = "qkv score shakespeare lines.txt --backward shakespeare-from-right-to-left\nqkv score out test.en test.de\nqkv score out test.en test.de --per-token | head",
+  .example =
+    "qkv score shakespeare lines.txt --backward shakespeare-from-right-to-left\nqkv score out test.en test.de\nqkv score out "
+    "test.en test.de --per-token | head",
   .least = 2,
   .most = 3,
   .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,

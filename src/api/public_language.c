@@ -16,8 +16,9 @@ static const size_t WORK_MEMORY = (size_t)1 << 36;  // of addresses; only what i
 static const struct model *language_model(struct qkv_model *model, struct error *error) {
   const struct arch *arch = &model->checkpoint.arch;
   if (arch->family == FAMILY_DECODER && arch->head == HEAD_LANGUAGE) return public_model_ready(model, error);
-  error_set(error, ERROR_UNSUPPORTED, "%s: it is a %s model that does not predict the next token; a text alone has no probability",
-            model->directory, arch->layout);
+  error_set(error, ERROR_UNSUPPORTED,
+            "%s: it is a %s model that does not predict the next token; a text alone has no probability", model->directory,
+            arch->layout);
   return NULL;
 }
 
@@ -46,13 +47,13 @@ static void texts_free(struct texts *texts) {
 static bool check_ids(const struct encoding *encoding, const struct arch *arch, size_t index, struct error *error) {
   for (size_t i = 0; i < encoding->count; i++)
     if (encoding->ids[i] < 0 || encoding->ids[i] >= arch->target_vocab)
-      return error_set(error, ERROR_FORMAT, "text %zu: the tokenizer gives the id %d, but the model has only %d tokens", index + 1,
-                       (int)encoding->ids[i], arch->target_vocab);
+      return error_set(error, ERROR_FORMAT, "text %zu: the tokenizer gives the id %d, but the model has only %d tokens",
+                       index + 1, (int)encoding->ids[i], arch->target_vocab);
   return true;
 }
 
-static bool texts_read(struct texts *texts, const struct tokenizer *tokenizer, const struct arch *arch, const struct qkv_strings *strings,
-                       struct error *error) {
+static bool texts_read(struct texts *texts, const struct tokenizer *tokenizer, const struct arch *arch,
+                       const struct qkv_strings *strings, struct error *error) {
   struct encoding encoding = {0};
   struct token_stream *stream = &texts->stream;
   size_t capacity = 0;
@@ -84,7 +85,8 @@ static bool texts_reverse(struct texts *out, const struct texts *texts, struct e
   out->tokens = memory_new(error, (size_t)texts->stream.count + 1, sizeof *out->tokens);
   if (!out->tokens) return false;
   for (size_t d = 0; d < texts->stream.document_count; d++) {
-    uint64_t first = texts->documents[d].start, end = stream_document_end(&texts->stream, d), body = first + (texts->stream.begin_id >= 0);
+    uint64_t first = texts->documents[d].start, end = stream_document_end(&texts->stream, d),
+             body = first + (texts->stream.begin_id >= 0);
     if (body > first) out->tokens[first] = texts->stream.begin_id;
     for (uint64_t i = body; i < end; i++) out->tokens[i] = texts->tokens[body + end - 1 - i];
   }
@@ -172,19 +174,23 @@ static struct qkv_probability *give(const struct texts *texts, const struct toke
   return items;
 }
 
-static struct qkv_probability *probabilities_of(struct qkv_model *model, struct qkv_model *backward, const struct qkv_strings *strings,
-                                                struct error *error) {
+static struct qkv_probability *probabilities_of(struct qkv_model *model, struct qkv_model *backward,
+                                                const struct qkv_strings *strings, struct error *error) {
   if (masked_language_is(model)) {
     if (!backward) return masked_language_score(model, strings, error);
-    error_set(error, ERROR_USAGE, "%s: a model of masked words sees both directions already; --backward belongs to language models", model->directory);
+    error_set(error, ERROR_USAGE,
+              "%s: a model of masked words sees both directions already; --backward belongs to language models",
+              model->directory);
     return NULL;
   }
   struct texts texts = {0};
-  const struct model *forward = language_model(model, error), *other = backward && forward ? language_model(backward, error) : NULL;
+  const struct model *forward = language_model(model, error),
+                     *other = backward && forward ? language_model(backward, error) : NULL;
   const struct tokenizer *tokenizer = forward && (other || !backward) ? public_model_tokenizer(model, error) : NULL;
   if (!tokenizer) return NULL;
   if (other && (other->arch.target_vocab != forward->arch.target_vocab || begin_id(&other->arch) != begin_id(&forward->arch))) {
-    error_set(error, ERROR_USAGE, "%s has %d tokens and %s has %d, or they begin texts differently; both directions need one tokenizer",
+    error_set(error, ERROR_USAGE,
+              "%s has %d tokens and %s has %d, or they begin texts differently; both directions need one tokenizer",
               model->directory, forward->arch.target_vocab, backward->directory, other->arch.target_vocab);
     return NULL;
   }
@@ -196,8 +202,8 @@ static struct qkv_probability *probabilities_of(struct qkv_model *model, struct 
   return items;
 }
 
-struct qkv_probabilities *qkv_probability_of_texts(struct qkv_context *context, struct qkv_model *model, struct qkv_model *backward,
-                                                   const struct qkv_strings *texts) {
+struct qkv_probabilities *qkv_probability_of_texts(struct qkv_context *context, struct qkv_model *model,
+                                                   struct qkv_model *backward, const struct qkv_strings *texts) {
   struct error *error = public_begin(context);
   struct qkv_probabilities *probabilities = memory_new(error, 1, sizeof *probabilities);
   struct qkv_probability *items = probabilities ? probabilities_of(model, backward, texts, error) : NULL;
@@ -215,28 +221,38 @@ struct qkv_text_evaluation_options qkv_text_evaluation_options_default(void) {
   return (struct qkv_text_evaluation_options){.context = -1, .stride = -1};
 }
 
-static bool decide_window(const struct qkv_text_evaluation_options *options, struct qkv_model *model, struct qkv_text_evaluation *out,
-                          struct error *error) {
+static bool decide_window(const struct qkv_text_evaluation_options *options, struct qkv_model *model,
+                          struct qkv_text_evaluation *out, struct error *error) {
   int most = longest(&model->checkpoint.arch);
   out->context = options->context >= 0 ? options->context : most < LONGEST_WINDOW ? most : LONGEST_WINDOW;
   out->stride = options->stride >= 0 ? options->stride : out->context;
   if (out->context < 1 || out->context > most)
-    return error_set(error, ERROR_USAGE, "context is %lld; %s takes 1 to %d tokens", (long long)out->context, model->directory, most);
+    return error_set(error, ERROR_USAGE, "context is %lld; %s takes 1 to %d tokens", (long long)out->context, model->directory,
+                     most);
   if (out->stride < 1 || out->stride > out->context)
-    return error_set(error, ERROR_USAGE, "stride is %lld; wanted 1 to %lld, the context", (long long)out->stride, (long long)out->context);
+    return error_set(error, ERROR_USAGE, "stride is %lld; wanted 1 to %lld, the context", (long long)out->stride,
+                     (long long)out->context);
   return true;
 }
 
-static bool read_files(struct token_stream *stream, struct document_reader *reader, const struct qkv_text_evaluation_options *options,
-                       const struct arch *arch, const struct tokenizer *tokenizer, int64_t context, struct error *error) {
+static bool read_files(struct token_stream *stream, struct document_reader *reader,
+                       const struct qkv_text_evaluation_options *options, const struct arch *arch,
+                       const struct tokenizer *tokenizer, int64_t context, struct error *error) {
   struct document_options documents = {.separator = options->document_separator};
-  struct token_stream_options wanted = {.tokenizer = tokenizer, .vocabulary = arch->target_vocab, .begin_id = begin_id(arch),
-                                        .end_id = arch->eos_id, .most = (size_t)context, .cut_long = true, .directory = unnamed_file_directory()};
+  struct token_stream_options wanted = {.tokenizer = tokenizer,
+                                        .vocabulary = arch->target_vocab,
+                                        .begin_id = begin_id(arch),
+                                        .end_id = arch->eos_id,
+                                        .most = (size_t)context,
+                                        .cut_long = true,
+                                        .directory = unnamed_file_directory()};
   if (!token_stream_read(stream, reader, &documents, &wanted, error)) return false;
-  return stream->count + (arch->eos_id >= 0) >= 2 || error_set(error, ERROR_FORMAT, "%s: there is nothing to predict", reader->paths[0]);
+  return stream->count + (arch->eos_id >= 0) >= 2 ||
+         error_set(error, ERROR_FORMAT, "%s: there is nothing to predict", reader->paths[0]);
 }
 
-static bool measure_files(struct lm_samples *windows, const struct model *model, struct qkv_text_evaluation *out, struct error *error) {
+static bool measure_files(struct lm_samples *windows, const struct model *model, struct qkv_text_evaluation *out,
+                          struct error *error) {
   const struct token_stream *stream = windows->stream;
   struct validation validation = {0};
   struct context context;

@@ -26,7 +26,8 @@ static int compare_lengths(const void *a, const void *b, void *data) {
   const struct lengths *lengths = data;
   const struct samples *samples = lengths->samples;
   uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
-  struct sample_rows x = samples->rows(samples->user, lengths->epoch, first), y = samples->rows(samples->user, lengths->epoch, second);
+  struct sample_rows x = samples->rows(samples->user, lengths->epoch, first),
+                     y = samples->rows(samples->user, lengths->epoch, second);
   if (x.target != y.target) return x.target < y.target ? -1 : 1;
   if (x.source != y.source) return x.source < y.source ? -1 : 1;
   return (first > second) - (first < second);

@@ -180,7 +180,8 @@ static bool bad_line(const struct document_reader *reader, struct error *error, 
   return error_set(error, ERROR_FORMAT, "%s line %" PRIu64 ": %s", reader->paths[reader->file], reader->line, what);
 }
 
-static bool give_pair(struct document_reader *reader, struct document_piece *piece, struct text_line prompt, struct text_line answer) {
+static bool give_pair(struct document_reader *reader, struct document_piece *piece, struct text_line prompt,
+                      struct text_line answer) {
   uint64_t place = place_of(reader->file, reader->line);
   *piece = (struct document_piece){prompt.text, prompt.size, place, true, false};
   reader->waiting = (struct document_piece){answer.text, answer.size, place, false, true};
@@ -201,7 +202,8 @@ static bool read_json_line(struct document_reader *reader, struct text_line line
   struct text_line text, prompt, answer;
   cJSON_Delete(reader->object);
   reader->object = cJSON_ParseWithLength(line.text, line.size);
-  if (!cJSON_IsObject(reader->object)) return bad_line(reader, error, "no JSON object; wanted {\"text\": ...} or {\"prompt\": ..., \"answer\": ...}");
+  if (!cJSON_IsObject(reader->object))
+    return bad_line(reader, error, "no JSON object; wanted {\"text\": ...} or {\"prompt\": ..., \"answer\": ...}");
   if (is_text(cJSON_GetObjectItemCaseSensitive(reader->object, "prompt"), &prompt) &&
       is_text(cJSON_GetObjectItemCaseSensitive(reader->object, "answer"), &answer)) {
     *given = true;
@@ -244,14 +246,16 @@ static bool read_header(struct document_reader *reader, struct error *error) {
     if (is_word(name, "answer")) reader->answer_column = i;
   }
   if (reader->prompt_column < 0 || reader->answer_column < 0)
-    return error_set(error, ERROR_FORMAT,
-                     "%s line 1: the header names no columns \"prompt\" and \"answer\"; with --no-header the first two columns are these",
-                     reader->paths[reader->file]);
+    return error_set(
+      error, ERROR_FORMAT,
+      "%s line 1: the header names no columns \"prompt\" and \"answer\"; with --no-header the first two columns are these",
+      reader->paths[reader->file]);
   if (reader->line == 1) move_to(reader, next);
   return true;
 }
 
-static bool read_table_line(struct document_reader *reader, struct text_line line, struct document_piece *piece, struct error *error) {
+static bool read_table_line(struct document_reader *reader, struct text_line line, struct document_piece *piece,
+                            struct error *error) {
   struct text_line prompt = cell(line, reader->prompt_column), answer = cell(line, reader->answer_column);
   if (!prompt.text || !answer.text) return bad_line(reader, error, "the column of the prompt or the answer is missing");
   return give_pair(reader, piece, prompt, answer);
@@ -288,7 +292,8 @@ bool documents_next(struct document_reader *reader, struct document_piece *piece
     if (!given) continue;
     if (!has_lines(reader)) reader->kind = DOCUMENTS_TEXT;
     if (before != DOCUMENTS_UNKNOWN && before != (int)reader->kind)
-      return error_set(error, ERROR_FORMAT, "%s line %" PRIu64 ": text and pairs of prompt and answer in one training; give one of the two",
+      return error_set(error, ERROR_FORMAT,
+                       "%s line %" PRIu64 ": text and pairs of prompt and answer in one training; give one of the two",
                        reader->paths[place_file(piece->place)], place_line(piece->place));
     return true;
   }

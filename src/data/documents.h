@@ -1,5 +1,5 @@
-// Text files as documents, in order, in pieces of some 64 KB: plain text, JSONL objects with a "text", or pairs of a prompt and its
-// answer (JSONL objects with "prompt" and "answer", or TSV with columns of these names).
+// Text files as documents, in order, in pieces of some 64 KB: plain text, JSONL objects with a "text", or pairs of a prompt and
+// its answer (JSONL objects with "prompt" and "answer", or TSV with columns of these names).
 //
 // In plain text a file is one document, unless a separator says otherwise: blank lines, or lines that are a given text. The mark
 // <|endoftext|> always ends a document. Line ends next to a separator belong to it; everything else stays as it is.

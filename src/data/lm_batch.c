@@ -54,8 +54,10 @@ static void count_targets(const void *user, uint64_t epoch, size_t sample, int64
 
 static bool reserve_rows(struct lm_samples *of, size_t rows, struct error *error) {
   if (rows <= of->row_capacity) return true;
-  if (!memory_resize_array(error, &of->ids, rows, sizeof(int32_t)) || !memory_resize_array(error, &of->positions, rows, sizeof(int32_t)) ||
-      !memory_resize_array(error, &of->labels, rows, sizeof(int32_t)) || !memory_resize_array(error, &of->keys, rows, sizeof(uint64_t)))
+  if (!memory_resize_array(error, &of->ids, rows, sizeof(int32_t)) ||
+      !memory_resize_array(error, &of->positions, rows, sizeof(int32_t)) ||
+      !memory_resize_array(error, &of->labels, rows, sizeof(int32_t)) ||
+      !memory_resize_array(error, &of->keys, rows, sizeof(uint64_t)))
     return false;
   of->row_capacity = rows;
   return true;
@@ -65,7 +67,9 @@ static bool add_span(struct lm_samples *of, int row, uint64_t place, struct erro
   size_t count = (size_t)of->batch.sequences;
   if (count == of->span_capacity) {
     size_t wanted = count ? 2 * count : 64;
-    if (!memory_resize_array(error, &of->spans, wanted, sizeof(struct span)) || !memory_resize_array(error, &of->places, wanted, sizeof(uint64_t))) return false;
+    if (!memory_resize_array(error, &of->spans, wanted, sizeof(struct span)) ||
+        !memory_resize_array(error, &of->places, wanted, sizeof(uint64_t)))
+      return false;
     of->span_capacity = wanted;
   }
   of->spans[count] = (struct span){.q0 = row, .k0 = row};
@@ -132,7 +136,8 @@ struct samples lm_blocks(struct lm_samples *of) {
   return make(of, (size_t)((of->stream->count + of->context - 1) / of->context), 0);
 }
 
-static bool add_windows(struct lm_samples *of, size_t *capacity, uint64_t first, uint64_t end, size_t stride, struct error *error) {
+static bool add_windows(struct lm_samples *of, size_t *capacity, uint64_t first, uint64_t end, size_t stride,
+                        struct error *error) {
   // From a last token without a label nothing is learnt, and no other sees it.
   if (end > first && of->stream->end_id < 0) end--;
   for (uint64_t done = first; done < end;) {

@@ -1,10 +1,10 @@
-// Samples of a token stream for a decoder that learns the next token (see samples.h): the label of a token is the one behind it; at
-// the end of a document the end token, or nothing if there is none.
+// Samples of a token stream for a decoder that learns the next token (see samples.h): the label of a token is the one behind it;
+// at the end of a document the end token, or nothing if there is none.
 //
 //   blocks   for training: the whole stream, cut into blocks of `context` tokens without padding. Where the first block begins is
-//            drawn for every epoch, and the last one goes on at the stream's beginning, so that a token has other tokens before it
-//            from epoch to epoch. A block holds as many documents as come; each sees itself only, with positions from 0 on, unless
-//            `cross` lets attention and positions run on through the block.
+//            drawn for every epoch, and the last one goes on at the stream's beginning, so that a token has other tokens before
+//            it from epoch to epoch. A block holds as many documents as come; each sees itself only, with positions from 0 on,
+//            unless `cross` lets attention and positions run on through the block.
 //   windows  for measuring: every token once, with up to `context` tokens in sight. A window moves on by `stride` and counts the
 //            tokens that the one before has not counted (with stride == context nothing is seen twice: fast, but the first tokens
 //            of a window know little). Without `cross` a document has windows of its own.

@@ -9,8 +9,8 @@
 #include "base/parallel.h"
 #include "base/utf8.h"
 
-// The pieces are taken in rounds of TASKS x about TASK_BYTES: each task encodes its pieces into a buffer of its own, and the results
-// are stored in the order of the pieces, so that the number of threads cannot change them.
+// The pieces are taken in rounds of TASKS x about TASK_BYTES: each task encodes its pieces into a buffer of its own, and the
+// results are stored in the order of the pieces, so that the number of threads cannot change them.
 enum { TASKS = 64, TASK_BYTES = DOCUMENT_PIECE, TASK_PIECES = 512 };
 
 struct encoded_piece {
@@ -45,7 +45,8 @@ struct reading {
 
 // --- Encoding
 
-static void note_piece(const struct reading *reading, const struct encoding *encoding, const char *text, struct encoded_piece *piece) {
+static void note_piece(const struct reading *reading, const struct encoding *encoding, const char *text,
+                       struct encoded_piece *piece) {
   piece->invalid = encoding->invalid;
   piece->zero_byte = memchr(text, 0, piece->size) != NULL;
   if (piece->invalid) piece->invalid_line = count_line_ends(text, utf8_invalid(text, piece->size));
@@ -191,8 +192,9 @@ static bool read_all(struct reading *reading, struct error *error) {
     for (size_t i = 0; i < count; i++)
       if (!store_task(reading, &reading->tasks[i], error)) return false;
     if (ferror(stream->token_file.stream) || ferror(stream->document_file.stream))
-      return error_set(error, ERROR_FILE, "%s: cannot write the token ids to a temporary file: %s; the disk needs about %" PRIu64 " MB",
-                       directory, strerror(errno), (reading->reader->bytes >> 20) * 2 + 1);
+      return error_set(error, ERROR_FILE,
+                       "%s: cannot write the token ids to a temporary file: %s; the disk needs about %" PRIu64 " MB", directory,
+                       strerror(errno), (reading->reader->bytes >> 20) * 2 + 1);
   }
   end_document(reading);
   return unnamed_file_map(&stream->token_file, directory, error) && unnamed_file_map(&stream->document_file, directory, error);
@@ -203,7 +205,8 @@ static void reverse(struct token_stream *stream) {
   int32_t *tokens = stream->token_file.map;
   for (size_t d = 0; d < stream->document_count; d++) {
     const struct stream_document *document = &stream->documents[d];
-    uint64_t low = stream->pairs ? document->answer : document->start + (stream->begin_id >= 0), high = stream_document_end(stream, d);
+    uint64_t low = stream->pairs ? document->answer : document->start + (stream->begin_id >= 0),
+             high = stream_document_end(stream, d);
     for (; low + 1 < high; low++, high--) {
       int32_t kept = tokens[low];
       tokens[low] = tokens[high - 1];

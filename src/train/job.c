@@ -48,10 +48,11 @@ static bool read_options(struct job *job, const struct qkv_train_options *option
                        file_join(path, job->out, "training.json"));
     job->options.config = file_join(path, job->out, "training.json");
     if (!file_exists(path) && !state_exists(job->out))
-      return error_set(job->error, ERROR_USAGE,
-                       "%s: there is nothing to resume; it holds neither last/state.safetensors nor training.json. If it is of a training "
-                       "that was stopped before it had begun, remove it and start again",
-                       job->out);
+      return error_set(
+        job->error, ERROR_USAGE,
+        "%s: there is nothing to resume; it holds neither last/state.safetensors nor training.json. If it is of a training "
+        "that was stopped before it had begun, remove it and start again",
+        job->out);
   } else if (job->out && !directory_is_free(job->out, job->error)) {
     return false;
   }
@@ -71,10 +72,11 @@ static void say_model(const struct job *job) {
   const struct arch *arch = &job->model->arch;
   const struct stack_arch *stack = arch->encoder.layers ? &arch->encoder : &arch->decoder;
   char layers[40];
-  if (arch->encoder.layers && arch->decoder.layers) snprintf(layers, sizeof layers, "%d + %d", arch->encoder.layers, arch->decoder.layers);
+  if (arch->encoder.layers && arch->decoder.layers)
+    snprintf(layers, sizeof layers, "%d + %d", arch->encoder.layers, arch->decoder.layers);
   else snprintf(layers, sizeof layers, "%d", stack->layers);
-  job_say(job, "a %s model: %s layers, %d wide, %d heads, feed-forward %d, vocabulary %d: %.1f million parameters", arch->layout, layers,
-          arch->hidden, stack->heads, stack->ffn, arch->decoder.layers ? arch->target_vocab : arch->source_vocab,
+  job_say(job, "a %s model: %s layers, %d wide, %d heads, feed-forward %d, vocabulary %d: %.1f million parameters", arch->layout,
+          layers, arch->hidden, stack->heads, stack->ffn, arch->decoder.layers ? arch->target_vocab : arch->source_vocab,
           (double)model_parameters(job->model) / 1e6);
   if (strcmp(arch->layout, "qkv") == 0)
     job_say(job, "no class of transformers has this mix of knobs: it is saved as model_type qkv, which qkv alone opens");
@@ -108,8 +110,8 @@ static bool decide_steps(struct job *job) {
           "%" PRId64 " updates an epoch of up to %" PRId64 " tokens%s; learning rate up to %g, %s after %" PRId64
           " warm-up updates; dropout %g%s",
           updates, options->batch_tokens * options->accumulate,
-          job->model->arch.family == FAMILY_ENCODER_DECODER ? " on the longer side" : "", options->learning_rate, options->schedule,
-          options->warmup_steps, options->dropout, smoothing);
+          job->model->arch.family == FAMILY_ENCODER_DECODER ? " on the longer side" : "", options->learning_rate,
+          options->schedule, options->warmup_steps, options->dropout, smoothing);
   return true;
 }
 
@@ -216,7 +218,8 @@ static void say_end(const struct job *job) {
   char took[32];
   clock_text(took, seconds);
   job_say(job, "done (%s): %" PRId64 " updates, %.1f epochs, %.1f million tokens in %s", ends[training->end], position->step,
-          (double)position->epoch + (double)position->update / (double)training->plan.update_count, (double)position->tokens / 1e6, took);
+          (double)position->epoch + (double)position->update / (double)training->plan.update_count,
+          (double)position->tokens / 1e6, took);
   if (training->averaged) job_say(job, "%s holds the mean of %" PRId64 " checkpoints", job->out, training->averaged_count);
   else job_say(job, "%s holds the model after update %" PRId64, job->out, position->best_step);
   say_scores(job);
@@ -290,7 +293,8 @@ static void tear_down(struct job *job) {
   cJSON_Delete(job->config);
 }
 
-bool job_run(const char *out, const struct qkv_train_options *options, const struct qkv_train_listener *listener, struct error *error) {
+bool job_run(const char *out, const struct qkv_train_options *options, const struct qkv_train_listener *listener,
+             struct error *error) {
   struct job job;
   set_up(&job, out, listener, error);
   bool ok = get_ready(&job, options) && train(&job);

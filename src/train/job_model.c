@@ -27,12 +27,14 @@ struct choice {
   int value;
 };
 
-static const struct choice activations[] = {{"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu-tanh", ACTIVATION_GELU_TANH},
-                                            {"silu", ACTIVATION_SILU}, {"tanh", ACTIVATION_TANH}, {0}};
+static const struct choice activations[] = {{"relu", ACTIVATION_RELU},           {"gelu", ACTIVATION_GELU},
+                                            {"gelu-tanh", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU},
+                                            {"tanh", ACTIVATION_TANH},           {0}};
 static const struct choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE}, {0}};
-static const struct choice position_kinds[] = {{"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
-                                               {"learned", POSITIONS_LEARNED}, {"rotary", POSITIONS_ROTARY},
-                                               {"none", POSITIONS_NONE}, {0}};
+static const struct choice position_kinds[] = {
+  {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
+  {"learned", POSITIONS_LEARNED},   {"rotary", POSITIONS_ROTARY},
+  {"none", POSITIONS_NONE},         {0}};
 
 // The names were checked when the options were read.
 static int chosen(const struct choice *choices, const char *name) {

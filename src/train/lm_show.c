@@ -11,11 +11,13 @@ static const double TEMPERATURE = 0.8;
 static struct generation_request beginning(const struct token_stream *stream, int index, size_t context) {
   size_t most = context > 2 * BEGINNING ? BEGINNING : context / 2;
   size_t document = token_stream_find(stream, (2 * (uint64_t)index + 1) * stream->count / (2 * SHOWN));
-  uint64_t start = stream->documents[document].start, end = stream_document_end(stream, document), answer = stream->documents[document].answer;
+  uint64_t start = stream->documents[document].start, end = stream_document_end(stream, document),
+           answer = stream->documents[document].answer;
   if (stream->pairs) return (struct generation_request){.prefix = stream->tokens + start, .prefix_count = (int)(answer - start)};
   if (end - start > 4 * most) start += (end - start) / (SHOWN + 1) * (uint64_t)(index + 1);
   size_t left = (size_t)(end - start);
-  return (struct generation_request){.prefix = stream->tokens + start, .prefix_count = (int)(left < most ? left : most), .line = (uint64_t)index};
+  return (struct generation_request){
+    .prefix = stream->tokens + start, .prefix_count = (int)(left < most ? left : most), .line = (uint64_t)index};
 }
 
 // Ids as text on one line.

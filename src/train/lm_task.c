@@ -74,8 +74,8 @@ static bool learn_tokenizer(struct job *job) {
   job->tokenizer = tokenizer_learn(&wanted, next_text, &own->train_reader, job->error);
   if (!job->tokenizer) return false;
   char took[32];
-  job_say(job, "a vocabulary of %zu %s, learnt in %s", tokenizer_size(job->tokenizer), characters ? "characters" : "pieces of bytes",
-          clock_text(took, clock_seconds() - start));
+  job_say(job, "a vocabulary of %zu %s, learnt in %s", tokenizer_size(job->tokenizer),
+          characters ? "characters" : "pieces of bytes", clock_text(took, clock_seconds() - start));
   return true;
 }
 
@@ -86,8 +86,8 @@ static bool describe_model(struct job *job, struct arch *arch) {
   arch->family = FAMILY_DECODER;
   arch->target_vocab = (int)tokenizer_size(job->tokenizer);
   arch->max_positions = (int)options->context;
-  arch->decoder = (struct stack_arch){.layers = (int)options->layers, .heads = (int)options->heads, .kv_heads = (int)options->kv_heads,
-                                      .ffn = (int)options->ffn};
+  arch->decoder = (struct stack_arch){
+    .layers = (int)options->layers, .heads = (int)options->heads, .kv_heads = (int)options->kv_heads, .ffn = (int)options->ffn};
   arch->tied_head = strcmp(options->family, "llama") != 0;
   arch->scaled_residuals = strcmp(options->family, "gpt2") == 0;
   arch->initial_deviation = 0.02f;
@@ -101,8 +101,9 @@ static bool check_model(struct job *job) {
   struct qkv_train_options *options = &job->options;
   const char *place = options->resume > 0 ? job->out : options->from;
   if (arch->family != FAMILY_DECODER || arch->head != HEAD_LANGUAGE)
-    return error_set(job->error, ERROR_UNSUPPORTED, "%s: it is a %s model that does not predict the next token; --task lm needs one that does",
-                     place, arch->layout);
+    return error_set(job->error, ERROR_UNSUPPORTED,
+                     "%s: it is a %s model that does not predict the next token; --task lm needs one that does", place,
+                     arch->layout);
   bool limited = arch->positions != POSITIONS_NONE;
   if (options->context < 0) options->context = limited && arch->max_positions < 1024 ? arch->max_positions : 1024;
   if (limited && options->context > arch->max_positions)
@@ -153,7 +154,9 @@ static bool has_enough(const struct job *job, const char *name, const struct tok
   uint64_t dropped = stream->ledger.read - stream->ledger.kept;
   if (tokens >= 2) return true;
   char why[100] = "";
-  if (dropped) snprintf(why, sizeof why, "; %" PRIu64 " documents or pairs were empty or longer than --context %" PRId64, dropped, job->options.context);
+  if (dropped)
+    snprintf(why, sizeof why, "; %" PRIu64 " documents or pairs were empty or longer than --context %" PRId64, dropped,
+             job->options.context);
   return error_set(job->error, ERROR_FORMAT, "the %s text has %" PRIu64 " token%s%s%s", name, tokens, tokens == 1 ? "" : "s", why,
                    job_has_valid(job) ? "" : "; without --valid, a part of the training text is held out");
 }
@@ -161,19 +164,21 @@ static bool has_enough(const struct job *job, const char *name, const struct tok
 static bool read_samples(struct job *job) {
   struct language_model *own = job->state;
   struct document_reader *valid_reader = job_has_valid(job) ? &own->valid_reader : &own->train_reader;
-  if (!read_stream(job, &own->valid, valid_reader, PART_HELD_OUT) || !read_stream(job, &own->train, &own->train_reader, PART_KEPT))
+  if (!read_stream(job, &own->valid, valid_reader, PART_HELD_OUT) ||
+      !read_stream(job, &own->train, &own->train_reader, PART_KEPT))
     return false;
   if (!has_enough(job, "training", &own->train) || !has_enough(job, "validation", &own->valid)) return false;
   if (own->train.pairs != own->valid.pairs)
-    return error_set(job->error, ERROR_FORMAT, "one of training and validation text is pairs of prompt and answer, and the other is not");
+    return error_set(job->error, ERROR_FORMAT,
+                     "one of training and validation text is pairs of prompt and answer, and the other is not");
   return make_samples(job);
 }
 
 static void say_stream(const struct job *job, const char *name, const struct token_stream *stream) {
   struct buffer text = {0};
   buffer_format(&text, "%s: %" PRIu64 " %s%s, %" PRIu64 " bytes%s, %" PRIu64 " tokens\n", name, stream->ledger.kept,
-                stream->pairs ? "pair" : "document", stream->ledger.kept == 1 ? "" : "s", stream->bytes, stream->pairs ? " of answers" : "",
-                stream->count);
+                stream->pairs ? "pair" : "document", stream->ledger.kept == 1 ? "" : "s", stream->bytes,
+                stream->pairs ? " of answers" : "", stream->count);
   ledger_write_text(&stream->ledger, &text, stream->paths, 5);
   job_say(job, "%s", buffer_string(&text));
   buffer_free(&text);
@@ -186,7 +191,8 @@ static void say_text(const struct job *job) {
   if (!job_has_valid(job))
     job_say(job, "without --valid, the last %.1f %% of each training file is held out for validation", 100 * held_out(job));
   if (!own->valid.pairs)
-    job_say(job, "validation: a window of %" PRId64 " tokens that moves on by %" PRId64 " (--stride)", job->options.context, job->options.stride);
+    job_say(job, "validation: a window of %" PRId64 " tokens that moves on by %" PRId64 " (--stride)", job->options.context,
+            job->options.stride);
 }
 
 static void add_fingerprint(cJSON *identity, const char *name, const struct token_stream *stream) {

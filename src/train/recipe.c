@@ -89,8 +89,10 @@ static const struct task_settings {
   double beta2, epsilon;
   int tuning_epochs;                   // 0: many, until the score stops rising
 } settings[] = {
-  {"translation", "sentence pairs", 0.0002, 200, "inverse-sqrt", "bleu", 0.1, 0, 256, "drop", NULL, NULL, NULL, 10, 5, 32, -1, -1, -1, 0},
-  {"lm", "bytes of text", 0.0001, 100, "cosine", "loss", -1, 0.1, -1, "drop", "off", "left-to-right", "bpe", 0, 0, 10, 0.1, 0.95, 1e-8, 0},
+  {"translation", "sentence pairs", 0.0002, 200, "inverse-sqrt", "bleu", 0.1, 0, 256, "drop", NULL, NULL, NULL, 10, 5, 32, -1, -1,
+   -1, 0},
+  {"lm", "bytes of text", 0.0001, 100, "cosine", "loss", -1, 0.1, -1, "drop", "off", "left-to-right", "bpe", 0, 0, 10, 0.1, 0.95,
+   1e-8, 0},
   {"mlm", "bytes of text", 0.0001, 100, "linear", "loss", -1, 0.01, -1, NULL, NULL, NULL, NULL, 0, 0, 20, -1, 0.999, 1e-6, 0},
   // As in section 4 of the paper on BERT: a few epochs, the rate rising for a tenth of them and then falling to 0.
 #define LABELS(task, unit, rate, metric, epochs) \
@@ -189,7 +191,8 @@ static void decide_model(struct qkv_train_options *options, const struct size_pr
   decide_integer(&options->lowercase, 0);
 }
 
-static void decide_new_model(struct qkv_train_options *options, const struct recipe *recipe, uint64_t amount, struct buffer *said) {
+static void decide_new_model(struct qkv_train_options *options, const struct recipe *recipe, uint64_t amount,
+                             struct buffer *said) {
   const char *unit = settings_for(options->task)->unit;
   const struct family_preset *family = family_for(options);
   options->family = family->name;
@@ -220,7 +223,8 @@ void recipe_decide(struct qkv_train_options *options, uint64_t amount, struct bu
   if (row->least_rate >= 0) decide_number(&options->min_learning_rate, row->least_rate * options->learning_rate);
   if (row->beta2 >= 0) decide_number(&options->beta2, row->beta2);
   if (row->epsilon >= 0) decide_number(&options->adam_epsilon, row->epsilon);
-  if (options->batch_size > 0 && options->context > 0) decide_integer(&options->batch_tokens, options->batch_size * options->context);
+  if (options->batch_size > 0 && options->context > 0)
+    decide_integer(&options->batch_tokens, options->batch_size * options->context);
   decide_integer(&options->batch_tokens, recipe->batch_tokens);
   decide_integer(&options->accumulate, 1);
   if (row->label_smoothing >= 0) decide_number(&options->label_smoothing, row->label_smoothing);
@@ -259,7 +263,8 @@ void recipe_decide_steps(struct qkv_train_options *options, uint64_t amount, int
   if (options->max_steps >= 0 && options->max_steps < end) end = options->max_steps;
   if (options->warmup_steps < 0) options->warmup_steps = end == INT64_MAX ? 100 : end / 10;
   if (options->valid_every < 0) {
-    options->valid_every = between(50, end == INT64_MAX ? updates_per_epoch : end / settings_for(options->task)->validations, 2000);
+    options->valid_every =
+      between(50, end == INT64_MAX ? updates_per_epoch : end / settings_for(options->task)->validations, 2000);
     buffer_format(said, "validation after every %" PRId64 " updates (--valid-every)\n", options->valid_every);
   }
 }

@@ -6,12 +6,13 @@
 #include "base/json.h"
 #include "model/model.h"
 
-const struct score_kind score_loss = {.metric = "loss", .key = "valid_loss", .name = "loss", .before = "loss ", .after = "", .factor = 1, .decimals = 3,
-                                      .smaller_is_better = true};
-const struct score_kind score_perplexity = {.metric = "perplexity", .key = "perplexity", .name = "perplexity", .before = "perplexity ", .after = "", .factor = 1,
-                                            .decimals = 2, .smaller_is_better = true};
-const struct score_kind score_accuracy = {.metric = "accuracy", .key = "accuracy", .name = "tokens right, %", .before = "", .after = " % of tokens right",
-                                          .factor = 100, .decimals = 1};
+const struct score_kind score_loss = {.metric = "loss", .key = "valid_loss", .name = "loss", .before = "loss ", .after = "",
+                                      .factor = 1, .decimals = 3, .smaller_is_better = true};
+const struct score_kind score_perplexity = {.metric = "perplexity", .key = "perplexity", .name = "perplexity",
+                                            .before = "perplexity ", .after = "", .factor = 1, .decimals = 2,
+                                            .smaller_is_better = true};
+const struct score_kind score_accuracy = {.metric = "accuracy", .key = "accuracy", .name = "tokens right, %", .before = "",
+                                          .after = " % of tokens right", .factor = 100, .decimals = 1};
 
 void scores_add(struct scores *scores, const struct score_kind *kind, double value) {
   if (scores->count == SCORES_MOST) return;

@@ -4,7 +4,8 @@
 
 extern const struct task translation_task, lm_task, classify_task, regress_task, tag_task, span_task, choice_task, mlm_task;
 
-static const struct task *const tasks[] = {&translation_task, &lm_task, &classify_task, &regress_task, &tag_task, &span_task, &choice_task, &mlm_task};
+static const struct task *const tasks[] = {&translation_task, &lm_task,   &classify_task, &regress_task,
+                                           &tag_task,         &span_task, &choice_task,   &mlm_task};
 
 const struct task *task_at(size_t index) { return index < sizeof tasks / sizeof *tasks ? tasks[index] : NULL; }
 

@@ -1,4 +1,4 @@
-// Tasks: what a model is trained for. Everything else - options, updates, validations, states, logs - is the same for all of them.
+// Tasks: what a model is trained for. Everything else - options, updates, validations, states, logs - is the same for all.
 //
 // How to add a task
 //   1. One file src/train/NAME_task.c with `const struct task NAME_task = {...}` and a struct for what it holds (state_size).
@@ -102,7 +102,8 @@ struct job {
 };
 
 // job.c
-bool job_run(const char *out, const struct qkv_train_options *options, const struct qkv_train_listener *listener, struct error *error);
+bool job_run(const char *out, const struct qkv_train_options *options, const struct qkv_train_listener *listener,
+             struct error *error);
 bool job_show_batch(struct buffer *text, const struct qkv_train_options *options, struct error *error);
 static inline bool job_has_valid(const struct job *job) { return job->options.valid.count > 0; }
 // A note for the user, a line or several.

@@ -14,7 +14,9 @@
 #include "base/memory.h"
 #include "draw/curves.h"
 
-static bool cannot(const struct training_log *log, struct error *error) { return error_system(error, "%s: cannot write", log->path); }
+static bool cannot(const struct training_log *log, struct error *error) {
+  return error_system(error, "%s: cannot write", log->path);
+}
 
 static bool add_point(struct points *points, double x, double y, struct error *error) {
   if (!memory_grow(error, &points->x, &points->x_capacity, points->count + 1, sizeof(double)) ||
@@ -53,8 +55,8 @@ static bool read_points(struct training_log *log, struct error *error) {
   return ok;
 }
 
-bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed, uint64_t size,
-                       struct error *error) {
+bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed,
+                       uint64_t size, struct error *error) {
   *log = (struct training_log){.curve = curve, .descriptor = -1};
   file_join(log->path, directory, "log.jsonl");
   file_join(log->curves_path, directory, "curves.svg");
@@ -153,8 +155,11 @@ static bool draw(const struct training_log *log, struct error *error) {
     {"validation loss", CURVE_LEFT, log->valid_loss.x, log->valid_loss.y, log->valid_loss.count},
     {log->curve ? log->curve->name : "", CURVE_RIGHT, log->score.x, log->score.y, log->score.count},
   };
-  struct curves all = {.x_name = "update", .left_name = "loss per token", .right_name = log->score.count ? log->curve->name : NULL,
-                       .curves = curves, .count = log->score.count ? 3 : 2};
+  struct curves all = {.x_name = "update",
+                       .left_name = "loss per token",
+                       .right_name = log->score.count ? log->curve->name : NULL,
+                       .curves = curves,
+                       .count = log->score.count ? 3 : 2};
   struct buffer svg = {0};
   bool ok = curves_draw(&svg, &all, error) && file_write_all(log->curves_path, buffer_string(&svg), svg.size, error);
   buffer_free(&svg);

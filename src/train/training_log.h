@@ -29,8 +29,8 @@ struct log_update {
 };
 
 // Starts a new log, or cuts an existing one to `size` bytes and goes on with it.
-bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed, uint64_t size,
-                       struct error *error);
+bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed,
+                       uint64_t size, struct error *error);
 void training_log_close(struct training_log *log);
 bool training_log_update(struct training_log *log, const struct log_update *update, struct error *error);
 bool training_log_validation(struct training_log *log, int64_t step, const struct scores *scores, bool best, double seconds,

@@ -26,10 +26,10 @@ struct translation {
   struct buffer translations;  // of the last validation, a line for each sample
 };
 
-static const struct score_kind bleu = {.metric = "bleu", .key = "bleu", .name = "BLEU", .before = "BLEU ", .after = "", .factor = 1,
-                                       .decimals = 2, .headline = true};
-static const struct score_kind chrf = {.metric = "chrf", .key = "chrf", .name = "chrF", .before = "chrF ", .after = "", .factor = 1,
-                                       .decimals = 2, .headline = true};
+static const struct score_kind bleu = {
+  .metric = "bleu", .key = "bleu", .name = "BLEU", .before = "BLEU ", .after = "", .factor = 1, .decimals = 2, .headline = true};
+static const struct score_kind chrf = {
+  .metric = "chrf", .key = "chrf", .name = "chrF", .before = "chrF ", .after = "", .factor = 1, .decimals = 2, .headline = true};
 
 // --- Text
 
@@ -120,7 +120,8 @@ static bool describe_model(struct job *job, struct arch *arch) {
   const struct qkv_train_options *options = &job->options;
   bool pre = arch->norm_place == NORM_PRE;
   if (pre != (strcmp(options->family, "pegasus") == 0))
-    return error_set(job->error, ERROR_USAGE, "--family %s has the norm %s each sublayer, which --norm-place %s contradicts; give one of the two",
+    return error_set(job->error, ERROR_USAGE,
+                     "--family %s has the norm %s each sublayer, which --norm-place %s contradicts; give one of the two",
                      options->family, pre ? "behind" : "before", options->norm_place);
   arch->family = FAMILY_ENCODER_DECODER;
   arch->source_vocab = arch->target_vocab = (int)tokenizer_size(job->tokenizer);

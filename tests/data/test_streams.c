@@ -25,7 +25,8 @@ struct reading {
   struct error error;
 };
 
-static bool read_with(struct reading *reading, const char *path, struct document_options documents, struct token_stream_options options) {
+static bool read_with(struct reading *reading, const char *path, struct document_options documents,
+                      struct token_stream_options options) {
   *reading = (struct reading){.tokenizer = letters_tokenizer()};
   options.tokenizer = reading->tokenizer;
   options.vocabulary = LETTERS;
@@ -53,7 +54,8 @@ static void expect_documents(const char *text, const char *separator, const char
   for (; documents_next(&reader, &piece, &error); count++) {
     assert_true(piece.first);
     if (!wanted[count] || strlen(wanted[count]) != piece.size || memcmp(wanted[count], piece.text, piece.size) != 0)
-      fail_msg("\"%s\": document %zu is \"%.*s\", wanted \"%s\"", text, count, (int)piece.size, piece.text, wanted[count] ? wanted[count] : "no more");
+      fail_msg("\"%s\": document %zu is \"%.*s\", wanted \"%s\"", text, count, (int)piece.size, piece.text,
+               wanted[count] ? wanted[count] : "no more");
   }
   assert_int_equal(error.code, ERROR_NONE);
   if (wanted[count]) fail_msg("\"%s\": \"%s\" is missing", text, wanted[count]);
@@ -121,7 +123,8 @@ static void a_stream_holds_documents_behind_their_begin_token(void **state) {
 static char *long_text(void) {
   enum { LINES = 30000 };
   char *text = malloc(LINES * 12 + 1), *at = text;
-  for (int i = 0; i < LINES; i++) at += sprintf(at, "%c %c%s %c\n", 'a' + i % 26, 'a' + i / 7 % 26, i % 1000 == 0 ? "\n" : "", 'a' + i / 3 % 26);
+  for (int i = 0; i < LINES; i++)
+    at += sprintf(at, "%c %c%s %c\n", 'a' + i % 26, 'a' + i / 7 % 26, i % 1000 == 0 ? "\n" : "", 'a' + i / 3 % 26);
   return text;
 }
 
@@ -203,7 +206,8 @@ static void blocks_hold_every_token_once(void **state) {
 static void windows_count_every_token_once(void **state) {
   const char *path = text_file_of("windows", "a b c d e f g\n\nh i\n\nj k l m n o p q r s t u v w x y z\n\na");
   struct reading reading;
-  assert_true(read_with(&reading, path, (struct document_options){.separator = "blank"}, (struct token_stream_options){.begin_id = END, .end_id = END}));
+  assert_true(read_with(&reading, path, (struct document_options){.separator = "blank"},
+                        (struct token_stream_options){.begin_id = END, .end_id = END}));
   for (size_t context = 1; context < 30; context += 2)
     for (size_t stride = 1; stride <= context; stride++)
       for (int cross = 0; cross < 2; cross++) {
@@ -227,14 +231,20 @@ static void memory_that_runs_short_is_an_error(void **state) {
   bool worked = false;
   for (long n = 0; n < 300 && !worked; n++) {
     struct reading reading = {.tokenizer = letters_tokenizer()};
-    struct token_stream_options options = {.tokenizer = reading.tokenizer, .vocabulary = LETTERS, .begin_id = END, .end_id = END, .most = 9,
+    struct token_stream_options options = {.tokenizer = reading.tokenizer,
+                                           .vocabulary = LETTERS,
+                                           .begin_id = END,
+                                           .end_id = END,
+                                           .most = 9,
                                            .directory = text_folder()};
     struct lm_samples of = {.stream = &reading.stream, .context = 4};
     struct samples samples;
     memory_fail_after(n);
     worked = documents_open(&reading.reader, &path, 1, &reading.error) &&
-             token_stream_read(&reading.stream, &reading.reader, &(struct document_options){.separator = "blank"}, &options, &reading.error) &&
-             lm_windows(&of, 2, &samples, &reading.error) && samples.fill(samples.user, 0, (const uint32_t[]){0, 1}, 2, &reading.error);
+             token_stream_read(&reading.stream, &reading.reader, &(struct document_options){.separator = "blank"}, &options,
+                               &reading.error) &&
+             lm_windows(&of, 2, &samples, &reading.error) &&
+             samples.fill(samples.user, 0, (const uint32_t[]){0, 1}, 2, &reading.error);
     memory_fail_after(-1);
     if (!worked) assert_int_equal(reading.error.code, ERROR_MEMORY);
     lm_samples_free(&of);
