@@ -3,13 +3,14 @@
 # makes the sentences from a grammar of its own, so nothing but Debian packages is downloaded.
 #   ./demo.sh        a translator from English to Spanish; less than three minutes on two cores
 #   ./demo.sh gpt    a language model that writes English sentences; about a minute
+#   ./demo.sh bert   a model of masked words, fine-tuned to label sentences; about a minute
 # What it makes goes into demo-out/ and build-demo/.
 set -eu
 cd "$(dirname "$0")"
 what=${1:-translator}
 case $what in
-  translator | gpt) ;;
-  *) echo "usage: $0 [gpt]" >&2; exit 2 ;;
+  translator | gpt | bert) ;;
+  *) echo "usage: $0 [gpt|bert]" >&2; exit 2 ;;
 esac
 build=build-demo folder=demo-out
 model=$folder/model
@@ -131,6 +132,60 @@ demo_gpt() {
   cat << END
   $qkv train out --task lm --train input.txt --valid valid.txt
   $qkv generate out --prompt "Once upon a time"
+END
+}
+
+demo_bert() {
+  title "Making documents"
+  # A document holds the sentences that share a rather rare word, so that what follows can be told from what does not.
+  awk '{ line[NR] = $0; for (i = 1; i <= NF; i++) { w = tolower($i); gsub(/[^a-z]/, "", w); count[w]++ } }
+    END { for (n = 1; n <= NR; n++) { best = ""; m = split(line[n], words, " ")
+        for (i = 1; i <= m; i++) { w = tolower(words[i]); gsub(/[^a-z]/, "", w)
+          if (length(w) > 2 && count[w] >= 60 && count[w] <= 700 && (best == "" || count[w] < count[best])) best = w }
+        if (best == "") continue
+        if (!(best in number)) { number[best] = ++documents }
+        text[number[best]] = text[number[best]] line[n] "\n" }
+      for (d = 1; d <= documents; d++) print text[d] }' $folder/train.en > $folder/documents.txt
+  head -4 $folder/documents.txt | sed 's/^/  /'
+  echo "  ... $(grep -c '^$' $folder/documents.txt) documents, each about one word"
+
+  title "Learning to guess masked words, and whether one text follows another"
+  steps=2000
+  if ! grep -qw avx512f /proc/cpuinfo; then
+    steps=600
+    echo "This processor has no AVX-512, so the training is shorter: 600 updates instead of 2000."
+  fi
+  $qkv train $model --task mlm --train $folder/documents.txt --size tiny --layers 2 --vocab-size 1300 --max-length 24 --batch-tokens 1024 \
+    --learning-rate 0.002 --warmup-steps 100 --schedule linear --max-steps $steps --valid-every $((steps / 4)) --dropout 0
+
+  title "What may stand at the mask"
+  for text in "The fat [MASK] looked for the lawyer." "The lawyer [MASK] the bear yesterday."; do
+    echo "$text"
+    $qkv fill $model --text "$text" --top 5 --quiet | sed 's/^/  /'
+  done
+
+  title "How well a sentence fits the language (pseudo-log-likelihood)"
+  printf '%s\n' "The lawyer looked for the fat bear." "The for looked bear lawyer fat the." > $folder/sentences.txt
+  $qkv score $model $folder/sentences.txt --quiet | paste - $folder/sentences.txt | sed 's/^/  /'
+
+  title "Fine-tuning: is the subject one or many?"
+  # The Spanish side knows: el, la or los, las.
+  label() { paste "$1.en" "$1.es" | awk -F'\t' 'BEGIN { print "label\ttext" } $2 ~ /^(Los|Las) / { print "many\t" $1 } $2 ~ /^(El|La) / { print "one\t" $1 }'; }
+  label $folder/train > $folder/number.tsv
+  label $folder/test > $folder/number-test.tsv
+  $qkv train $folder/number --task classify --from $model --train $folder/number.tsv --valid $folder/number-test.tsv \
+    --learning-rate 0.0005 --batch-tokens 512 --epochs 4 --valid-every 100 --quiet
+  $qkv eval $folder/number $folder/number-test.tsv --quiet
+  tail -n +2 $folder/number-test.tsv | cut -f2 | head -4 > $folder/some.txt
+  $qkv predict $folder/number $folder/some.txt --quiet | paste - $folder/some.txt | sed 's/^/  /'
+
+  echo
+  echo "All this took $((SECONDS - start)) s."
+  title "Now with your own text"
+  cat << END
+  $qkv train bert --task mlm --train docs.txt --valid valid.txt      # a sentence a line, a blank line between documents
+  $qkv train sst --task classify --from bert --train train.tsv --valid dev.tsv
+  $qkv predict sst reviews.txt
 END
 }
 

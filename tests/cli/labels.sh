@@ -23,6 +23,9 @@ cp out scores
 check "the classes are learnt" score accuracy 95 scores
 run 0 "$QKV" eval classes dev.tsv --format json
 out_has '"matthews": '
+run 0 "$SOURCE/scripts/glue.sh" rte=classes:dev.tsv mrpc=classes:dev.tsv --dtype f32
+out_has "mrpc   f1 "
+out_has "average of 2 tasks"
 cut -f2 dev.tsv | tail -n +2 > lines.txt
 run 0 "$QKV" predict classes lines.txt
 cp out labels
