@@ -51,6 +51,42 @@ err_has 'decoder_ids belong to models with an encoder and a decoder'
 run 2 "$QKV" forward "$SOURCE/tests/golden/openai-gpt" --ids "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21"
 err_has '21 tokens; the model has 20 positions'
 
+# Encoders, each with its head
+encoder() { # ROWS COLUMNS CASE OPTIONS...: the result's shape
+  local rows=$1 columns=$2 case=$3
+  shift 3
+  run 0 "$QKV" forward "$SOURCE/tests/golden/$case" "$@"
+  check "$case gives $rows x $columns" test "$(wc -l < out) $(head -1 out | wc -w)" = "$rows $columns"
+}
+text=(--ids "5 6 7 8" --type-ids "0 0 1 1")
+encoder 4 37 bert-masked "${text[@]}"
+encoder 4 37 bert-pretraining "${text[@]}"
+encoder 1 2 bert-pretraining "${text[@]}" --want nsp
+encoder 1 16 bert-pretraining "${text[@]}" --want pooled
+encoder 1 2 bert-next-sentence "${text[@]}"
+encoder 1 3 bert-classify "${text[@]}"
+encoder 1 1 bert-regress "${text[@]}"
+encoder 4 5 bert-tag "${text[@]}"
+encoder 4 2 bert-span "${text[@]}"
+encoder 1 3 bert-choice "${text[@]}" --ids "9 10" --type-ids "0 1" --ids 11 --type-ids 0
+encoder 2 16 bert-choice "${text[@]}" --ids "9 10" --type-ids "0 1" --want pooled
+encoder 4 16 bert --want hidden "${text[@]}"
+encoder 1 3 gpt2-classify --ids "5 6 7 8"
+run 0 "$QKV" forward "$SOURCE/tests/golden/bert-choice" "${text[@]}"
+cp out first
+run 0 "$QKV" forward "$SOURCE/tests/golden/bert-choice" "${text[@]}" --ids "9 10" --type-ids "0 1"
+check "a choice has the score that it has alone" test "$(cut -d' ' -f1 out)" = "$(cat first)"
+run 2 "$QKV" forward "$SOURCE/tests/golden/bert-tag" --ids "5 6" --ids 7
+err_has '2 texts; only a model for multiple choice takes several at once'
+run 2 "$QKV" forward "$SOURCE/tests/golden/bert-tag" --ids "5 6" --type-ids 0
+err_has '--type-ids has 1 numbers and --ids has 2; there must be one for each'
+run 2 "$QKV" forward "$SOURCE/tests/golden/bert-tag" --ids "5 6" --type-ids "0 2"
+err_has 'type_ids: 2 at place 1; the model has the segments 0 to 1'
+run 2 "$QKV" forward "$SOURCE/tests/golden/bert-tag" --ids "5 6" --want nsp
+err_has 'has a head for token classification, but a head for pre-training is needed; make one with: qkv train OUT --task mlm --from'
+run 2 "$QKV" forward "$SOURCE/tests/golden/distilbert" --ids "5 6"
+err_has 'this distilbert model has no head, but a language head is needed'
+
 run 2 "$QKV" forward
 err_has 'MODEL is missing: qkv forward MODEL'
 run 2 "$QKV" forward "$model"
