@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 #include "hf/checkpoint.h"
 #include "hf/config.h"
+#include "hf/safetensors_writer.h"
 #include "hf_test.h"
 
 static char folder[4096];
@@ -252,6 +253,85 @@ static void accepts_what_changes_nothing(void **state) {
   error = (struct error){0};
 }
 
+// A tensor's name as BERT's first files have it (gamma and beta), or without the first part, or with one where none belongs.
+static void rename_tensor(char out[200], const char *name, int way) {
+  const char *norm = strstr(name, "LayerNorm.");
+  if (way == 0 && norm) snprintf(out, 200, "%.*sLayerNorm.%s", (int)(norm - name), name, strstr(norm, "weight") ? "gamma" : "beta");
+  else if (way == 1 && strncmp(name, "bert.", 5) == 0) snprintf(out, 200, "%s", name + 5);
+  else if (way == 2 && strncmp(name, "bert.", 5) != 0) snprintf(out, 200, "bert.%s", name);
+  else snprintf(out, 200, "%s", name);
+}
+
+static void write_renamed(const char *case_name, int way) {
+  static char names[100][200];
+  static struct tensor_entry entries[100];
+  char path[4096], file[4200];
+  struct safetensors tensors;
+  struct safetensors_writer writer;
+  golden(path, case_name);
+  snprintf(file, sizeof file, "%s/config.json", path);
+  copy_file(file, folder, "config.json");
+  assert_true(safetensors_open_directory(&tensors, path, &error) && tensors.count <= 100);
+  for (size_t i = 0; i < tensors.count; i++) {
+    const struct stored_tensor *tensor = &tensors.tensors[i];
+    rename_tensor(names[i], tensor->name, way);
+    entries[i] = (struct tensor_entry){.name = names[i], .type = tensor->type, .dimensions = tensor->dimensions};
+    memcpy(entries[i].shape, tensor->shape, sizeof entries[i].shape);
+  }
+  assert_true(safetensors_write_begin(&writer, file_join(path, folder, "model.safetensors"), entries, tensors.count, NULL, &error));
+  for (size_t i = 0; i < tensors.count; i++) safetensors_write(&writer, tensors.tensors[i].data, tensors.tensors[i].size);
+  assert_true(safetensors_write_end(&writer, &error));
+  safetensors_close(&tensors);
+}
+
+static void other_spellings_are_the_same_model(void **state) {
+  static const struct { const char *golden; int way; } cases[] = {{"bert-pretraining", 0}, {"bert-pretraining", 1}, {"bert", 0}, {"bert", 2}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char path[4096];
+    struct checkpoint plain, renamed;
+    write_renamed(cases[i].golden, cases[i].way);
+    assert_true(checkpoint_open(golden(path, cases[i].golden), &plain, &error));
+    if (!checkpoint_open(folder, &renamed, &error)) fail_msg("%s", error.message);
+    assert_int_equal(error.warnings, 0);
+    assert_true(plain.arch.pooler && renamed.arch.pooler);
+    for (int w = 0; w < plain.model->weight_count; w++) {
+      struct weight *a = &plain.model->weights[w], *b = &renamed.model->weights[w];
+      assert_true(weight_own_values(a, &error) && weight_own_values(b, &error));
+      assert_memory_equal(a->values, b->values, weight_size(a) * sizeof(float));
+    }
+    checkpoint_close(&plain);
+    checkpoint_close(&renamed);
+  }
+}
+
+// config.json says nothing about a pooler: the file does.
+static void a_missing_pooler_is_no_pooler(void **state) {
+  char path[4096];
+  struct checkpoint checkpoint;
+  struct checkpoint_saving saving = {.type = TYPE_F32};
+  assert_true(checkpoint_open_as(golden(path, "bert"), &(struct head_choice){HEAD_TAG, 2, 1}, &checkpoint, &error));
+  assert_true(heads_set(&checkpoint.model->arch, HEAD_NONE, 0, &error));
+  checkpoint.model->arch.pooler = false;
+  checkpoint.model->arch.pooler_activation = ACTIVATION_NONE;
+  assert_true(checkpoint_save(folder, checkpoint.model, &saving, &error));
+  checkpoint_close(&checkpoint);
+  for (int said = 1; said >= 0; said--) {
+    struct error quiet = {0};
+    cJSON *config = json_read(file_join(path, folder, "config.json"), &error);
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItem(config, "add_pooling_layer")));
+    if (!said) cJSON_DeleteItemFromObject(config, "add_pooling_layer");
+    char *text = cJSON_Print(config);
+    write_text(folder, "config.json", text);
+    if (!checkpoint_open(folder, &checkpoint, &quiet)) fail_msg("%s", quiet.message);
+    assert_false(checkpoint.arch.pooler);
+    assert_null(checkpoint.model->head.pooler.weight);
+    checkpoint_close(&checkpoint);
+    free(text);
+    cJSON_Delete(config);
+  }
+  error = (struct error){0};
+}
+
 // Every allocation on the way fails once: the answer is an error, and nothing is left behind (which the sanitizer sees).
 static void survives_without_memory(void **state) {
   char path[4096];
@@ -273,7 +353,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_head_comes_back), cmocka_unit_test(every_layout_has_its_heads), cmocka_unit_test(another_head_can_be_asked_for),
     cmocka_unit_test(labels_keep_their_names), cmocka_unit_test(knows_published_configs), cmocka_unit_test(refuses_with_the_reason),
-    cmocka_unit_test(accepts_what_changes_nothing),
+    cmocka_unit_test(accepts_what_changes_nothing), cmocka_unit_test(other_spellings_are_the_same_model),
+    cmocka_unit_test(a_missing_pooler_is_no_pooler),
     cmocka_unit_test(survives_without_memory)};
   if (file_is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 0);
   make_folder(folder);
