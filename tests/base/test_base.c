@@ -154,6 +154,10 @@ static void arenas_grow_from_both_ends(void **state) {
     assert_int_equal(error.code, ERROR_MEMORY);
   }
   assert_int_equal(arena.low + arena.high, 1024 + 64 + 64);
+  assert_int_equal(arena.peak_low, 1024 + 64);
+  assert_int_equal(arena.peak_high, 64);
+  arena_release(&arena);
+  assert_int_equal(a[0] | a[999], 0);
   arena_close(&arena);
 }
 
@@ -252,7 +256,17 @@ static void files_appear_whole_or_not_at_all(void **state) {
   close(held);
   error_clear(&error);
   assert_false(file_make_directory("", &error));
+  assert_false(error_is_full(&error));
   error_clear(&error);
+  file_join(path, directory, "b");
+  file_join(deep, directory, "b.tmp");
+  assert_int_equal(symlink("/dev/full", deep), 0);
+  assert_false(file_write_all(path, "what finds no room", 18, &error));
+  assert_true(error_is_full(&error) && !file_exists(path) && !file_exists(deep));
+  error_clear(&error);
+  assert_true(file_write_all(deep, "left by a process that was killed", 33, &error));
+  file_remove_unfinished(directory);
+  assert_false(file_exists(deep));
   file_join(deep, directory, "x/y/z");
   assert_true(file_make_directory(deep, &error) && file_make_directory(deep, &error) && file_is_directory(deep));
   char command[4200];
