@@ -27,7 +27,10 @@ static const struct config_key keys[] = {
   CONFIG_TOKEN("pad_token_id", pad_id, -1),
   {0}};
 
-static const struct config_pair unsupported[] = {{"is_encoder_decoder", "false"}, {"add_cross_attention", "false"}, {0}};
+// The last two would change the frequencies from outside of the object that says them.
+static const struct config_pair unsupported[] = {
+  {"is_encoder_decoder", "false"}, {"add_cross_attention", "false"}, {"original_max_position_embeddings", "null"},
+  {"partial_rotary_factor", "1"}, {0}};
 static const char *const harmless[] = {"head_dim", "pretraining_tp", "rope_parameters", "rope_scaling", "rope_theta", NULL};
 
 static void constants(struct arch *arch) {

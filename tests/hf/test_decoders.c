@@ -60,6 +60,8 @@ static void refuses_bad_configs(void **state) {
     {"llama", "head_dim", "7", "heads are 7 wide; rotary positions turn pairs of columns"},
     {"llama", "head_dim", "-8", "\"head_dim\" is -8"},
     {"llama", "quantization_config", "{\"bits\":4}", "\"quantization_config\" is {\"bits\":4}"},
+    {"llama", "partial_rotary_factor", "0.5", "\"partial_rotary_factor\" is 0.5; qkv's llama models only know 1"},
+    {"llama", "original_max_position_embeddings", "16", "\"original_max_position_embeddings\" is 16"},
     {"llama", "rope_parameters", "7", "\"rope_parameters\" has to be an object"},
     {"llama", "rope_parameters", "{\"rope_theta\":0.5}", "\"rope_theta\" is 0.5"},
     {"llama", "rope_parameters", "{\"rope_theta\":1}", "the base of rotary positions is 1; it has to be more than 1"},
@@ -119,7 +121,7 @@ static struct arch published(const char *name) {
   char path[4096];
   struct warnings warnings = {0};
   struct error error = {.warn = collect_warning, .warn_user = &warnings};
-  struct arch arch;
+  struct arch arch = {0};
   snprintf(path, sizeof path, "%s/tests/hf/corpus/%s.json", getenv("QKV_SOURCE_ROOT"), name);
   cJSON *config = json_read(path, &error);
   if (!config || !read_config(&arch, config, &error)) fail_msg("%s", error.message);
