@@ -7,6 +7,8 @@
 // Rules that hold everywhere:
 // - A context belongs to one thread at a time; several threads use several contexts. Models and tokenizers never change
 //   once opened and may be shared by any number of threads.
+// - A thread that calls needs half a megabyte of stack for the library's own use: threads of musl and of some runtimes have less
+//   unless they are made with more.
 // - A function that can fail returns NULL or false; qkv_status and qkv_message of its context then say what went wrong,
 //   until the next call with that context. Nothing is printed, and bad input never ends the process.
 // - What a function named `..._open`, `..._new` or returning a result object gives belongs to the caller, who frees it with

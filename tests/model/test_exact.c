@@ -1,6 +1,7 @@
 // The same bits: a sequence alone or beside others, with any number of threads, whole or step by step over a cache; and the
 // gradients of training with any number of threads. For every kernel table that this processor can run. Also: memory that
 // runs out at any allocation is an error and nothing worse.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -327,6 +328,41 @@ static bool one_step(const struct kernels *kernels, struct arch arch, const stru
   return fine;
 }
 
+// What qkv.h says about stacks: a training step and inference on a thread with half a megabyte.
+struct on_small_stack {
+  const struct kernels *kernels;
+  const struct text *text;
+  bool fine;
+};
+
+static void *run_on_small_stack(void *argument) {
+  struct on_small_stack *all = argument;
+  static float logits[SEQUENCES * LONGEST * VOCABULARY];
+  struct error error = {0};
+  struct arch arch = arch_of(NORM_POST);
+  struct model *model = make(&arch, all->kernels, false);
+  logits_of(logits, model, all->text);
+  model_free(model);
+  all->fine = one_step(all->kernels, all->text, &error);
+  return NULL;
+}
+
+static void half_a_megabyte_of_stack_is_enough(void **state) {
+  static struct text text;
+  struct on_small_stack all = {.kernels = kernels_or_skip(state), .text = &text};
+  pthread_attr_t attributes;
+  pthread_t thread;
+  fill(&text, 0, 1, SEQUENCES);
+  parallel_set_threads(1);
+  assert_int_equal(pthread_attr_init(&attributes), 0);
+  assert_int_equal(pthread_attr_setstacksize(&attributes, 512 << 10), 0);
+  assert_int_equal(pthread_create(&thread, &attributes, run_on_small_stack, &all), 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  pthread_attr_destroy(&attributes);
+  parallel_set_threads(0);
+  assert_true(all.fine);
+}
+
 static void allocations_fail_one_by_one(void **state) {
   static struct text text;
   fill(&text, 0, 1, 2);
@@ -441,7 +477,8 @@ int main(void) {
 #define PER_TABLE(test) cmocka_unit_test_prestate(test, "reference"), cmocka_unit_test_prestate(test, "avx2"), cmocka_unit_test_prestate(test, "avx512"), \
   cmocka_unit_test_prestate(test, "avx512-bf16"), cmocka_unit_test_prestate(test, "amx-bf16")
   const struct CMUnitTest tests[] = {
-    PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads), PER_TABLE(gradients_with_recomputing),
+    PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads),
+    PER_TABLE(half_a_megabyte_of_stack_is_enough), PER_TABLE(gradients_with_recomputing),
     cmocka_unit_test(allocations_fail_one_by_one), cmocka_unit_test(too_little_work_memory_is_an_error), cmocka_unit_test(measuring_tells_the_peak),
     cmocka_unit_test(positions_begin_at_the_offset), cmocka_unit_test(layers_of_inference_share_their_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
