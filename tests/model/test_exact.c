@@ -343,7 +343,7 @@ static void *run_on_small_stack(void *argument) {
   struct model *model = make(&arch, all->kernels, false);
   logits_of(logits, model, all->text);
   model_free(model);
-  all->fine = one_step(all->kernels, all->text, &error);
+  all->fine = one_step(all->kernels, arch, all->text, &error);
   return NULL;
 }
 
