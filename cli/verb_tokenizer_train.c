@@ -16,9 +16,10 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
     OPTION_CHOICE(
-        train.type, "type", "bpe|bpe-words|bpe-blanks|wordpiece|word|char",
+        train.type, "type", "bpe|bpe-words|bpe-blanks|wordpiece|unigram|word|char",
         "bpe: pieces of bytes, nothing is ever unknown; bpe-words: pieces of words that end in </w>; bpe-blanks: pieces of words "
-        "that begin with U+2581; wordpiece: pieces of words as BERT's, inside a word with ##; word: what stands between blanks; char: characters"),
+        "that begin with U+2581; wordpiece: pieces of words as BERT's, inside a word with ##; unigram: "
+        "the most probable pieces of words that begin with U+2581; word: what stands between blanks; char: characters"),
     OPTION_INTEGER(train.vocab_size, "vocab-size", "N", 2, 1 << 25, "how many tokens, special ones included"),
     OPTION_CHOICE(
         train.layout, "layout", "marian|pegasus|gpt2|bert",
@@ -29,7 +30,7 @@ static const struct option options[] = {
     OPTION_CHOICE(train.normalize, "normalize", "nfc|nfd|nfkc|nfkd", "bring text to this normal form of Unicode",
                   .unset = "text stays as it is"),
     OPTION_INTEGER(train.min_frequency, "min-frequency", "N", 0, NO_LIMIT, "leave out what is rarer than that",
-                   .unset = "2 for bpe, else 1"),
+                   .unset = "1 for word and char, else 2"),
     OPTION_INTEGER(train.max_length, "max-length", "N", 1, NO_LIMIT, "write N as model_max_length", .unset = "not written"),
     OPTION_INTEGER(train.max_words, "max-words", "N", 1000, NO_LIMIT,
                    "how many different words are kept while counting; the rarest are forgotten beyond", .unset = "8000000"),

@@ -116,7 +116,8 @@ QKV_API char *qkv_decode(struct qkv_context *context, const struct qkv_tokenizer
 // Negative numbers and NULL: chosen by qkv. Start from qkv_tokenizer_train_options_default.
 struct qkv_tokenizer_train_options {
   const char *type;        // "bpe" (byte-level), "bpe-words" (pieces end in </w>), "bpe-blanks" (words begin with U+2581),
-                           // "wordpiece" (as BERT's: pieces inside a word begin with ##), "word", "char"
+                           // "wordpiece" (as BERT's: pieces inside a word begin with ##), "unigram" (the
+                           // most probable pieces; words begin with U+2581), "word", "char"
   int64_t vocab_size;      // with special tokens
   int64_t min_frequency;   // pairs, words or characters that are rarer are not learnt
   bool lowercase;          // text is put in lower case first

@@ -129,13 +129,14 @@ static bool choose_type(struct tokenizer_options *out, const char *type, struct 
                {"bpe-blanks", TOKENIZER_BPE_START},
                {"word", TOKENIZER_WORD},
                {"char", TOKENIZER_CHAR},
-               {"wordpiece", TOKENIZER_WORDPIECE}};
+               {"wordpiece", TOKENIZER_WORDPIECE},
+               {"unigram", TOKENIZER_UNIGRAM}};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(type, kinds[i].name) == 0) {
       out->kind = kinds[i].kind;
       return true;
     }
-  return error_set(error, ERROR_USAGE, "type is \"%s\"; wanted bpe, bpe-words, bpe-blanks, wordpiece, word or char", type);
+  return error_set(error, ERROR_USAGE, "type is \"%s\"; wanted bpe, bpe-words, bpe-blanks, wordpiece, unigram, word or char", type);
 }
 
 static bool choose_form(struct tokenizer_options *out, const char *form, struct error *error) {

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "text/learn_bpe.h"
+#include "text/learn_unigram.h"
 #include "text/tokenizer_parts.h"
 
 #define END_MARK "</w>"
@@ -131,6 +132,10 @@ static const char *pretokenizer_json(enum tokenizer_kind kind) {
     case TOKENIZER_BPE_END:
     case TOKENIZER_WORD: return "{\"type\": \"WhitespaceSplit\"}";
     case TOKENIZER_WORDPIECE: return "{\"type\": \"BertPreTokenizer\"}";
+    case TOKENIZER_UNIGRAM:
+      return "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"WhitespaceSplit\"}, {\"type\": \"Metaspace\", "
+             "\"replacement\": "
+             "\"" START_MARK "\", \"prepend_scheme\": \"always\", \"split\": true}]}";
     case TOKENIZER_CHAR: break;
   }
   return "null";
@@ -141,6 +146,7 @@ static const char *decoder_json(enum tokenizer_kind kind) {
     case TOKENIZER_BPE_BYTES:
       return "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}";
     case TOKENIZER_BPE_START:
+    case TOKENIZER_UNIGRAM:
       return "{\"type\": \"Metaspace\", \"replacement\": \"" START_MARK "\", \"prepend_scheme\": \"always\", \"split\": true}";
     case TOKENIZER_BPE_END: return "{\"type\": \"BPEDecoder\", \"suffix\": \"" END_MARK "\"}";
     case TOKENIZER_CHAR: return "{\"type\": \"Fuse\"}";
@@ -215,7 +221,16 @@ static void write_added_tokens(struct buffer *out, const struct tokenizer_option
   }
 }
 
-static void write_model(struct buffer *out, const struct tokenizer_options *options) {
+static void write_model(struct buffer *out, const struct tokenizer_options *options, const struct vocabulary *vocabulary) {
+  if (options->kind == TOKENIZER_UNIGRAM) {
+    const char *unknown = token_of_role(options, "unk_token");
+    int32_t id = vocabulary_find(vocabulary, unknown, strlen(unknown));
+    buffer_text(out, "{\"type\": \"Unigram\", \"unk_id\": ");
+    if (id >= 0) buffer_format(out, "%d", (int)id);
+    else buffer_text(out, "null");
+    buffer_text(out, ", \"byte_fallback\": false}");
+    return;
+  }
   if (options->kind == TOKENIZER_WORD) {
     buffer_text(out, "{\"type\": \"WordLevel\", \"unk_token\": ");
     write_text(out, token_of_role(options, "unk_token"));
@@ -248,7 +263,7 @@ static cJSON *make_json(const struct tokenizer_options *options, const struct vo
   buffer_format(&out, ", \"pre_tokenizer\": %s, \"post_processor\": ", pretokenizer_json(options->kind));
   write_postprocessor(&out, options, vocabulary);
   buffer_format(&out, ", \"decoder\": %s, \"model\": ", decoder_json(options->kind));
-  write_model(&out, options);
+  write_model(&out, options, vocabulary);
   buffer_char(&out, '}');
   cJSON *json = buffer_check(&out, error) ? json_parse(buffer_string(&out), out.size, "learnt tokenizer", error) : NULL;
   buffer_free(&out);
@@ -306,17 +321,36 @@ static bool learn_words(const struct tokenizer_options *options, struct word_vie
 }
 
 static enum model_kind model_of(enum tokenizer_kind kind) {
-  return kind == TOKENIZER_WORD ? MODEL_WORD_LEVEL : kind == TOKENIZER_WORDPIECE ? MODEL_WORD_PIECE : MODEL_BPE;
+  switch (kind) {
+    case TOKENIZER_WORD: return MODEL_WORD_LEVEL;
+    case TOKENIZER_WORDPIECE: return MODEL_WORD_PIECE;
+    case TOKENIZER_UNIGRAM: return MODEL_UNIGRAM;
+    default: return MODEL_BPE;
+  }
 }
 
 static struct vocabulary *model_vocabulary(struct token_model *model) {
   return (struct vocabulary *)token_model_vocabulary(model);
 }
 
+static void warn_of_cut(size_t cut, struct error *error) {
+  if (cut) error_warn(error, "the text has %zu characters more than the vocabulary has room for: the rarest were left out", cut);
+}
+
+static bool learn_pieces(const struct tokenizer_options *options, struct word_view *words, size_t count, size_t room,
+                         struct unigram *model, struct error *error) {
+  struct unigram_learning learning = {words, count, room, options->min_frequency ? options->min_frequency : 2};
+  size_t cut;
+  if (!unigram_learn(&learning, model, &cut, error)) return false;
+  warn_of_cut(cut, error);
+  return true;
+}
+
 static bool learn_model(const struct tokenizer_options *options, struct word_view *words, size_t count, size_t room,
                         struct token_model *model, struct error *error) {
   if (options->kind == TOKENIZER_WORD) return learn_words(options, words, count, room, &model->word_level.vocabulary, error);
   if (options->kind == TOKENIZER_CHAR) return learn_words(options, words, count, room, &model->bpe.vocabulary, error);
+  if (options->kind == TOKENIZER_UNIGRAM) return learn_pieces(options, words, count, room, &model->unigram, error);
   bool pieces = options->kind == TOKENIZER_WORDPIECE;
   struct bpe_learning learning = {words,
                                   count,
@@ -331,22 +365,25 @@ static bool learn_model(const struct tokenizer_options *options, struct word_vie
   for (size_t i = 0; ok && !pieces && i < merge_count; i++)
     ok = bpe_add_merge(&model->bpe, merges[i].left, merges[i].right, error);
   free(merges);
-  if (ok && cut)
-    error_warn(error, "the text has %zu characters more than the vocabulary has room for: the rarest were left out", cut);
+  if (ok) warn_of_cut(cut, error);
   return ok;
 }
 
-static bool add_specials(const struct tokenizer_options *options, enum special_place place, struct vocabulary *vocabulary,
+static bool add_special(struct token_model *model, const char *text, struct error *error) {
+  struct vocabulary *vocabulary = model_vocabulary(model);
+  if (model->kind == MODEL_UNIGRAM) return unigram_add(&model->unigram, text, strlen(text), 0, "learnt vocabulary", error);
+  return vocabulary_add(vocabulary, text, strlen(text), (long long)vocabulary->size, "learnt vocabulary", error);
+}
+
+static bool add_specials(const struct tokenizer_options *options, enum special_place place, struct token_model *model,
                          struct error *error) {
   for (int i = 0; i < options->special_count; i++) {
     const struct special_token *special = &options->specials[i];
     if (special->place != place) continue;
-    if (vocabulary_find(vocabulary, special->text, strlen(special->text)) >= 0)
+    if (vocabulary_find(model_vocabulary(model), special->text, strlen(special->text)) >= 0)
       return error_set(error, ERROR_FORMAT,
                        "the special token \"%s\" occurs in the text and was learnt from it; take another one", special->text);
-    if (!vocabulary_add(vocabulary, special->text, strlen(special->text), (long long)vocabulary->size, "learnt vocabulary",
-                        error))
-      return false;
+    if (!add_special(model, special->text, error)) return false;
   }
   return true;
 }
@@ -373,9 +410,9 @@ static struct tokenizer *learn_from_counts(const struct tokenizer_options *optio
   struct tokenizer *tokenizer = NULL;
   size_t count = 0;
   struct word_view *words = word_counts_sorted(counts, &count, error);
-  bool ok = words && add_specials(options, SPECIAL_FIRST, vocabulary, error) &&
+  bool ok = words && add_specials(options, SPECIAL_FIRST, &model, error) &&
             learn_model(options, words, count, options->vocab_size - count_specials(options, SPECIAL_LAST), &model, error) &&
-            add_specials(options, SPECIAL_LAST, vocabulary, error);
+            add_specials(options, SPECIAL_LAST, &model, error);
   if (ok && options->kind != TOKENIZER_CHAR && vocabulary->count < options->vocab_size)
     error_warn(error, "the text gives a vocabulary of %zu tokens, not the %zu that were asked for", vocabulary->count,
                options->vocab_size);

@@ -14,6 +14,7 @@ enum tokenizer_kind {
   TOKENIZER_WORD,       // the most frequent words, split at blanks
   TOKENIZER_CHAR,       // characters
   TOKENIZER_WORDPIECE,  // pieces of words as BERT's, split at blanks and punctuation; those inside a word begin with "##"
+  TOKENIZER_UNIGRAM,    // a unigram model of pieces; blanks become U+2581 and begin a word
 };
 
 enum { TOKENIZER_SPECIAL_MAX = 16 };

@@ -16,7 +16,7 @@ cd "$folder" || exit 99
 "$python" "$here/check_learnt.py" --text > text
 number=0
 for layout in marian pegasus bert; do
-  for type in bpe bpe-words bpe-blanks wordpiece word char; do
+  for type in bpe bpe-words bpe-blanks wordpiece unigram word char; do
     for more in "" "--lowercase --normalize nfkc" "--lowercase"; do
       [ "$more" = --lowercase ] && [ $type != wordpiece ] && continue
       # BERT's own layout is for pieces of words; the others stand for all that have no class of their own.

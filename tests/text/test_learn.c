@@ -20,7 +20,7 @@
 
 static const char *root;
 
-enum { LAST_KIND = TOKENIZER_WORDPIECE };
+enum { LAST_KIND = TOKENIZER_UNIGRAM };
 
 // Lines of a text in memory.
 struct text {
@@ -180,6 +180,27 @@ static void puts_special_tokens_at_berts_places(void **state) {
   assert_memory_equal(e.types, ((int32_t[]){0, 0, 0, 0, 1, 1}), 6 * sizeof *e.types);
   encoding_free(&e);
   tokenizer_free(tokenizer);
+}
+
+// Frequent words become pieces with more probability than rare ones, and all scores are logarithms of probabilities.
+static void fits_probabilities(void **state) {
+  struct error error;
+  struct buffer text = {0};
+  struct tokenizer_options options = tokenizer_options_marian();
+  options.kind = TOKENIZER_UNIGRAM;
+  options.vocab_size = 40;
+  for (int i = 0; i < 60; i++) buffer_text(&text, i % 6 ? "the house and the horse\n" : "the mouse and a horsehouse\n");
+  struct tokenizer *tokenizer = must_learn(&options, text.data, &error);
+  assert_true(tokenizer_size(tokenizer) > 15 && tokenizer_size(tokenizer) <= 40);
+  int32_t the = tokenizer_id(tokenizer, "\u2581the"), house = tokenizer_id(tokenizer, "\u2581house");
+  assert_true(the >= 2 && house > the);  // ids go by probability
+  struct encoding e = {0};
+  assert_true(tokenizer_encode(tokenizer, "the house?", 10, true, &e, &error));
+  assert_int_equal(e.count, 4);
+  assert_memory_equal(e.ids, ((int32_t[]){the, house, 1, 0}), 4 * sizeof *e.ids);
+  encoding_free(&e);
+  tokenizer_free(tokenizer);
+  buffer_free(&text);
 }
 
 static void gives_what_the_text_allows(void **state) {
@@ -352,6 +373,7 @@ int main(void) {
       cmocka_unit_test(is_the_same_for_any_threads),
       cmocka_unit_test(puts_special_tokens_in_place),
       cmocka_unit_test(puts_special_tokens_at_berts_places),
+      cmocka_unit_test(fits_probabilities),
       cmocka_unit_test(comes_back_to_the_text),
       cmocka_unit_test(gives_what_the_text_allows),
       cmocka_unit_test(replaces_invalid_bytes),
