@@ -253,19 +253,24 @@ static struct tensor *encode(struct forward *forward) {
   return model_encode(&forward->context, forward->model, &side);
 }
 
+// What the call wants of the head. The vocabulary is left out (but for one row) where only the texts are wanted.
+static const struct tensor *head_numbers(struct forward *forward, const struct batch *batch, struct tensor *hidden) {
+  const struct arch *arch = &forward->model->arch;
+  struct context *context = &forward->context;
+  bool of_rows = arch_has_vocabulary(arch) || arch->head == HEAD_TAG || arch->head == HEAD_SPAN;
+  bool texts = is(forward->options->want, "nsp") || !of_rows;
+  struct head_outputs outputs;
+  if (is(forward->options->want, "pooled")) return model_pooled(context, forward->model, batch, hidden);
+  if (!model_head_outputs(context, forward->model, batch, hidden, texts ? &(int32_t){0} : NULL, texts, &outputs)) return NULL;
+  return texts ? outputs.texts : outputs.rows;
+}
+
 static bool run_head(struct forward *forward) {
   const struct arch *arch = &forward->model->arch;
   struct batch batch = {.texts = forward->texts, .text_count = forward->text_count, .sequences = forward->text_count};
   if (arch->family == FAMILY_ENCODER) batch.source = one_stack(forward, forward->source_count);
   else batch.target = one_stack(forward, forward->target_count);
-  struct head_outputs outputs;
-  struct tensor *hidden = model_hidden(&forward->context, forward->model, &batch);
-  bool pooled = is(forward->options->want, "pooled"), texts = is(forward->options->want, "nsp") || !(arch_has_vocabulary(arch) ||
-              arch->head == HEAD_TAG || arch->head == HEAD_SPAN);
-  if (pooled) outputs.pooled = model_pooled(&forward->context, forward->model, &batch, hidden);
-  // The vocabulary is left out where only the texts are wanted.
-  else if (!model_head_outputs(&forward->context, forward->model, &batch, hidden, texts ? &(int32_t){0} : NULL, texts, &outputs)) return false;
-  const struct tensor *wanted = pooled ? outputs.pooled : texts ? outputs.texts : outputs.rows;
+  const struct tensor *wanted = head_numbers(forward, &batch, model_hidden(&forward->context, forward->model, &batch));
   if (wanted) memcpy(forward->array.data, wanted->data, (size_t)wanted->rows * (size_t)wanted->cols * sizeof(float));
   return wanted != NULL;
 }
