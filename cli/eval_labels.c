@@ -5,7 +5,8 @@
 
 static void print_json(FILE *out, const struct qkv_task_scores *scores) {
   fprintf(out, "{\"examples\": %zu, \"cut\": %zu, \"scores\": {", scores->examples, scores->cut);
-  for (size_t i = 0; i < scores->count; i++) fprintf(out, "%s\"%s\": %.17g", i ? ", " : "", scores->items[i].name, scores->items[i].value);
+  for (size_t i = 0; i < scores->count; i++)
+    fprintf(out, "%s\"%s\": %.17g", i ? ", " : "", scores->items[i].name, scores->items[i].value);
   fputs("}}\n", out);
 }
 
@@ -22,8 +23,10 @@ int eval_labels(struct call *call, struct qkv_context *context, struct qkv_model
   struct output output;
   int status = EXIT_FAILED;
   if (output_open(&output, output_path)) {
-    if (json) print_json(output.stream, scores);
-    else print_text(output.stream, scores);
+    if (json)
+      print_json(output.stream, scores);
+    else
+      print_text(output.stream, scores);
     if (output_close(&output)) status = EXIT_DONE;
   }
   if (scores->cut) message_warning("%zu example%s longer than the model takes", scores->cut, scores->cut == 1 ? " is" : "s are");

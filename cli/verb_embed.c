@@ -23,19 +23,19 @@ static void defaults(void *memory) {
 }
 
 static const struct option options[] = {
-    OPTION_TEXTS(texts, "text", "TEXT", "a text, instead of the lines of a file"),
-    OPTION_TEXT(word, "word", "WORD", "the vectors of this word where it first stands in each text, after every layer"),
-    OPTION_INTEGER(embed.layer, "layer", "N", 0, 1000, "whose hidden states, 0 being the embeddings' output", .unset = "the last"),
-    OPTION_CHOICE(embed.pooling, "pooling", "mean|cls|max|mean-sqrt|last", "how the hidden states of a text become one vector",
-                  .unset = "as the model's modules.json says"),
-    OPTION_CHOICE(normalize, "normalize", "on|off", "give vectors the length 1", .unset = "as the model's modules.json says"),
-    OPTION_INTEGER(embed.max_length, "max-length", "N", 1, 1 << 24, "tokens of a text; the rest is cut off",
-                   .unset = "as the model's files say"),
-    OPTION_DTYPE(dtype),
-    OPTION_CHOICE(format, "format", "text|json|npy", "numbers with blanks between, JSON objects, or NumPy's file format",
-                  .unset = "npy if FILE ends in .npy, else text"),
-    OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when texts were cut"),
-    OPTION_OUTPUT(output),
+  OPTION_TEXTS(texts, "text", "TEXT", "a text, instead of the lines of a file"),
+  OPTION_TEXT(word, "word", "WORD", "the vectors of this word where it first stands in each text, after every layer"),
+  OPTION_INTEGER(embed.layer, "layer", "N", 0, 1000, "whose hidden states, 0 being the embeddings' output", .unset = "the last"),
+  OPTION_CHOICE(embed.pooling, "pooling", "mean|cls|max|mean-sqrt|last", "how the hidden states of a text become one vector",
+                .unset = "as the model's modules.json says"),
+  OPTION_CHOICE(normalize, "normalize", "on|off", "give vectors the length 1", .unset = "as the model's modules.json says"),
+  OPTION_INTEGER(embed.max_length, "max-length", "N", 1, 1 << 24, "tokens of a text; the rest is cut off",
+                 .unset = "as the model's files say"),
+  OPTION_DTYPE(dtype),
+  OPTION_CHOICE(format, "format", "text|json|npy", "numbers with blanks between, JSON objects, or NumPy's file format",
+                .unset = "npy if FILE ends in .npy, else text"),
+  OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when texts were cut"),
+  OPTION_OUTPUT(output),
 };
 
 static const char *format_of(const struct arguments *arguments) {
@@ -75,9 +75,12 @@ static int show(const struct arguments *arguments, const struct qkv_array *vecto
   struct output output;
   const char *format = format_of(arguments);
   if (!output_open(&output, arguments->output)) return EXIT_FAILED;
-  if (strcmp(format, "npy") == 0) numbers_write_npy(output.stream, vectors);
-  else if (strcmp(format, "json") == 0) print_json(output.stream, vectors);
-  else print_text(output.stream, vectors);
+  if (strcmp(format, "npy") == 0)
+    numbers_write_npy(output.stream, vectors);
+  else if (strcmp(format, "json") == 0)
+    print_json(output.stream, vectors);
+  else
+    print_text(output.stream, vectors);
   return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -96,7 +99,7 @@ static int embed(struct call *call, const struct text_list *texts) {
   struct arguments *arguments = call->arguments;
   struct qkv_context *context = call_context(call);
   struct qkv_model *model = call_open_model(call, context, call->positional.items[0], arguments->dtype);
-  struct qkv_embeddings *embeddings = !model           ? NULL
+  struct qkv_embeddings *embeddings = !model            ? NULL
                                       : arguments->word ? qkv_embed_word(context, model, &texts->list, arguments->word)
                                                         : qkv_embed(context, model, &texts->list, &arguments->embed);
   int status = embeddings ? show(arguments, &embeddings->vectors) : call_failed(call, context);
@@ -122,20 +125,21 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_embed = {
-    .name = "embed",
-    .usage = "MODEL [FILE]",
-    .summary = "vectors of sentences, or of a word in them",
-    .description =
-        "Writes a vector for each line of FILE (or standard input), in the order of the lines. How a model's hidden states become one "
-        "vector is read from its modules.json and 1_Pooling/config.json; without these files --pooling has to say it.",
-    .example =
-        "qkv embed all-MiniLM-L6-v2 sentences.txt -o vectors.npy\n"
-        "qkv embed all-MiniLM-L6-v2 --text \"A bank of the river.\" --text \"A bank gave a loan.\" --word bank --format json",
-    .least = 1,
-    .most = 2,
-    .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
-    .size = sizeof(struct arguments),
-    .defaults = defaults,
-    VERB_OPTIONS(options),
-    .run = run,
+  .name = "embed",
+  .usage = "MODEL [FILE]",
+  .summary = "vectors of sentences, or of a word in them",
+  .description =
+    "Writes a vector for each line of FILE (or standard input), in the order of the lines. How a model's hidden states become "
+    "one "
+    "vector is read from its modules.json and 1_Pooling/config.json; without these files --pooling has to say it.",
+  .example =
+    "qkv embed all-MiniLM-L6-v2 sentences.txt -o vectors.npy\n"
+    "qkv embed all-MiniLM-L6-v2 --text \"A bank of the river.\" --text \"A bank gave a loan.\" --word bank --format json",
+  .least = 1,
+  .most = 2,
+  .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
+  .size = sizeof(struct arguments),
+  .defaults = defaults,
+  VERB_OPTIONS(options),
+  .run = run,
 };

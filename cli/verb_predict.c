@@ -22,30 +22,34 @@ static void defaults(void *memory) {
 }
 
 static const struct option options[] = {
-    OPTION_TEXTS(texts, "text", "TEXT", "a text or question, instead of a file"),
-    OPTION_TEXTS(pairs, "pair", "TEXT", "the second text, or the question's context, one for each --text"),
-    OPTION_CHOICE(predict.input, "input", "text|tsv|jsonl|json|conll", "the format of FILE", .unset = "by its ending"),
-    OPTION_TEXT(predict.columns, "columns", "NAMES", "of a table, in its order: label, text, pair, or - for one to skip",
-                .unset = "from its header"),
-    OPTION_FLAG(predict.no_header, "no-header", "the first line of a table is data"),
-    OPTION_INTEGER(predict.max_length, "max-length", "N", 1, 1 << 24, "tokens of a sequence; longer ones are cut or read in windows",
-                   .unset = "what the model takes; 384 for answers"),
-    OPTION_INTEGER(predict.stride, "stride", "N", 1, 1 << 20, "tokens between the beginnings of two windows over a context",
-                   .unset = "128"),
-    OPTION_INTEGER(predict.longest_answer, "longest-answer", "N", 1, 10000, "tokens of an answer", .unset = "30"),
-    OPTION_NUMBER(predict.no_answer, "no-answer", "MARGIN", -1000, 1000,
-                  "there is no answer unless its score exceeds that of no answer by MARGIN", .unset = "there always is one"),
-    OPTION_DTYPE(dtype),
-    OPTION_CHOICE(format, "format", "text|json", "label and probability with a tab between, or JSON objects with everything"),
-    OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when texts were cut"),
-    OPTION_OUTPUT(output),
+  OPTION_TEXTS(texts, "text", "TEXT", "a text or question, instead of a file"),
+  OPTION_TEXTS(pairs, "pair", "TEXT", "the second text, or the question's context, one for each --text"),
+  OPTION_CHOICE(predict.input, "input", "text|tsv|jsonl|json|conll", "the format of FILE", .unset = "by its ending"),
+  OPTION_TEXT(predict.columns, "columns", "NAMES", "of a table, in its order: label, text, pair, or - for one to skip",
+              .unset = "from its header"),
+  OPTION_FLAG(predict.no_header, "no-header", "the first line of a table is data"),
+  OPTION_INTEGER(predict.max_length, "max-length", "N", 1, 1 << 24,
+                 "tokens of a sequence; longer ones are cut or read in windows",
+                 .unset = "what the model takes; 384 for answers"),
+  OPTION_INTEGER(predict.stride, "stride", "N", 1, 1 << 20, "tokens between the beginnings of two windows over a context",
+                 .unset = "128"),
+  OPTION_INTEGER(predict.longest_answer, "longest-answer", "N", 1, 10000, "tokens of an answer", .unset = "30"),
+  OPTION_NUMBER(predict.no_answer, "no-answer", "MARGIN", -1000, 1000,
+                "there is no answer unless its score exceeds that of no answer by MARGIN", .unset = "there always is one"),
+  OPTION_DTYPE(dtype),
+  OPTION_CHOICE(format, "format", "text|json", "label and probability with a tab between, or JSON objects with everything"),
+  OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when texts were cut"),
+  OPTION_OUTPUT(output),
 };
 
 static void print_text(FILE *out, const struct qkv_predictions *all, const struct qkv_prediction *one) {
-  if (strcmp(all->kind, "regress") == 0) fprintf(out, "%.6g\n", one->value);
-  else if (strcmp(all->kind, "tag") != 0) fprintf(out, "%s\t%.6f\n", one->label, one->value);
+  if (strcmp(all->kind, "regress") == 0)
+    fprintf(out, "%.6g\n", one->value);
+  else if (strcmp(all->kind, "tag") != 0)
+    fprintf(out, "%s\t%.6f\n", one->label, one->value);
   else {
-    for (size_t i = 0; i < one->word_count; i++) fprintf(out, "%s\t%s\t%.6f\n", one->words[i].word, one->words[i].tag, one->words[i].probability);
+    for (size_t i = 0; i < one->word_count; i++)
+      fprintf(out, "%s\t%s\t%.6f\n", one->words[i].word, one->words[i].tag, one->words[i].probability);
     fputc('\n', out);
   }
 }
@@ -90,8 +94,10 @@ static int show(const struct arguments *arguments, const struct qkv_predictions 
   struct output output;
   if (!output_open(&output, arguments->output)) return EXIT_FAILED;
   for (size_t i = 0; i < all->count; i++) {
-    if (strcmp(arguments->format, "json") == 0) print_json(output.stream, all, &all->items[i], i);
-    else print_text(output.stream, all, &all->items[i]);
+    if (strcmp(arguments->format, "json") == 0)
+      print_json(output.stream, all, &all->items[i], i);
+    else
+      print_text(output.stream, all, &all->items[i]);
   }
   if (!output_close(&output)) return EXIT_FAILED;
   if (!all->cut) return EXIT_DONE;
@@ -103,14 +109,17 @@ static int show(const struct arguments *arguments, const struct qkv_predictions 
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
   const char *file = call->positional.count > 1 ? call->positional.items[1] : "-";
-  if (call->positional.count > 1 && arguments->texts.count) return call_misused(call, "--text and FILE contradict each other; give one of them");
+  if (call->positional.count > 1 && arguments->texts.count)
+    return call_misused(call, "--text and FILE contradict each other; give one of them");
   if (arguments->pairs.count != arguments->texts.count && arguments->pairs.count)
-    return call_misused(call, "there are %zu --text and %zu --pair; one side of a pair is missing", arguments->texts.count, arguments->pairs.count);
+    return call_misused(call, "there are %zu --text and %zu --pair; one side of a pair is missing", arguments->texts.count,
+                        arguments->pairs.count);
   struct qkv_context *context = call_context(call);
   struct qkv_model *model = call_open_model(call, context, call->positional.items[0], arguments->dtype);
-  struct qkv_predictions *all = !model                  ? NULL
-                                : arguments->texts.count ? qkv_predict(context, model, &arguments->texts, &arguments->pairs, &arguments->predict)
-                                                         : qkv_predict_file(context, model, file, &arguments->predict);
+  struct qkv_predictions *all = !model ? NULL
+                                : arguments->texts.count
+                                  ? qkv_predict(context, model, &arguments->texts, &arguments->pairs, &arguments->predict)
+                                  : qkv_predict_file(context, model, file, &arguments->predict);
   int status = all ? show(arguments, all) : call_failed(call, context);
   qkv_predictions_free(all);
   qkv_model_free(model);
@@ -119,21 +128,23 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_predict = {
-    .name = "predict",
-    .usage = "MODEL [FILE]",
-    .summary = "labels of texts: classes, numbers, tags, answers, choices",
-    .description =
-        "Says what the head of MODEL makes of each example in FILE (or standard input): the most probable class with its probability, a "
-        "number, a tag for each word, the answer to a question in its context, or the best choice. FILE holds a text a line, with a tab "
-        "between the two of a pair; or it is a table, JSON lines, SQuAD's JSON or a word a line, as for training.",
-    .example =
-        "qkv predict sst reviews.txt\n"
-        "qkv predict squad --text \"Where was it?\" --pair \"It was in Rome, they said.\" --format json",
-    .least = 1,
-    .most = 2,
-    .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
-    .size = sizeof(struct arguments),
-    .defaults = defaults,
-    VERB_OPTIONS(options),
-    .run = run,
+  .name = "predict",
+  .usage = "MODEL [FILE]",
+  .summary = "labels of texts: classes, numbers, tags, answers, choices",
+  .description =
+    "Says what the head of MODEL makes of each example in FILE (or standard input): the most probable class with its "
+    "probability, a "
+    "number, a tag for each word, the answer to a question in its context, or the best choice. FILE holds a text a line, with a "
+    "tab "
+    "between the two of a pair; or it is a table, JSON lines, SQuAD's JSON or a word a line, as for training.",
+  .example =
+    "qkv predict sst reviews.txt\n"
+    "qkv predict squad --text \"Where was it?\" --pair \"It was in Rome, they said.\" --format json",
+  .least = 1,
+  .most = 2,
+  .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
+  .size = sizeof(struct arguments),
+  .defaults = defaults,
+  VERB_OPTIONS(options),
+  .run = run,
 };

@@ -24,13 +24,14 @@ static void defaults(void *memory) {
 }
 
 static const struct option options[] = {
-    OPTION_INTEGER(top, "top", "N", 1, NO_LIMIT, "how many lines to show"),
-    OPTION_TEXT(word, "word", "WORD", "compare the contexts of this word: its vectors after the last layer, in QUERY and in every line"),
-    OPTION_CHOICE(embed.pooling, "pooling", "mean|cls|max|mean-sqrt|last", "how the hidden states of a text become one vector",
-                  .unset = "as the model's modules.json says"),
-    OPTION_DTYPE(dtype),
-    OPTION_CHOICE(format, "format", "text|json", "cosine, line number and line with tabs between, or JSON objects"),
-    OPTION_OUTPUT(output),
+  OPTION_INTEGER(top, "top", "N", 1, NO_LIMIT, "how many lines to show"),
+  OPTION_TEXT(word, "word", "WORD",
+              "compare the contexts of this word: its vectors after the last layer, in QUERY and in every line"),
+  OPTION_CHOICE(embed.pooling, "pooling", "mean|cls|max|mean-sqrt|last", "how the hidden states of a text become one vector",
+                .unset = "as the model's modules.json says"),
+  OPTION_DTYPE(dtype),
+  OPTION_CHOICE(format, "format", "text|json", "cosine, line number and line with tabs between, or JSON objects"),
+  OPTION_OUTPUT(output),
 };
 
 struct ranked {
@@ -123,20 +124,21 @@ static int run(struct call *call) {
 }
 
 const struct verb verb_similar = {
-    .name = "similar",
-    .usage = "MODEL QUERY [FILE]",
-    .summary = "lines ranked by their likeness to a text",
-    .description =
-        "Ranks the lines of FILE (or standard input) by the cosine between their vectors and that of the text QUERY; the vectors are those "
-        "of `qkv embed`. With --word, the word's own vectors are compared instead: which lines use it as QUERY does.",
-    .example =
-        "qkv similar all-MiniLM-L6-v2 \"Where do I pay?\" questions.txt --top 3\n"
-        "qkv similar all-MiniLM-L6-v2 \"The bank of the river.\" lines.txt --word bank",
-    .least = 2,
-    .most = 3,
-    .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
-    .size = sizeof(struct arguments),
-    .defaults = defaults,
-    VERB_OPTIONS(options),
-    .run = run,
+  .name = "similar",
+  .usage = "MODEL QUERY [FILE]",
+  .summary = "lines ranked by their likeness to a text",
+  .description =
+    "Ranks the lines of FILE (or standard input) by the cosine between their vectors and that of the text QUERY; the vectors are "
+    "those "
+    "of `qkv embed`. With --word, the word's own vectors are compared instead: which lines use it as QUERY does.",
+  .example =
+    "qkv similar all-MiniLM-L6-v2 \"Where do I pay?\" questions.txt --top 3\n"
+    "qkv similar all-MiniLM-L6-v2 \"The bank of the river.\" lines.txt --word bank",
+  .least = 2,
+  .most = 3,
+  .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
+  .size = sizeof(struct arguments),
+  .defaults = defaults,
+  VERB_OPTIONS(options),
+  .run = run,
 };

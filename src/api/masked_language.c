@@ -53,8 +53,8 @@ static bool encode(struct masked *masked, size_t index, const char *text, size_t
   *cut = encoding_cut(encoding, masked->limit);
   for (size_t i = 0; i < encoding->count; i++)
     if (encoding->ids[i] < 0 || encoding->ids[i] >= masked->model->arch.source_vocab)
-      return error_set(masked->error, ERROR_FORMAT, "text %zu: the tokenizer gives the id %d, but the model has only %d tokens", index + 1,
-                       (int)encoding->ids[i], masked->model->arch.source_vocab);
+      return error_set(masked->error, ERROR_FORMAT, "text %zu: the tokenizer gives the id %d, but the model has only %d tokens",
+                       index + 1, (int)encoding->ids[i], masked->model->arch.source_vocab);
   return true;
 }
 
@@ -64,12 +64,12 @@ struct filling {
   struct masked masked;
   const struct qkv_fill_options *options;
   int top;
-  int32_t *candidates;          // [candidate count] their ids
+  int32_t *candidates;  // [candidate count] their ids
   struct masked_place *places;
   size_t place_count, capacity;
-  struct qkv_place **results;   // [place_count]
-  int32_t *found;               // [place_count, guesses] ids
-  float *scores;                // the same
+  struct qkv_place **results;  // [place_count]
+  int32_t *found;              // [place_count, guesses] ids
+  float *scores;               // the same
   size_t guesses;
 };
 
@@ -83,7 +83,8 @@ static bool read_candidates(struct filling *filling) {
     const char *text = candidates->items[i];
     ok = tokenizer_encode(filling->masked.tokenizer, text, strlen(text), false, &encoding, filling->masked.error);
     if (ok && encoding.count != 1)
-      ok = error_set(filling->masked.error, ERROR_USAGE, "the candidate \"%s\" has %zu tokens; a mask stands for one", text, encoding.count);
+      ok = error_set(filling->masked.error, ERROR_USAGE, "the candidate \"%s\" has %zu tokens; a mask stands for one", text,
+                     encoding.count);
     if (ok && encoding.ids[0] == tokenizer_special_ids(filling->masked.tokenizer).unknown)
       ok = error_set(filling->masked.error, ERROR_USAGE, "the candidate \"%s\" is not in the tokenizer's vocabulary", text);
     if (ok) filling->candidates[i] = encoding.ids[0];
@@ -100,7 +101,8 @@ static bool find_masks(struct filling *filling, const struct qkv_strings *texts,
     size_t before = filling->place_count;
     for (size_t row = 0; row < masked->encodings[i].count; row++) {
       if (masked->encodings[i].ids[row] != masked->mask_id) continue;
-      if (!memory_grow(masked->error, &filling->places, &filling->capacity, filling->place_count + 1, sizeof *filling->places)) return false;
+      if (!memory_grow(masked->error, &filling->places, &filling->capacity, filling->place_count + 1, sizeof *filling->places))
+        return false;
       filling->places[filling->place_count++] = (struct masked_place){(uint32_t)i, (int)row};
     }
     if (filling->place_count == before)
@@ -127,7 +129,8 @@ static void take_words(void *user, size_t place, float *log_probs) {
   float *scores = filling->scores + place * filling->guesses;
   size_t count = 0, candidates = filling->options->candidates.count;
   // Of candidates the number is kept, of tokens the id.
-  for (size_t i = 0; i < candidates; i++) insert(ids, scores, &count, filling->guesses, (int32_t)i, log_probs[filling->candidates[i]]);
+  for (size_t i = 0; i < candidates; i++)
+    insert(ids, scores, &count, filling->guesses, (int32_t)i, log_probs[filling->candidates[i]]);
   for (int id = 0; !candidates && id < filling->masked.model->arch.source_vocab; id++)
     insert(ids, scores, &count, filling->guesses, id, log_probs[id]);
 }
@@ -149,7 +152,8 @@ static bool give_place(const struct filling *filling, struct qkv_place *place, s
     bool candidate = filling->options->candidates.count > 0;
     guesses[i].id = candidate ? filling->candidates[found] : found;
     guesses[i].log_probability = filling->scores[number * filling->guesses + i];
-    guesses[i].text = candidate ? memory_copy_text(filling->masked.error, filling->options->candidates.items[found]) : decode(filling, found);
+    guesses[i].text =
+      candidate ? memory_copy_text(filling->masked.error, filling->options->candidates.items[found]) : decode(filling, found);
     if (!guesses[i].text) return false;
     place->count = i + 1;
   }
@@ -187,7 +191,9 @@ static bool fill(struct filling *filling, const struct qkv_strings *texts, struc
   bool ok = sequences && filling->found && filling->scores;
   for (size_t i = 0; ok && i < texts->count; i++)
     sequences[i] = (struct pass_sequence){masked->encodings[i].ids, masked->encodings[i].types, (int)masked->encodings[i].count};
-  ok = ok && masked_words_run(masked->model, sequences, texts->count, filling->places, filling->place_count, take_words, filling, masked->error) &&
+  ok = ok &&
+       masked_words_run(masked->model, sequences, texts->count, filling->places, filling->place_count, take_words, filling,
+                        masked->error) &&
        give(filling, items);
   free(sequences);
   return ok;
@@ -274,7 +280,8 @@ static bool run_round(struct scoring *scoring) {
   scoring->place_count = 0;
   bool ok = scoring->ids && scoring->sequences && scoring->places && scoring->tokens;
   for (size_t i = scoring->first; ok && i < scoring->end; i++) add_masked(scoring, i, &used);
-  ok = ok && masked_words_run(scoring->masked.model, scoring->sequences, sequences, scoring->places, sequences, take_score, scoring, error);
+  ok = ok && masked_words_run(scoring->masked.model, scoring->sequences, sequences, scoring->places, sequences, take_score,
+                              scoring, error);
   free(scoring->ids);
   free(scoring->sequences);
   free(scoring->places);

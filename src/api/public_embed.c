@@ -20,16 +20,18 @@ struct embedding {
   struct error *error;
   int pooling;
   bool normalized;
-  size_t limit;                    // rows of a text
-  char name[48];                   // of the wanted hidden states; "": the last ones
-  struct encoding *encodings;      // [count]
-  struct pass_sequence *sequences; // [count]
-  size_t *cut, *invalid;           // [count]
+  size_t limit;                     // rows of a text
+  char name[48];                    // of the wanted hidden states; "": the last ones
+  struct encoding *encodings;       // [count]
+  struct pass_sequence *sequences;  // [count]
+  size_t *cut, *invalid;            // [count]
   size_t count;
   struct qkv_array vectors;
   // Of one word:
   const char *word;
-  struct rows { int first, count; } *words;  // [count] the word's rows of each text
+  struct rows {
+    int first, count;
+  } * words;  // [count] the word's rows of each text
   // While a batch runs:
   const struct batch *batch;
   const uint32_t *numbers;
@@ -107,7 +109,8 @@ static void catch_hidden(void *user, const char *name, const struct tensor *tens
   }
 }
 
-static bool take_last(void *user, struct context *context, const struct batch *batch, struct tensor *hidden, const uint32_t *numbers) {
+static bool take_last(void *user, struct context *context, const struct batch *batch, struct tensor *hidden,
+                      const uint32_t *numbers) {
   struct embedding *embedding = user;
   (void)context, (void)batch, (void)numbers;
   if (!embedding->words && !embedding->name[0]) take_hidden(embedding, hidden->data, 0, 1);
@@ -120,7 +123,8 @@ static bool decide_layer(struct embedding *embedding) {
   const struct arch *arch = &embedding->model->arch;
   int layers = arch_head_stack(arch)->layers;
   if (embedding->options->layer > layers)
-    return error_set(embedding->error, ERROR_USAGE, "layer is %lld; the model has the layers 0 to %d, 0 being the embeddings' output",
+    return error_set(embedding->error, ERROR_USAGE,
+                     "layer is %lld; the model has the layers 0 to %d, 0 being the embeddings' output",
                      (long long)embedding->options->layer, layers);
   if (embedding->options->layer >= 0 && embedding->options->layer < layers)
     snprintf(embedding->name, sizeof embedding->name, "%s.hidden.%d", arch->family == FAMILY_DECODER ? "decoder" : "encoder",
@@ -133,8 +137,8 @@ static bool decide(struct embedding *embedding, const struct qkv_model *model) {
   const struct arch *arch = &embedding->model->arch;
   struct sentence_modules modules = {0};
   if (arch->family == FAMILY_ENCODER_DECODER)
-    return error_set(embedding->error, ERROR_UNSUPPORTED, "%s: vectors of texts come from a model with one stack; this one has two",
-                     model->directory);
+    return error_set(embedding->error, ERROR_UNSUPPORTED,
+                     "%s: vectors of texts come from a model with one stack; this one has two", model->directory);
   if (!options->pooling && !sentence_modules_read(&modules, model->directory, embedding->error)) return false;
   if (!options->pooling && !modules.found && !embedding->word)
     return error_set(embedding->error, ERROR_USAGE,
@@ -143,7 +147,8 @@ static bool decide(struct embedding *embedding, const struct qkv_model *model) {
                      model->directory);
   embedding->pooling = modules.pooling;
   if (options->pooling && !(embedding->pooling = text_pooling_find(options->pooling)))
-    return error_set(embedding->error, ERROR_USAGE, "pooling is \"%s\"; wanted mean, cls, max, mean-sqrt or last", options->pooling);
+    return error_set(embedding->error, ERROR_USAGE, "pooling is \"%s\"; wanted mean, cls, max, mean-sqrt or last",
+                     options->pooling);
   if (embedding->word) embedding->pooling = TEXT_MEAN;
   embedding->normalized = embedding->word ? false : options->normalize >= 0 ? options->normalize > 0 : modules.normalized;
   embedding->limit = arch->positions == POSITIONS_NONE ? 1 << 20 : (size_t)arch->max_positions;
@@ -209,10 +214,12 @@ static bool find_word(struct embedding *embedding, const char *text, size_t inde
     size_t start = (size_t)(at - text), end = start + size;
     if ((start && in_word(text[start - 1]) && in_word(text[start])) || (in_word(text[end]) && in_word(text[end - 1]))) continue;
     for (size_t i = 0; i < encoding->count; i++)
-      if (encoding->sequences[i] >= 0 && encoding->ends[i] > start && encoding->starts[i] < end && !rows->count++) rows->first = (int)i;
+      if (encoding->sequences[i] >= 0 && encoding->ends[i] > start && encoding->starts[i] < end && !rows->count++)
+        rows->first = (int)i;
     if (rows->count) return true;
   }
-  return error_set(embedding->error, ERROR_USAGE, "text %zu does not hold the word \"%s\": \"%.80s\"", index + 1, embedding->word, text);
+  return error_set(embedding->error, ERROR_USAGE, "text %zu does not hold the word \"%s\": \"%.80s\"", index + 1, embedding->word,
+                   text);
 }
 
 // ---- the public functions ----
@@ -246,8 +253,13 @@ static bool embed(struct embedding *embedding, struct qkv_model *model, const st
   for (size_t i = 0; embedding->word && i < embedding->count; i++)
     if (!find_word(embedding, texts->items[i], i)) return false;
   bool probing = embedding->word || embedding->name[0];
-  struct sequence_pass pass = {.model = embedding->model, .sequences = embedding->sequences, .count = embedding->count,
-                               .take = take_last, .begin = begin_batch, .probe = probing ? catch_hidden : NULL, .user = embedding};
+  struct sequence_pass pass = {.model = embedding->model,
+                               .sequences = embedding->sequences,
+                               .count = embedding->count,
+                               .take = take_last,
+                               .begin = begin_batch,
+                               .probe = probing ? catch_hidden : NULL,
+                               .user = embedding};
   return sequence_pass_run(&pass, embedding->error);
 }
 

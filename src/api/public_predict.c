@@ -19,7 +19,7 @@ struct qkv_task_scores_owner {
 struct predicting {
   struct qkv_model *opened;
   const struct model *model;
-  struct label_names labels;      // the checkpoint's, or those of next sentences
+  struct label_names labels;  // the checkpoint's, or those of next sentences
   struct examples examples;
   struct features features;
   struct predictions predictions;
@@ -41,21 +41,23 @@ static bool get_model(struct predicting *predicting, enum example_shape *shape) 
   if (!predicting->model) return false;
   const struct arch *arch = &predicting->model->arch;
   bool named = arch->head == HEAD_CLASSIFY || arch->head == HEAD_TAG;
-  predicting->labels = named ? (struct label_names){opened->checkpoint.labels.names, opened->checkpoint.labels.count}
-                             : (struct label_names){next_sentence_names, arch_has_texts(arch) && arch->head != HEAD_CHOICE ? 2 : 0};
+  predicting->labels = named
+                         ? (struct label_names){opened->checkpoint.labels.names, opened->checkpoint.labels.count}
+                         : (struct label_names){next_sentence_names, arch_has_texts(arch) && arch->head != HEAD_CHOICE ? 2 : 0};
   return true;
 }
 
 static bool add_texts(struct predicting *predicting, const struct qkv_strings *texts, const struct qkv_strings *pairs) {
   struct examples *examples = &predicting->examples;
   if (pairs && pairs->count && pairs->count != texts->count)
-    return error_set(predicting->error, ERROR_USAGE, "there are %zu texts and %zu second texts; wanted as many of both", texts->count,
-                     pairs->count);
+    return error_set(predicting->error, ERROR_USAGE, "there are %zu texts and %zu second texts; wanted as many of both",
+                     texts->count, pairs->count);
   for (size_t i = 0; i < texts->count; i++) {
     struct example *example = example_add(examples, place_of(0, i + 1), predicting->error);
     if (!example) return false;
     example->text = example_text(examples, texts->items[i], strlen(texts->items[i]), predicting->error);
-    if (pairs && pairs->count) example->pair = example_text(examples, pairs->items[i], strlen(pairs->items[i]), predicting->error);
+    if (pairs && pairs->count)
+      example->pair = example_text(examples, pairs->items[i], strlen(pairs->items[i]), predicting->error);
   }
   return predicting->error->code == ERROR_NONE;
 }
@@ -85,9 +87,11 @@ static bool take_texts(struct predicting *predicting, const struct qkv_strings *
   predicting->examples.path_count = 1;
   if (shape == EXAMPLE_WORDS) return add_sentences(predicting, texts);
   if (shape == EXAMPLE_CHOICE)
-    return error_set(predicting->error, ERROR_USAGE, "questions with choices come from a .jsonl file with {question, choices} a line");
+    return error_set(predicting->error, ERROR_USAGE,
+                     "questions with choices come from a .jsonl file with {question, choices} a line");
   if (shape == EXAMPLE_QUESTION && (!pairs || !pairs->count))
-    return error_set(predicting->error, ERROR_USAGE, "a question needs a context: give it as the second text of the pair (--pair)");
+    return error_set(predicting->error, ERROR_USAGE,
+                     "a question needs a context: give it as the second text of the pair (--pair)");
   return add_texts(predicting, texts, pairs);
 }
 
@@ -95,15 +99,17 @@ static bool take_texts(struct predicting *predicting, const struct qkv_strings *
 static bool take_file(struct predicting *predicting, const char *path, const struct qkv_predict_options *options, bool labelled) {
   enum example_shape shape;
   if (!get_model(predicting, &shape)) return false;
-  struct example_options wanted = {.shape = shape, .format = options->input, .columns = options->columns,
-                                   .no_header = options->no_header, .labelled = labelled};
+  struct example_options wanted = {
+    .shape = shape, .format = options->input, .columns = options->columns, .no_header = options->no_header, .labelled = labelled};
   return examples_read(&predicting->examples, path, &wanted, predicting->error);
 }
 
 static bool predict(struct predicting *predicting, const struct qkv_predict_options *options) {
   const struct tokenizer *tokenizer = public_model_tokenizer(predicting->opened, predicting->error);
   if (!tokenizer) return false;
-  struct feature_options wanted = {.tokenizer = tokenizer, .arch = &predicting->model->arch, .labels = &predicting->labels,
+  struct feature_options wanted = {.tokenizer = tokenizer,
+                                   .arch = &predicting->model->arch,
+                                   .labels = &predicting->labels,
                                    .max_length = options->max_length > 0 ? (size_t)options->max_length : 0,
                                    .stride = options->stride > 0 ? (size_t)options->stride : 0};
   if (!wanted.max_length && predicting->model->arch.head == HEAD_SPAN) wanted.max_length = 384;
@@ -139,7 +145,9 @@ static bool give_words(struct qkv_predictions_owner *owner, const struct predict
   for (size_t i = 0; words && i < example->part_count; i++) {
     const struct predicted_word *word = &predicting->predictions.items[number].words[i];
     words[i].word = copy(owner, example->parts[i].text, example->parts[i].size, predicting->error);
-    words[i].tag = word->label >= 0 ? copy(owner, predicting->labels.names[word->label], strlen(predicting->labels.names[word->label]), predicting->error) : "O";
+    words[i].tag = word->label >= 0 ? copy(owner, predicting->labels.names[word->label],
+                                           strlen(predicting->labels.names[word->label]), predicting->error)
+                                    : "O";
     words[i].probability = word->probability;
   }
   out->words = words;
@@ -167,7 +175,8 @@ static bool give_one(struct qkv_predictions_owner *owner, const struct predictin
     return true;
   }
   const char *name = head == HEAD_CHOICE ? example->parts[prediction->label].text : predicting->labels.names[prediction->label];
-  float *probabilities = example_memory(&owner->memory, ((size_t)prediction->probability_count + 1) * sizeof *probabilities, predicting->error);
+  float *probabilities =
+    example_memory(&owner->memory, ((size_t)prediction->probability_count + 1) * sizeof *probabilities, predicting->error);
   if (!probabilities || !(out->label = copy(owner, name, strlen(name), predicting->error))) return false;
   memcpy(probabilities, prediction->probabilities, (size_t)prediction->probability_count * sizeof *probabilities);
   out->probabilities = probabilities;
@@ -190,7 +199,8 @@ static struct qkv_predictions *give(const struct predicting *predicting) {
   if (!owner) return NULL;
   struct qkv_predictions *out = &owner->predictions;
   size_t count = predicting->predictions.count;
-  const char **labels = example_memory(&owner->memory, ((size_t)predicting->labels.count + 1) * sizeof *labels, predicting->error);
+  const char **labels =
+    example_memory(&owner->memory, ((size_t)predicting->labels.count + 1) * sizeof *labels, predicting->error);
   out->items = example_memory(&owner->memory, (count + 1) * sizeof *out->items, predicting->error);
   bool ok = labels && out->items;
   for (int i = 0; ok && i < predicting->labels.count; i++)
@@ -221,7 +231,8 @@ struct qkv_predictions *qkv_predict_file(struct qkv_context *context, struct qkv
                                          const struct qkv_predict_options *options) {
   struct qkv_predict_options defaults = qkv_predict_options_default();
   struct predicting predicting = {.opened = model, .error = public_begin(context)};
-  bool ok = take_file(&predicting, path, options ? options : &defaults, false) && predict(&predicting, options ? options : &defaults);
+  bool ok =
+    take_file(&predicting, path, options ? options : &defaults, false) && predict(&predicting, options ? options : &defaults);
   struct qkv_predictions *result = ok ? give(&predicting) : NULL;
   finish(&predicting);
   return result;
@@ -238,7 +249,8 @@ void qkv_predictions_free(struct qkv_predictions *predictions) {
 
 static bool score(struct predicting *predicting, struct qkv_task_scores_owner *owner) {
   struct qkv_task_scores *out = &owner->scores;
-  if (!predictions_score(&predicting->predictions, &predicting->features, &predicting->labels, &owner->kept, &owner->details, predicting->error))
+  if (!predictions_score(&predicting->predictions, &predicting->features, &predicting->labels, &owner->kept, &owner->details,
+                         predicting->error))
     return false;
   out->count = (size_t)owner->kept.count;
   for (int i = 0; i < owner->kept.count; i++) {

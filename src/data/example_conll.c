@@ -1,5 +1,5 @@
-// Files in the form of CoNLL-2003: a word a line, its columns separated by blanks or TABs, the word first and the tag last; a blank
-// line after each sentence; -DOCSTART- lines are skipped. Without labels every line may hold the word alone.
+// Files in the form of CoNLL-2003: a word a line, its columns separated by blanks or TABs, the word first and the tag last; a
+// blank line after each sentence; -DOCSTART- lines are skipped. Without labels every line may hold the word alone.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-// Examples as JSON: an object a line, {text, pair, label}, {tokens, tags}, {question, context, answers}, {question, choices, label};
-// and SQuAD's nested file, {data: [{paragraphs: [{context, qas: [{id, question, answers: [{text, answer_start}]}]}]}]}.
+// Examples as JSON: an object a line, {text, pair, label}, {tokens, tags}, {question, context, answers}, {question, choices,
+// label}; and SQuAD's nested file, {data: [{paragraphs: [{context, qas: [{id, question, answers: [{text, answer_start}]}]}]}]}.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 struct place {
   struct examples *examples;
   const struct example_source *source;
-  uint64_t number;     // of the line or question
-  const char *name;    // "train.jsonl line 7", for messages
+  uint64_t number;   // of the line or question
+  const char *name;  // "train.jsonl line 7", for messages
 };
 
 static struct error *error_of(const struct place *place) { return place->source->error; }
@@ -33,10 +33,11 @@ static bool get_text(const struct place *place, const cJSON *object, const char 
                      struct text_line *out) {
   const cJSON *item = find(object, names);
   struct buffer number = {0};
-  if (!item)
-    return !wanted || error_set(error_of(place), ERROR_FORMAT, "%s: \"%s\" is missing", place->name, names[0]);
-  if (cJSON_IsBool(item)) buffer_text(&number, cJSON_IsTrue(item) ? "true" : "false");
-  else if (cJSON_IsNumber(item)) json_write_number(&number, item->valuedouble);
+  if (!item) return !wanted || error_set(error_of(place), ERROR_FORMAT, "%s: \"%s\" is missing", place->name, names[0]);
+  if (cJSON_IsBool(item))
+    buffer_text(&number, cJSON_IsTrue(item) ? "true" : "false");
+  else if (cJSON_IsNumber(item))
+    json_write_number(&number, item->valuedouble);
   else if (!cJSON_IsString(item))
     return error_set(error_of(place), ERROR_FORMAT, "%s: \"%s\" has to be a text or a number", place->name, names[0]);
   const char *text = cJSON_IsString(item) ? item->valuestring : buffer_string(&number);
@@ -83,8 +84,8 @@ static bool read_words(const struct place *place, const cJSON *object) {
   if (tagged && tag_count != count)
     return error_set(error_of(place), ERROR_FORMAT, "%s: there are %zu tokens and %zu tags; wanted a tag for each token",
                      place->name, count, tag_count);
-  return count == 0 || example_add_words(place->examples, place_of(place->source->file, place->number), words, tags, count,
-                                         error_of(place));
+  return count == 0 ||
+         example_add_words(place->examples, place_of(place->source->file, place->number), words, tags, count, error_of(place));
 }
 
 static bool read_choices(const struct place *place, const cJSON *object) {
@@ -125,8 +126,10 @@ static bool read_answer(const struct place *place, const cJSON *answer, struct e
     if (at + text.size > example->pair.size || memcmp(example->pair.text + at, text.text, text.size) != 0) *outside = true;
   } else {
     const char *found = strstr(example->pair.text, text.text);
-    if (found) at = (size_t)(found - example->pair.text);
-    else *outside = true;
+    if (found)
+      at = (size_t)(found - example->pair.text);
+    else
+      *outside = true;
   }
   example->parts[example->part_count] = text;
   example->starts[example->part_count++] = at;
@@ -208,18 +211,21 @@ static bool read_paragraph(struct place *place, const cJSON *paragraph, int arti
 
 bool example_read_squad(struct examples *examples, const struct example_source *source) {
   if (source->options->shape != EXAMPLE_QUESTION)
-    return error_set(source->error, ERROR_USAGE, "%s: a .json file is read as SQuAD's, which belongs to --task span; write an "
-                     "object a line into a .jsonl file", source->path);
+    return error_set(source->error, ERROR_USAGE,
+                     "%s: a .json file is read as SQuAD's, which belongs to --task span; write an "
+                     "object a line into a .jsonl file",
+                     source->path);
   cJSON *root = json_parse(source->text, source->size, source->path, source->error);
   if (!root) return false;
   struct place place = {examples, source, 0, source->path};
   const cJSON *data = find(root, NAMES("data")), *article, *paragraph;
-  bool ok = cJSON_IsArray(data) || error_set(source->error, ERROR_FORMAT, "%s: \"data\" is missing; wanted a file in SQuAD's form", source->path);
+  bool ok = cJSON_IsArray(data) ||
+            error_set(source->error, ERROR_FORMAT, "%s: \"data\" is missing; wanted a file in SQuAD's form", source->path);
   int article_number = 0;
   cJSON_ArrayForEach(article, data) {
     int number = 0;
-    cJSON_ArrayForEach(paragraph, find(article, NAMES("paragraphs")))
-      if (ok) ok = read_paragraph(&place, paragraph, article_number, number++);
+    cJSON_ArrayForEach(paragraph, find(article, NAMES("paragraphs"))) if (ok) ok =
+      read_paragraph(&place, paragraph, article_number, number++);
     article_number++;
   }
   cJSON_Delete(root);

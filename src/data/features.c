@@ -13,11 +13,11 @@ struct maker {
   struct features *features;
   const struct feature_options *options;
   struct encoding encoding;
-  struct buffer text;           // words joined by blanks
-  uint32_t *word_starts;        // [words + 1] bytes of that text
+  struct buffer text;     // words joined by blanks
+  uint32_t *word_starts;  // [words + 1] bytes of that text
   size_t word_capacity;
-  size_t limit;                 // rows of a sequence
-  uint32_t example;             // the present one
+  size_t limit;      // rows of a sequence
+  uint32_t example;  // the present one
   bool cut, invalid;
   struct error *error;
 };
@@ -27,9 +27,7 @@ struct kept {
   size_t from[2], to[2];
 };
 
-static const struct example *present(const struct maker *maker) {
-  return &maker->features->examples->items[maker->example];
-}
+static const struct example *present(const struct maker *maker) { return &maker->features->examples->items[maker->example]; }
 
 static const char *path_of(const struct maker *maker) {
   return maker->features->examples->paths[place_file(present(maker)->place)];
@@ -59,10 +57,11 @@ static bool check_id(const struct maker *maker, int32_t id) {
   const struct arch *arch = maker->options->arch;
   int vocabulary = arch->family == FAMILY_DECODER ? arch->target_vocab : arch->source_vocab;
   if (id >= 0 && id < vocabulary) return true;
-  return error_set(maker->error, ERROR_FORMAT,
-                   "the tokenizer gives the id %d, but the model has only %d tokens; tokenizer.json and config.json do not belong "
-                   "together",
-                   id, vocabulary);
+  return error_set(
+    maker->error, ERROR_FORMAT,
+    "the tokenizer gives the id %d, but the model has only %d tokens; tokenizer.json and config.json do not belong "
+    "together",
+    id, vocabulary);
 }
 
 // Adds the kept rows of the present encoding as a sequence. NULL on failure.
@@ -81,15 +80,19 @@ static struct feature *add_sequence(struct maker *maker, const struct kept *kept
     size_t number = side >= 0 ? seen[side]++ : 0;
     if (side >= 0 && (number < kept->from[side] || number >= kept->to[side])) continue;
     if (!check_id(maker, encoding->ids[i])) return NULL;
-    features->rows[features->row_count++] =
-        (struct feature_row){encoding->ids[i], encoding->types[i], -1, -1, side == 1 ? encoding->starts[i] : 0,
-                             side == 1 ? encoding->ends[i] : 0};
+    features->rows[features->row_count++] = (struct feature_row){
+      encoding->ids[i], encoding->types[i], -1, -1, side == 1 ? encoding->starts[i] : 0, side == 1 ? encoding->ends[i] : 0};
   }
+  // Where the tokenizer puts nothing around an empty text, the token between texts stands for it.
+  const struct arch *arch = maker->options->arch;
+  int32_t blank = arch->bos_id >= 0 ? arch->bos_id : arch->eos_id;
+  if (features->row_count == feature->first && blank >= 0 && check_id(maker, blank))
+    features->rows[features->row_count++] = (struct feature_row){.id = blank, .label = -1, .word = -1};
   feature->count = (uint32_t)(features->row_count - feature->first);
   if (feature->count > features->longest) features->longest = feature->count;
   if (!feature->count) {
-    error_set(maker->error, ERROR_FORMAT, "%s line %llu: the text gives no token, and the tokenizer puts none around it", path_of(maker),
-              line_of(maker));
+    error_set(maker->error, ERROR_FORMAT, "%s line %llu: the text gives no token, and the tokenizer puts none around it",
+              path_of(maker), line_of(maker));
     return NULL;
   }
   return feature;
@@ -97,10 +100,11 @@ static struct feature *add_sequence(struct maker *maker, const struct kept *kept
 
 static bool add_sample(struct maker *maker, size_t sequences) {
   struct features *features = maker->features;
-  if (!memory_grow(maker->error, &features->samples, &features->sample_capacity, features->sample_count + 1, sizeof *features->samples))
+  if (!memory_grow(maker->error, &features->samples, &features->sample_capacity, features->sample_count + 1,
+                   sizeof *features->samples))
     return false;
   features->samples[features->sample_count++] =
-      (struct feature_sample){(uint32_t)(features->count - sequences), (uint32_t)sequences};
+    (struct feature_sample){(uint32_t)(features->count - sequences), (uint32_t)sequences};
   return true;
 }
 
@@ -140,7 +144,8 @@ static bool make_text(struct maker *maker) {
 
 static bool join_words(struct maker *maker, size_t first, size_t end) {
   const struct example *example = present(maker);
-  if (!memory_grow(maker->error, &maker->word_starts, &maker->word_capacity, end - first + 1, sizeof *maker->word_starts)) return false;
+  if (!memory_grow(maker->error, &maker->word_starts, &maker->word_capacity, end - first + 1, sizeof *maker->word_starts))
+    return false;
   buffer_clear(&maker->text);
   for (size_t i = first; i < end; i++) {
     if (i > first) buffer_char(&maker->text, ' ');
@@ -222,7 +227,8 @@ static bool make_question(struct maker *maker) {
   if (counts[0] > question) maker->cut = true;
   if (counts[0] < question) question = counts[0];
   if (maker->limit < special + question + 1)
-    return error_set(maker->error, ERROR_USAGE, "a question with its special tokens fills all %zu rows (--max-length)", maker->limit);
+    return error_set(maker->error, ERROR_USAGE, "a question with its special tokens fills all %zu rows (--max-length)",
+                     maker->limit);
   size_t room = maker->limit - special - question, stride = maker->options->stride ? maker->options->stride : STRIDE;
   if (stride > room) stride = room;
   for (size_t from = 0;; from += stride) {
@@ -305,7 +311,9 @@ bool features_make(struct features *features, const struct examples *examples, c
   *features = (struct features){.examples = examples, .arch = options->arch};
   const struct arch *arch = options->arch;
   size_t positions = arch->positions == POSITIONS_NONE ? NO_POSITIONS : (size_t)arch->max_positions;
-  struct maker maker = {.features = features, .options = options, .error = error,
+  struct maker maker = {.features = features,
+                        .options = options,
+                        .error = error,
                         .limit = options->max_length && options->max_length < positions ? options->max_length : positions};
   bool ok = take_ledger(&features->ledger, &examples->ledger, error);
   for (; ok && maker.example < examples->count; maker.example++) ok = make_and_note(&maker);
@@ -337,7 +345,11 @@ static bool add_feature(struct features *features, const struct feature *feature
     types[i] = row->type;
     labels[i] = row->label;
   }
-  struct packed_sequence sequence = {.ids = ids, .types = types, .labels = labels, .count = count, .text = feature->text,
+  struct packed_sequence sequence = {.ids = ids,
+                                     .types = types,
+                                     .labels = labels,
+                                     .count = count,
+                                     .text = feature->text,
                                      .number = (uint64_t)(feature - features->sequences),
                                      .line = features->examples->items[feature->example].place};
   return packed_add(&features->packed, features->arch, &sequence, error);
@@ -380,6 +392,12 @@ static const struct batch *fill(void *user, uint64_t epoch, const uint32_t *list
 
 struct samples features_samples(struct features *features) {
   enum { WINDOW = 4096 };
-  return (struct samples){.count = features->sample_count, .user = features, .rows = rows_of, .count_targets = count_targets,
-                          .fill = fill, .window = WINDOW, .paths = features->examples->paths, .ledger = &features->ledger};
+  return (struct samples){.count = features->sample_count,
+                          .user = features,
+                          .rows = rows_of,
+                          .count_targets = count_targets,
+                          .fill = fill,
+                          .window = WINDOW,
+                          .paths = features->examples->paths,
+                          .ledger = &features->ledger};
 }

@@ -6,7 +6,8 @@
 //   samples   [sample_count]  sequences that have to stay together: the choices of a question, otherwise one
 //
 // Methods: pairs are cut at the longer side (Devlin et al., 2019, released code); a word's first piece carries its tag (5.3);
-// contexts that are too long are read in windows with a stride, those without the answer point at row 0 (released code for SQuAD).
+// contexts that are too long are read in windows with a stride, those without the answer point at row 0 (released code for
+// SQuAD).
 #pragma once
 #include "data/examples.h"
 #include "data/label_names.h"
@@ -21,14 +22,14 @@ struct feature_row {
 };
 
 struct feature {
-  uint64_t first;           // row
-  uint32_t count;           // rows
+  uint64_t first;  // row
+  uint32_t count;  // rows
   uint32_t example;
-  struct batch_text text;   // what is learnt from it as a whole
+  struct batch_text text;  // what is learnt from it as a whole
 };
 
 struct feature_sample {
-  uint32_t first, count;    // sequences
+  uint32_t first, count;  // sequences
 };
 
 struct features {
@@ -39,7 +40,7 @@ struct features {
   struct feature_sample *samples;
   size_t row_count, count, sample_count;
   size_t row_capacity, capacity, sample_capacity;
-  uint32_t longest;         // rows of a sequence
+  uint32_t longest;  // rows of a sequence
   struct ledger ledger;
   struct packed_batch packed;  // the last batch that was filled
   int32_t *scratch;

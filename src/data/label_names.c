@@ -35,7 +35,8 @@ static bool add(struct label_names *names, const char *text, struct error *error
   enum { MOST = 10000 };
   if (label_names_find(names, text) >= 0) return true;
   if (names->count >= MOST)
-    return error_set(error, ERROR_FORMAT, "there are more than %d different labels; numbers are learnt with --task regress", MOST);
+    return error_set(error, ERROR_FORMAT, "there are more than %d different labels; numbers are learnt with --task regress",
+                     MOST);
   char **items = memory_resize(error, names->names, (size_t)names->count + 1, sizeof *items);
   if (!items) return false;
   names->names = items;

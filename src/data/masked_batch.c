@@ -32,7 +32,8 @@ static bool is_short(const struct masked_samples *samples, uint64_t epoch) {
 }
 
 // The sentences of the sample in this epoch: all of its segment, or a part that fits into the short length.
-static struct masked_segment part_of(const struct masked_samples *samples, struct random_key key, uint64_t epoch, size_t sample, size_t room) {
+static struct masked_segment part_of(const struct masked_samples *samples, struct random_key key, uint64_t epoch, size_t sample,
+                                     size_t room) {
   struct masked_segment part = samples->segments[sample];
   if (!is_short(samples, epoch)) return part;
   const uint64_t *starts = samples->sentences->starts;
@@ -66,7 +67,8 @@ static struct pair draw_pair(const struct masked_samples *samples, uint64_t epoc
   bool other = random_uniform(key, DRAW_NEXT) < 0.5;
   if (samples->next == NEXT_NONE || all.end - all.first < 2) return pair;
   // Between two sentences, or in the middle of the only one.
-  uint64_t split = count > 1 ? starts[part.first + 1 + random_below(key, DRAW_SPLIT, count - 1)] : all.first + (all.end - all.first) / 2;
+  uint64_t split =
+    count > 1 ? starts[part.first + 1 + random_below(key, DRAW_SPLIT, count - 1)] : all.first + (all.end - all.first) / 2;
   bool several = samples->sentences->document_count > 1;
   pair.label = other && (several || samples->next == NEXT_SWAPPED);
   if (samples->next == NEXT_SWAPPED) {
@@ -78,7 +80,8 @@ static struct pair draw_pair(const struct masked_samples *samples, uint64_t epoc
   bool alone = count == 1 && several;
   if (alone) pair.label = 1, split = least(all.end, all.first + room / 2 + 1);
   pair.a = (struct range){all.first, split};
-  pair.b = pair.label ? other_sentences(samples, key, part.document, room - (size_t)(split - all.first)) : (struct range){split, all.end};
+  pair.b = pair.label ? other_sentences(samples, key, part.document, room - (size_t)(split - all.first))
+                      : (struct range){split, all.end};
   return pair;
 }
 
@@ -95,16 +98,18 @@ static int compare_groups(const void *x, const void *y) {
   return (a->first > b->first) - (a->first < b->first);
 }
 
-static size_t make_groups(const struct masking *masking, struct random_key key, const int32_t *ids, const bool *special, size_t count,
-                          struct masked_group *groups, size_t *maskable) {
+static size_t make_groups(const struct masking *masking, struct random_key key, const int32_t *ids, const bool *special,
+                          size_t count, struct masked_group *groups, size_t *maskable) {
   size_t made = 0;
   *maskable = 0;
   for (size_t i = 0; i < count; i++) {
     if (special[i]) continue;
     ++*maskable;
     bool goes_on = masking->whole_words && masking->continues && masking->continues[ids[i]];
-    if (goes_on && made && groups[made - 1].first + groups[made - 1].count == (int)i) groups[made - 1].count++;
-    else groups[made++] = (struct masked_group){random_bits(key, i), (int)i, 1};
+    if (goes_on && made && groups[made - 1].first + groups[made - 1].count == (int)i)
+      groups[made - 1].count++;
+    else
+      groups[made++] = (struct masked_group){random_bits(key, i), (int)i, 1};
   }
   return made;
 }
@@ -112,7 +117,8 @@ static size_t make_groups(const struct masking *masking, struct random_key key, 
 static int32_t replacement(const struct masking *masking, struct random_key key, size_t position, int32_t id) {
   double draw = random_uniform(key, ((uint64_t)1 << 32) + position);
   if (draw < masking->masked) return masking->mask_id;
-  if (draw < masking->masked + masking->random) return (int32_t)random_below(key, ((uint64_t)2 << 32) + position, (uint64_t)masking->vocabulary);
+  if (draw < masking->masked + masking->random)
+    return (int32_t)random_below(key, ((uint64_t)2 << 32) + position, (uint64_t)masking->vocabulary);
   return id;
 }
 
@@ -162,8 +168,8 @@ static struct made make_sample(const struct masked_samples *samples, uint64_t ep
   special[0] = true;
   add_range(samples, &made, special, pair->a, 0);
   if (pair->b.end > pair->b.first) add_range(samples, &made, special, pair->b, 1);
-  made.targets = mask_tokens(&samples->masking, sample_key(samples, PURPOSE_MASK, epoch, sample), made.ids, special, made.labels, made.count,
-                             samples->groups);
+  made.targets = mask_tokens(&samples->masking, sample_key(samples, PURPOSE_MASK, epoch, sample), made.ids, special, made.labels,
+                             made.count, samples->groups);
   return made;
 }
 
@@ -185,8 +191,12 @@ static const struct batch *fill(void *user, uint64_t epoch, const uint32_t *list
   for (size_t i = 0; i < count; i++) {
     struct pair pair = draw_pair(samples, epoch, list[i]);
     struct made made = make_sample(samples, epoch, list[i], &pair);
-    struct packed_sequence sequence = {.ids = made.ids, .types = made.types, .labels = made.labels, .count = made.count,
-                                       .number = list[i], .text = packed_text(),
+    struct packed_sequence sequence = {.ids = made.ids,
+                                       .types = made.types,
+                                       .labels = made.labels,
+                                       .count = made.count,
+                                       .number = list[i],
+                                       .text = packed_text(),
                                        .line = samples->sentences->places[samples->segments[list[i]].first]};
     sequence.text.label = pair.label;
     if (!packed_add(&samples->packed, samples->arch, &sequence, error)) return NULL;
@@ -201,7 +211,8 @@ static bool cut_segments(struct masked_samples *samples, struct error *error) {
     for (size_t first = sentences->documents[d], end; first < sentences->documents[d + 1]; first = end) {
       for (end = first + 1; end < sentences->documents[d + 1]; end++)
         if (sentences->starts[end + 1] - sentences->starts[first] > room) break;
-      if (!memory_grow(error, &samples->segments, &samples->capacity, samples->count + 1, sizeof *samples->segments)) return false;
+      if (!memory_grow(error, &samples->segments, &samples->capacity, samples->count + 1, sizeof *samples->segments))
+        return false;
       samples->segments[samples->count++] = (struct masked_segment){first, end, d};
     }
   return true;
@@ -209,15 +220,22 @@ static bool cut_segments(struct masked_samples *samples, struct error *error) {
 
 bool masked_samples_make(struct masked_samples *samples, struct samples *out, const char *const *paths, struct error *error) {
   if (samples->next == NEXT_RANDOM && !samples->validation && samples->sentences->document_count < 2)
-    return error_set(error, ERROR_FORMAT,
-                     "%s: the text is one document, so no sentence of another one can be drawn; put blank lines between documents, or take "
-                     "--next-sentence swapped or none",
-                     paths[0]);
+    return error_set(
+      error, ERROR_FORMAT,
+      "%s: the text is one document, so no sentence of another one can be drawn; put blank lines between documents, or take "
+      "--next-sentence swapped or none",
+      paths[0]);
   samples->rows = memory_new(error, 4 * samples->max_length, sizeof *samples->rows);
   samples->groups = memory_new(error, samples->max_length, sizeof *samples->groups);
   if (!samples->rows || !samples->groups || !cut_segments(samples, error)) return false;
-  *out = (struct samples){.count = samples->count, .user = samples, .rows = rows_of, .count_targets = count_targets, .fill = fill,
-                          .window = 4096, .paths = paths, .ledger = &samples->sentences->ledger};
+  *out = (struct samples){.count = samples->count,
+                          .user = samples,
+                          .rows = rows_of,
+                          .count_targets = count_targets,
+                          .fill = fill,
+                          .window = 4096,
+                          .paths = paths,
+                          .ledger = &samples->sentences->ledger};
   return true;
 }
 

@@ -2,10 +2,12 @@
 //
 // The documents are cut once into segments: as many following sentences as fit into max_length with [CLS] and two [SEP]. A sample
 // is a segment; everything else is drawn anew in each epoch, as a function of (seed, epoch, sample, position):
-//   - where the segment is split into A and B; in half of the cases B is replaced by sentences of another document (label 1), or A
+//   - where the segment is split into A and B; in half of the cases B is replaced by sentences of another document (label 1), or
+//   A
 //     and B change places (label 1);
 //   - which tokens are predicted (mask_rate of them, at least one), and which of these become [MASK], any token, or stay.
-// In the first short_epochs epochs a sample is a part of its segment that fits into short_length: short sequences, then long ones.
+// In the first short_epochs epochs a sample is a part of its segment that fits into short_length: short sequences, then long
+// ones.
 #pragma once
 #include "base/random.h"
 #include "data/samples.h"
@@ -31,15 +33,15 @@ struct masked_samples {
   size_t max_length, short_length;  // rows of a sample; short_length 0: as max_length
   uint64_t short_epochs;
   uint64_t seed;
-  bool validation;                  // a single document is no error then: every second text is the one that follows
+  bool validation;  // a single document is no error then: every second text is the one that follows
   // Made by masked_samples_make:
   struct masked_segment {
-    size_t first, end;              // sentences
+    size_t first, end;  // sentences
     size_t document;
-  } *segments;                      // [count]
+  } * segments;  // [count]
   size_t count, capacity;
   struct packed_batch packed;
-  int32_t *rows;                    // ids, types and labels of one sample
+  int32_t *rows;  // ids, types and labels of one sample
   struct masked_group *groups;
 };
 
@@ -47,8 +49,8 @@ struct masked_samples {
 bool masked_samples_make(struct masked_samples *samples, struct samples *out, const char *const *paths, struct error *error);
 void masked_samples_free(struct masked_samples *samples);
 
-// Chooses what is predicted in a sequence and changes its ids; labels [count] become the ids that stood there, -1 elsewhere. Tokens
-// with maskable false are left alone. groups: room for `count`. Returns how many tokens are predicted.
+// Chooses what is predicted in a sequence and changes its ids; labels [count] become the ids that stood there, -1 elsewhere.
+// Tokens with maskable false are left alone. groups: room for `count`. Returns how many tokens are predicted.
 struct masked_group {
   uint64_t random;
   int first, count;

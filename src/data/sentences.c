@@ -21,7 +21,8 @@ static bool can_begin(const char *at, const char *end) { return at >= end || !is
 
 // "Mr." and single letters are no ends.
 static bool is_abbreviation(const char *text, const char *dot) {
-  static const char *const known[] = {"Mr", "Mrs", "Ms", "Dr", "St", "Prof", "Capt", "Col", "Gen", "Rev", "vs", "etc", "No", "Vol"};
+  static const char *const known[] = {"Mr",  "Mrs", "Ms",  "Dr", "St",  "Prof", "Capt",
+                                      "Col", "Gen", "Rev", "vs", "etc", "No",   "Vol"};
   const char *start = dot;
   while (start > text && isalpha((unsigned char)start[-1])) start--;
   size_t size = (size_t)(dot - start);
@@ -89,10 +90,11 @@ static bool add_sentence(struct reader *reader, const char *text, size_t size, u
   if (!encoding->count) return ledger_add(ledger, LEDGER_EMPTY_BOTH, place, reader->error);
   for (size_t i = 0; i < encoding->count; i++)
     if (encoding->ids[i] < 0 || encoding->ids[i] >= reader->options->vocabulary)
-      return error_set(reader->error, ERROR_FORMAT,
-                       "%s line %llu: the tokenizer gives the id %d, but the model has only %d tokens; tokenizer.json and config.json do "
-                       "not belong together",
-                       reader->path, (unsigned long long)place_line(place), encoding->ids[i], reader->options->vocabulary);
+      return error_set(
+        reader->error, ERROR_FORMAT,
+        "%s line %llu: the tokenizer gives the id %d, but the model has only %d tokens; tokenizer.json and config.json do "
+        "not belong together",
+        reader->path, (unsigned long long)place_line(place), encoding->ids[i], reader->options->vocabulary);
   size_t count = encoding->count < reader->options->longest ? encoding->count : reader->options->longest;
   ledger->kept++;
   ledger->invalid_bytes += encoding->invalid;
@@ -135,13 +137,15 @@ static size_t kept_of(const struct sentences *sentences, size_t document, double
   size_t first = sentences->documents[document], count = sentences->documents[document + 1] - first;
   if (count >= LONG_DOCUMENT) return count - (size_t)((double)count * share);
   const int32_t *tokens = sentences->tokens + sentences->starts[first];
-  struct text_line bytes = {(const char *)tokens, (size_t)(sentences->starts[first + count] - sentences->starts[first]) * sizeof *tokens};
+  struct text_line bytes = {(const char *)tokens,
+                            (size_t)(sentences->starts[first + count] - sentences->starts[first]) * sizeof *tokens};
   return parallel_text_held_out(bytes, share) ? 0 : count;
 }
 
 static bool copy_range(struct sentences *to, const struct sentences *from, size_t first, size_t end, struct error *error) {
   for (size_t i = first; i < end; i++)
-    if (!add_tokens(to, from->tokens + from->starts[i], (size_t)(from->starts[i + 1] - from->starts[i]), from->places[i], error)) return false;
+    if (!add_tokens(to, from->tokens + from->starts[i], (size_t)(from->starts[i + 1] - from->starts[i]), from->places[i], error))
+      return false;
   return end_document(to, error);
 }
 

@@ -9,10 +9,10 @@
 struct run {
   const struct model *model;
   const struct masked_place *places;
-  size_t *starts;             // [sequences + 1] of each one's places
+  size_t *starts;  // [sequences + 1] of each one's places
   size_t place_count;
-  int32_t *rows;              // asked in the present batch
-  size_t *numbers;            // of their places
+  int32_t *rows;    // asked in the present batch
+  size_t *numbers;  // of their places
   float *logits;
   int vocabulary;
   void (*take)(void *user, size_t place, float *log_probs);
@@ -32,7 +32,8 @@ static void finish_row(void *data, size_t index, int worker) {
   run->take(run->user, run->numbers[index], row);
 }
 
-static bool take_batch(void *user, struct context *context, const struct batch *batch, struct tensor *hidden, const uint32_t *sequences) {
+static bool take_batch(void *user, struct context *context, const struct batch *batch, struct tensor *hidden,
+                       const uint32_t *sequences) {
   struct run *run = user;
   int count = 0;
   for (int i = 0; i < batch->text_count; i++)
@@ -49,8 +50,9 @@ static bool take_batch(void *user, struct context *context, const struct batch *
   return true;
 }
 
-bool masked_words_run(const struct model *model, const struct pass_sequence *sequences, size_t count, const struct masked_place *places,
-                      size_t place_count, void (*take)(void *user, size_t place, float *log_probs), void *user, struct error *error) {
+bool masked_words_run(const struct model *model, const struct pass_sequence *sequences, size_t count,
+                      const struct masked_place *places, size_t place_count,
+                      void (*take)(void *user, size_t place, float *log_probs), void *user, struct error *error) {
   struct run run = {.model = model, .places = places, .place_count = place_count, .take = take, .user = user};
   run.starts = memory_new(error, count + 2, sizeof *run.starts);
   run.rows = memory_new(error, place_count + 1, sizeof *run.rows);

@@ -8,5 +8,6 @@ struct masked_place {
 };
 
 // Calls take for each place, in any order and from several threads at once, with log_probs [vocabulary], which may be changed.
-bool masked_words_run(const struct model *model, const struct pass_sequence *sequences, size_t count, const struct masked_place *places,
-                      size_t place_count, void (*take)(void *user, size_t place, float *log_probs), void *user, struct error *error);
+bool masked_words_run(const struct model *model, const struct pass_sequence *sequences, size_t count,
+                      const struct masked_place *places, size_t place_count,
+                      void (*take)(void *user, size_t place, float *log_probs), void *user, struct error *error);

@@ -13,16 +13,19 @@ static int compare_lengths(const void *a, const void *b, void *data) {
   return (x > y) - (x < y);
 }
 
-static bool pack(const struct sequence_pass *pass, struct packed_batch *packed, const uint32_t *order, size_t count, size_t *taken,
-                 struct error *error) {
+static bool pack(const struct sequence_pass *pass, struct packed_batch *packed, const uint32_t *order, size_t count,
+                 size_t *taken, struct error *error) {
   packed_begin(packed);
   size_t rows = 0;
   for (*taken = 0; *taken < count; ++*taken) {
     const struct pass_sequence *sequence = &pass->sequences[order[*taken]];
     rows += (size_t)sequence->count;
     if (*taken && rows > BATCH_ROWS) break;
-    struct packed_sequence adding = {.ids = sequence->ids, .types = sequence->types, .count = (size_t)sequence->count,
-                                     .number = order[*taken], .text = packed_text()};
+    struct packed_sequence adding = {.ids = sequence->ids,
+                                     .types = sequence->types,
+                                     .count = (size_t)sequence->count,
+                                     .number = order[*taken],
+                                     .text = packed_text()};
     if (!packed_add(packed, &pass->model->arch, &adding, error)) return false;
   }
   return true;

@@ -1,5 +1,6 @@
 // Runs many sequences through a model of one stack: sorted by length inside, packed into batches, each batch's hidden states
-// handed to a function. What a sequence gives depends on nothing but itself (neighbours, order, batches and threads change no bit).
+// handed to a function. What a sequence gives depends on nothing but itself (neighbours, order, batches and threads change no
+// bit).
 #pragma once
 #include "model/model.h"
 #include "model/packed_batch.h"

@@ -10,11 +10,9 @@ static const struct {
   const char *key, *name;
   int pooling;
 } poolings[] = {
-    {"pooling_mode_cls_token", "cls", TEXT_FIRST},
-    {"pooling_mode_mean_tokens", "mean", TEXT_MEAN},
-    {"pooling_mode_max_tokens", "max", TEXT_MAX},
-    {"pooling_mode_mean_sqrt_len_tokens", "mean-sqrt", TEXT_MEAN_SQRT},
-    {"pooling_mode_lasttoken", "last", TEXT_LAST},
+  {"pooling_mode_cls_token", "cls", TEXT_FIRST}, {"pooling_mode_mean_tokens", "mean", TEXT_MEAN},
+  {"pooling_mode_max_tokens", "max", TEXT_MAX},  {"pooling_mode_mean_sqrt_len_tokens", "mean-sqrt", TEXT_MEAN_SQRT},
+  {"pooling_mode_lasttoken", "last", TEXT_LAST},
 };
 
 int text_pooling_find(const char *name) {
@@ -32,7 +30,8 @@ static bool read_pooling(struct sentence_modules *modules, const char *directory
   for (size_t i = 0; i < sizeof poolings / sizeof *poolings; i++)
     if (json_boolean(config, poolings[i].key, false, path, error)) modules->pooling |= poolings[i].pooling;
   if (json_boolean(config, "pooling_mode_weightedmean_tokens", false, path, error))
-    error_set(error, ERROR_UNSUPPORTED, "%s: pooling_mode_weightedmean_tokens cannot be done; --pooling chooses another one", path);
+    error_set(error, ERROR_UNSUPPORTED, "%s: pooling_mode_weightedmean_tokens cannot be done; --pooling chooses another one",
+              path);
   if (!modules->pooling) error_set(error, ERROR_FORMAT, "%s: no pooling_mode is true", path);
   cJSON_Delete(config);
   return error->code == ERROR_NONE;
@@ -48,7 +47,8 @@ static bool read_module(struct sentence_modules *modules, const cJSON *module, c
   if (strcmp(name, "Pooling") == 0) return read_pooling(modules, directory, folder, error);
   if (strcmp(name, "Normalize") == 0) return modules->normalized = true;
   return error_set(error, ERROR_UNSUPPORTED,
-                   "%s: the module \"%s\" cannot be done; wanted Transformer, Pooling, Normalize (--pooling ignores the file)", path, type);
+                   "%s: the module \"%s\" cannot be done; wanted Transformer, Pooling, Normalize (--pooling ignores the file)",
+                   path, type);
 }
 
 static bool read_length(struct sentence_modules *modules, const char *directory, struct error *error) {

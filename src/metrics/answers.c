@@ -55,7 +55,8 @@ static size_t common(const struct words *a, struct words *b) {
   size_t count = 0;
   for (size_t i = 0; i < a->count; i++)
     for (size_t k = 0; k < b->count; k++)
-      if (b->items[k].size && b->items[k].size == a->items[i].size && memcmp(b->items[k].data, a->items[i].data, a->items[i].size) == 0) {
+      if (b->items[k].size && b->items[k].size == a->items[i].size &&
+          memcmp(b->items[k].data, a->items[i].data, a->items[i].size) == 0) {
         b->items[k].size = 0;
         count++;
         break;

@@ -8,8 +8,8 @@
 #include "base/memory.h"
 
 struct tag {
-  char prefix;        // 'B', 'I' or 'O'
-  const char *type;   // "" outside
+  char prefix;       // 'B', 'I' or 'O'
+  const char *type;  // "" outside
 };
 
 static struct tag tag_of(const char *text) {
@@ -28,14 +28,16 @@ static bool ends(struct tag before, struct tag now) {
 static struct entity_counts *counts_of(struct entity_statistics *statistics, const char *type, struct error *error) {
   for (size_t i = 0; i < statistics->count; i++)
     if (strncmp(statistics->types[i].type, type, sizeof statistics->types[i].type - 1) == 0) return &statistics->types[i];
-  if (!memory_grow(error, &statistics->types, &statistics->capacity, statistics->count + 1, sizeof *statistics->types)) return NULL;
+  if (!memory_grow(error, &statistics->types, &statistics->capacity, statistics->count + 1, sizeof *statistics->types))
+    return NULL;
   struct entity_counts *counts = &statistics->types[statistics->count++];
   *counts = (struct entity_counts){0};
   snprintf(counts->type, sizeof counts->type, "%s", type);
   return counts;
 }
 
-static bool count(struct entity_statistics *statistics, const char *type, int right, int predicted, int both, struct error *error) {
+static bool count(struct entity_statistics *statistics, const char *type, int right, int predicted, int both,
+                  struct error *error) {
   struct entity_counts *counts = counts_of(statistics, type, error);
   if (!counts) return false;
   struct entity_counts *both_counts[] = {counts, &statistics->all};
@@ -52,7 +54,8 @@ bool entities_add(struct entity_statistics *statistics, const char *const *right
   struct tag before_right = {'O', ""}, before_predicted = {'O', ""};
   bool together = false;  // both entities began at the same word with the same type, and neither has ended
   for (size_t i = 0; i <= words; i++) {
-    struct tag a = i < words ? tag_of(right[i]) : (struct tag){'O', ""}, b = i < words ? tag_of(predicted[i]) : (struct tag){'O', ""};
+    struct tag a = i < words ? tag_of(right[i]) : (struct tag){'O', ""},
+               b = i < words ? tag_of(predicted[i]) : (struct tag){'O', ""};
     bool end_a = ends(before_right, a), end_b = ends(before_predicted, b);
     if (together && (end_a || end_b)) {
       if (end_a && end_b && !count(statistics, before_right.type, 0, 0, 1, error)) return false;

@@ -5,7 +5,9 @@
 
 #include "base/memory.h"
 
-struct batch_text packed_text(void) { return (struct batch_text){.label = -1, .start = -1, .end = -1, .value = NAN}; }
+struct batch_text packed_text(void) {
+  return (struct batch_text){.label = -1, .start = -1, .end = -1, .value = NAN};
+}
 
 void packed_begin(struct packed_batch *packed) { packed->batch = (struct batch){0}; }
 
@@ -42,7 +44,8 @@ static bool grow_texts(struct packed_batch *packed, size_t wanted, struct error 
   return true;
 }
 
-bool packed_add(struct packed_batch *packed, const struct arch *arch, const struct packed_sequence *sequence, struct error *error) {
+bool packed_add(struct packed_batch *packed, const struct arch *arch, const struct packed_sequence *sequence,
+                struct error *error) {
   size_t first = (size_t)packed->batch.source.rows, text = (size_t)packed->batch.sequences;
   if (!grow_rows(packed, first + sequence->count, error) || !grow_texts(packed, text + 1, error)) return false;
   for (size_t i = 0, row = first; i < sequence->count; i++, row++) {
@@ -74,9 +77,13 @@ static bool learns(const struct arch *arch, const struct batch_text *text) {
 
 const struct batch *packed_end(struct packed_batch *packed, const struct arch *arch) {
   struct batch *batch = &packed->batch;
-  struct batch_side side = {.rows = batch->source.rows, .ids = packed->ids, .positions = packed->positions,
-                            .types = arch->types ? packed->types : NULL, .row_keys = packed->keys,
-                            .spans = packed->spans, .span_count = batch->sequences};
+  struct batch_side side = {.rows = batch->source.rows,
+                            .ids = packed->ids,
+                            .positions = packed->positions,
+                            .types = arch->types ? packed->types : NULL,
+                            .row_keys = packed->keys,
+                            .spans = packed->spans,
+                            .span_count = batch->sequences};
   batch->source = batch->target = (struct batch_side){0};
   *(arch->family == FAMILY_DECODER ? &batch->target : &batch->source) = side;
   batch->labels = packed->labels;

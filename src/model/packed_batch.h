@@ -31,6 +31,7 @@ struct packed_batch {
 };
 
 void packed_begin(struct packed_batch *packed);
-bool packed_add(struct packed_batch *packed, const struct arch *arch, const struct packed_sequence *sequence, struct error *error);
+bool packed_add(struct packed_batch *packed, const struct arch *arch, const struct packed_sequence *sequence,
+                struct error *error);
 const struct batch *packed_end(struct packed_batch *packed, const struct arch *arch);
 void packed_free(struct packed_batch *packed);

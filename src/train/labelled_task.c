@@ -1,5 +1,5 @@
-// Fine-tuning on labelled examples (Devlin et al., 2019, section 4): --task classify, regress, tag, span, choice. They differ in the
-// shape of their examples, the model's head, and the scores; everything else is the same.
+// Fine-tuning on labelled examples (Devlin et al., 2019, section 4): --task classify, regress, tag, span, choice. They differ in
+// the shape of their examples, the model's head, and the scores; everything else is the same.
 #include <inttypes.h>
 #include <string.h>
 
@@ -42,7 +42,8 @@ static bool has_label_names(const struct job *job) {
 
 static bool read_files(struct job *job, struct examples *examples, const struct qkv_strings *files) {
   const struct qkv_train_options *options = &job->options;
-  struct example_options wanted = {.shape = shape_of(job), .columns = options->columns, .no_header = options->no_header > 0, .labelled = true};
+  struct example_options wanted = {
+    .shape = shape_of(job), .columns = options->columns, .no_header = options->no_header > 0, .labelled = true};
   for (size_t i = 0; i < files->count; i++)
     if (!examples_read(examples, files->items[i], &wanted, job->error)) return false;
   return examples->count > 0 || error_set(job->error, ERROR_FORMAT, "%s: there is no example in it", files->items[0]);
@@ -81,9 +82,10 @@ static bool open_text(struct job *job) {
 // --- Model
 
 static bool learn_tokenizer(struct job *job) {
-  return error_set(job->error, ERROR_USAGE,
-                   "--task %s starts from a model (--from), or with --tokenizer from random weights; train one first with --task mlm",
-                   job->task->name);
+  return error_set(
+    job->error, ERROR_USAGE,
+    "--task %s starts from a model (--from), or with --tokenizer from random weights; train one first with --task mlm",
+    job->task->name);
 }
 
 static bool choose_head(struct job *job, struct head_choice *choice) {
@@ -109,10 +111,11 @@ static bool take_label_order(struct job *job) {
 
 static bool check_model(struct job *job) {
   if (job->model->arch.family == FAMILY_ENCODER_DECODER)
-    return error_set(job->error, ERROR_UNSUPPORTED, "--task %s needs a model with one stack; this one has an encoder and a decoder",
-                     job->task->name);
+    return error_set(job->error, ERROR_UNSUPPORTED,
+                     "--task %s needs a model with one stack; this one has an encoder and a decoder", job->task->name);
   if (job->options.layer_decay > 0 && !job->checkpoint.model)
-    return error_set(job->error, ERROR_USAGE, "--layer-decay spares what a model knows; without --from there is nothing to spare");
+    return error_set(job->error, ERROR_USAGE,
+                     "--layer-decay spares what a model knows; without --from there is nothing to spare");
   return take_label_order(job) && tuning_apply(job);
 }
 
@@ -123,7 +126,10 @@ static struct label_names names_of(const struct job *job) { return (struct label
 static bool make_features(struct job *job, struct features *features, const struct examples *examples, bool training) {
   const struct qkv_train_options *options = &job->options;
   struct label_names names = names_of(job);
-  struct feature_options wanted = {.tokenizer = job->tokenizer, .arch = &job->model->arch, .labels = &names, .training = training,
+  struct feature_options wanted = {.tokenizer = job->tokenizer,
+                                   .arch = &job->model->arch,
+                                   .labels = &names,
+                                   .training = training,
                                    .max_length = options->max_length > 0 ? (size_t)options->max_length : 0,
                                    .stride = options->stride > 0 ? (size_t)options->stride : 0};
   if (!wanted.max_length && head_of(job) == HEAD_SPAN) wanted.max_length = SPAN_LENGTH;
@@ -132,7 +138,8 @@ static bool make_features(struct job *job, struct features *features, const stru
 
 static bool read_samples(struct job *job) {
   struct labelled *own = job->state;
-  if (!make_features(job, &own->train, &own->train_examples, true) || !make_features(job, &own->valid, &own->valid_examples, false))
+  if (!make_features(job, &own->train, &own->train_examples, true) ||
+      !make_features(job, &own->valid, &own->valid_examples, false))
     return false;
   job->train = features_samples(&own->train);
   job->valid = features_samples(&own->valid);
@@ -141,8 +148,8 @@ static bool read_samples(struct job *job) {
 
 static void say_features(const struct job *job, const char *name, const struct features *features) {
   struct buffer text = {0};
-  buffer_format(&text, "%s: %" PRIu64 " examples read, %" PRIu64 " kept, %zu sequences, %zu tokens\n", name, features->ledger.read,
-                features->ledger.kept, features->count, features->row_count);
+  buffer_format(&text, "%s: %" PRIu64 " examples read, %" PRIu64 " kept, %zu sequences, %zu tokens\n", name,
+                features->ledger.read, features->ledger.kept, features->count, features->row_count);
   ledger_write_text(&features->ledger, &text, features->examples->paths, 5);
   job_say(job, "%s", buffer_string(&text));
   buffer_free(&text);
@@ -154,7 +161,8 @@ static void say_text(const struct job *job) {
   struct label_names names = names_of(job);
   say_features(job, "training examples", &own->train);
   say_features(job, "validation examples", &own->valid);
-  if (!job_has_valid(job)) job_say(job, "without --valid, %zu of the examples are held out for validation", own->valid_examples.count);
+  if (!job_has_valid(job))
+    job_say(job, "without --valid, %zu of the examples are held out for validation", own->valid_examples.count);
   if (!names.count) return;
   label_names_list(&names, list, sizeof list);
   job_say(job, "%d labels: %s", names.count, list);
@@ -197,19 +205,21 @@ static void show_target(const struct job *job, const struct batch_text *text, st
     case HEAD_CHOICE: buffer_format(out, "choice of question %d: %s", text->group, text->label == 1 ? "right" : "wrong"); break;
     case HEAD_TAG: buffer_text(out, "tags behind the words' first tokens"); break;
     default:
-      if (is_regression(job)) buffer_format(out, "value: %g", (double)text->value);
-      else buffer_format(out, "label: %s", job->labels.names[text->label]);
+      if (is_regression(job))
+        buffer_format(out, "value: %g", (double)text->value);
+      else
+        buffer_format(out, "label: %s", job->labels.names[text->label]);
   }
 }
 
 static void show_batch(const struct job *job, const struct batch *batch, struct buffer *out) {
   const struct batch_side *side = batch->target.rows ? &batch->target : &batch->source;
-  buffer_format(out, "the first batch: %d sequences, %d tokens; nothing is padded; tokens are shown with their segments\n", batch->sequences,
-                side->rows);
+  buffer_format(out, "the first batch: %d sequences, %d tokens; nothing is padded; tokens are shown with their segments\n",
+                batch->sequences, side->rows);
   for (int i = 0; i < batch->sequences; i++) {
     const struct batch_text *text = &batch->texts[i];
-    buffer_format(out, "%s:%" PRIu64 ", rows %d to %d, ", job->train.paths[place_file(batch->lines[i])], place_line(batch->lines[i]),
-                  text->first, text->first + text->count - 1);
+    buffer_format(out, "%s:%" PRIu64 ", rows %d to %d, ", job->train.paths[place_file(batch->lines[i])],
+                  place_line(batch->lines[i]), text->first, text->first + text->count - 1);
     show_target(job, text, out);
     buffer_text(out, "\n ");
     for (int row = text->first; row < text->first + text->count; row++) {
@@ -235,16 +245,30 @@ static void close_labelled(struct job *job) {
 
 #define TUNING " max-length layer-decay freeze "
 
-#define LABELLED_TASK(variable, name_, files_, options_, metrics_)                                                                     \
-  const struct task variable = {.name = name_, .files = files_, .options = TUNING options_, .families = " bert ", .metrics = metrics_, \
-                                .state_size = sizeof(struct labelled), .open_text = open_text, .learn_tokenizer = learn_tokenizer,      \
-                                .describe_model = describe_model, .choose_head = choose_head, .check_model = check_model,               \
-                                .read_samples = read_samples, .say_text = say_text, .add_identity = add_identity,                       \
-                                .validate = validate, .show_batch = show_batch, .say_next = say_next, .close = close_labelled}
+#define LABELLED_TASK(variable, name_, files_, options_, metrics_)     \
+  const struct task variable = {.name = name_,                         \
+                                .files = files_,                       \
+                                .options = TUNING options_,            \
+                                .families = " bert ",                  \
+                                .metrics = metrics_,                   \
+                                .state_size = sizeof(struct labelled), \
+                                .open_text = open_text,                \
+                                .learn_tokenizer = learn_tokenizer,    \
+                                .describe_model = describe_model,      \
+                                .choose_head = choose_head,            \
+                                .check_model = check_model,            \
+                                .read_samples = read_samples,          \
+                                .say_text = say_text,                  \
+                                .add_identity = add_identity,          \
+                                .validate = validate,                  \
+                                .show_batch = show_batch,              \
+                                .say_next = say_next,                  \
+                                .close = close_labelled}
 
 LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", " columns no-header ",
               " accuracy f1 macro-f1 matthews loss ");
-LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", " columns no-header ", " pearson spearman loss ");
+LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", " columns no-header ",
+              " pearson spearman loss ");
 LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", "", " f1 precision recall accuracy loss ");
 LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " stride ", " f1 exact loss ");
 LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", "", " accuracy loss ");

@@ -21,12 +21,31 @@ struct masked {
   struct masked_samples train_samples, valid_samples;
 };
 
-static const struct score_kind perplexity = {.metric = "perplexity", .key = "perplexity", .name = "perplexity", .before = "perplexity ",
-                                             .after = " of masked words", .factor = 1, .decimals = 2, .smaller_is_better = true, .headline = true};
-static const struct score_kind masked_accuracy = {.metric = "masked-accuracy", .key = "masked_accuracy", .name = "masked words right, %", .before = "",
-                                                  .after = " % of them right", .factor = 100, .decimals = 2, .headline = true};
-static const struct score_kind next_accuracy = {.metric = "next-accuracy", .key = "next_accuracy", .name = "next sentences right, %", .before = "",
-                                                .after = " % of next sentences right", .factor = 100, .decimals = 2, .headline = true};
+static const struct score_kind perplexity = {.metric = "perplexity",
+                                             .key = "perplexity",
+                                             .name = "perplexity",
+                                             .before = "perplexity ",
+                                             .after = " of masked words",
+                                             .factor = 1,
+                                             .decimals = 2,
+                                             .smaller_is_better = true,
+                                             .headline = true};
+static const struct score_kind masked_accuracy = {.metric = "masked-accuracy",
+                                                  .key = "masked_accuracy",
+                                                  .name = "masked words right, %",
+                                                  .before = "",
+                                                  .after = " % of them right",
+                                                  .factor = 100,
+                                                  .decimals = 2,
+                                                  .headline = true};
+static const struct score_kind next_accuracy = {.metric = "next-accuracy",
+                                                .key = "next_accuracy",
+                                                .name = "next sentences right, %",
+                                                .before = "",
+                                                .after = " % of next sentences right",
+                                                .factor = 100,
+                                                .decimals = 2,
+                                                .headline = true};
 
 static enum next_sentence next_of(const struct job *job) {
   const char *next = job->options.next_sentence;
@@ -35,7 +54,8 @@ static enum next_sentence next_of(const struct job *job) {
 
 // --- Text
 
-static bool open_files(struct job *job, const struct qkv_strings *paths, struct line_file **files, const char ***names, size_t *count, uint64_t *bytes) {
+static bool open_files(struct job *job, const struct qkv_strings *paths, struct line_file **files, const char ***names,
+                       size_t *count, uint64_t *bytes) {
   *files = memory_new(job->error, paths->count + 1, sizeof **files);
   *names = memory_new(job->error, paths->count + 1, sizeof **names);
   for (size_t i = 0; *files && *names && i < paths->count; i++) {
@@ -72,11 +92,16 @@ static bool check_model(struct job *job) {
   const struct arch *arch = &job->model->arch;
   struct qkv_train_options *options = &job->options;
   if (arch->family != FAMILY_ENCODER)
-    return error_set(job->error, ERROR_UNSUPPORTED, "--task mlm needs an encoder, such as BERT; this is a %s model", arch->layout);
-  if (options->max_length < 0) options->max_length = arch->positions != POSITIONS_NONE && arch->max_positions < 128 ? arch->max_positions : 128;
-  if (options->max_length < 8) return error_set(job->error, ERROR_USAGE, "--max-length %" PRId64 " is too short for a pair of sentences", options->max_length);
+    return error_set(job->error, ERROR_UNSUPPORTED, "--task mlm needs an encoder, such as BERT; this is a %s model",
+                     arch->layout);
+  if (options->max_length < 0)
+    options->max_length = arch->positions != POSITIONS_NONE && arch->max_positions < 128 ? arch->max_positions : 128;
+  if (options->max_length < 8)
+    return error_set(job->error, ERROR_USAGE, "--max-length %" PRId64 " is too short for a pair of sentences",
+                     options->max_length);
   if (options->short_length >= options->max_length)
-    return error_set(job->error, ERROR_USAGE, "--short-length %" PRId64 " is not shorter than --max-length %" PRId64, options->short_length, options->max_length);
+    return error_set(job->error, ERROR_USAGE, "--short-length %" PRId64 " is not shorter than --max-length %" PRId64,
+                     options->short_length, options->max_length);
   if (options->short_length > 0 && options->short_epochs < 0)
     return error_set(job->error, ERROR_USAGE, "--short-length needs --short-epochs: for how many epochs sequences are short");
   return tuning_apply(job);
@@ -85,8 +110,10 @@ static bool check_model(struct job *job) {
 // --- Samples
 
 static bool read_sentences(struct job *job, struct sentences *sentences, const struct line_file *files, size_t count) {
-  struct sentence_options wanted = {.tokenizer = job->tokenizer, .vocabulary = job->model->arch.source_vocab,
-                                    .longest = (size_t)job->options.max_length - 3, .split = job->options.split_sentences > 0};
+  struct sentence_options wanted = {.tokenizer = job->tokenizer,
+                                    .vocabulary = job->model->arch.source_vocab,
+                                    .longest = (size_t)job->options.max_length - 3,
+                                    .split = job->options.split_sentences > 0};
   for (size_t i = 0; i < count; i++)
     if (!sentences_read(sentences, &files[i], i, &wanted, job->error)) return false;
   return true;
@@ -95,12 +122,14 @@ static bool read_sentences(struct job *job, struct sentences *sentences, const s
 // "80-10-10": percent that become [MASK], any token, or stay.
 static bool read_split(struct masking *masking, const char *text, struct error *error) {
   int mask, any, stay, size = 0;
-  if (sscanf(text, "%d-%d-%d%n", &mask, &any, &stay, &size) == 3 && !text[size] && mask >= 0 && any >= 0 && stay >= 0 && mask + any + stay == 100) {
+  if (sscanf(text, "%d-%d-%d%n", &mask, &any, &stay, &size) == 3 && !text[size] && mask >= 0 && any >= 0 && stay >= 0 &&
+      mask + any + stay == 100) {
     masking->masked = mask / 100.0;
     masking->random = any / 100.0;
     return true;
   }
-  return error_set(error, ERROR_USAGE, "--mask-split is \"%s\"; wanted three percentages that add up to 100, such as 80-10-10", text);
+  return error_set(error, ERROR_USAGE, "--mask-split is \"%s\"; wanted three percentages that add up to 100, such as 80-10-10",
+                   text);
 }
 
 // Which tokens go on with a word: those with WordPiece's mark, or those without the mark of a blank.
@@ -112,7 +141,8 @@ static bool find_continuing(struct job *job) {
     for (size_t i = 0; i < count; i++) {
       const char *token = tokenizer_token(job->tokenizer, (int32_t)i);
       if (!token || tokenizer_is_special(job->tokenizer, (int32_t)i)) continue;
-      bool inner = strncmp(token, "##", 2) == 0 && token[2], blank = strncmp(token, "\xC4\xA0", 2) == 0 || strncmp(token, "\xE2\x96\x81", 3) == 0;
+      bool inner = strncmp(token, "##", 2) == 0 && token[2],
+           blank = strncmp(token, "\xC4\xA0", 2) == 0 || strncmp(token, "\xE2\x96\x81", 3) == 0;
       marked += pass == 0 && inner;
       blanks += pass == 0 && blank;
       if (pass == 1) own->continues[i] = marked ? inner : blanks ? !blank : false;
@@ -120,44 +150,55 @@ static bool find_continuing(struct job *job) {
   return true;
 }
 
-static bool make_samples(struct job *job, struct masked_samples *samples, const struct sentences *sentences, struct samples *out, const char *const *paths,
-                         bool training) {
+static bool make_samples(struct job *job, struct masked_samples *samples, const struct sentences *sentences, struct samples *out,
+                         const char *const *paths, bool training) {
   const struct qkv_train_options *options = &job->options;
   struct special_ids ids = tokenizer_special_ids(job->tokenizer);
   struct masked *own = job->state;
-  *samples = (struct masked_samples){.sentences = sentences, .arch = &job->model->arch, .next = next_of(job), .validation = !training, .seed = (uint64_t)options->seed,
+  *samples = (struct masked_samples){.sentences = sentences,
+                                     .arch = &job->model->arch,
+                                     .next = next_of(job),
+                                     .validation = !training,
+                                     .seed = (uint64_t)options->seed,
                                      .max_length = (size_t)options->max_length,
                                      .cls_id = job_special_id(job, "beginning", ids.classification, "[CLS]"),
                                      .sep_id = job_special_id(job, "separating", ids.separator, "[SEP]")};
-  samples->masking = (struct masking){.rate = options->mask_rate >= 0 ? options->mask_rate : 0.15, .whole_words = options->whole_words > 0,
-                                      .continues = own->continues, .vocabulary = job->model->arch.source_vocab,
+  samples->masking = (struct masking){.rate = options->mask_rate >= 0 ? options->mask_rate : 0.15,
+                                      .whole_words = options->whole_words > 0,
+                                      .continues = own->continues,
+                                      .vocabulary = job->model->arch.source_vocab,
                                       .mask_id = job_special_id(job, "mask", ids.mask, "[MASK]")};
   if (training && options->short_length > 0) {
     samples->short_length = (size_t)options->short_length;
     samples->short_epochs = (uint64_t)options->short_epochs;
   }
-  return job->error->code == ERROR_NONE && read_split(&samples->masking, options->mask_split ? options->mask_split : "80-10-10", job->error) &&
+  return job->error->code == ERROR_NONE &&
+         read_split(&samples->masking, options->mask_split ? options->mask_split : "80-10-10", job->error) &&
          masked_samples_make(samples, out, paths, job->error);
 }
 
 static bool read_samples(struct job *job) {
   struct masked *own = job->state;
   bool separate = job_has_valid(job);
-  if (!read_sentences(job, &own->train, own->train_files, own->train_file_count) || !read_sentences(job, &own->valid, own->valid_files, own->valid_file_count))
+  if (!read_sentences(job, &own->train, own->train_files, own->train_file_count) ||
+      !read_sentences(job, &own->valid, own->valid_files, own->valid_file_count))
     return false;
   double share = own->train.count < LITTLE ? HELD_OUT_OF_LITTLE : HELD_OUT;
   if (!separate && !sentences_hold_out(&own->train, &own->valid, share, job->error)) return false;
   if (!own->train.count || !own->valid.count)
-    return error_set(job->error, ERROR_FORMAT, "%s", !own->train.count ? "no sentence of the training text was kept"
-                     : separate ? "no sentence of the validation text was kept" : "the text is too short to hold some out for validation; give --valid");
+    return error_set(job->error, ERROR_FORMAT, "%s",
+                     !own->train.count ? "no sentence of the training text was kept"
+                     : separate        ? "no sentence of the validation text was kept"
+                                       : "the text is too short to hold some out for validation; give --valid");
   return find_continuing(job) && make_samples(job, &own->train_samples, &own->train, &job->train, own->train_paths, true) &&
          make_samples(job, &own->valid_samples, &own->valid, &job->valid, separate ? own->valid_paths : own->train_paths, false);
 }
 
-static void say_sentences(const struct job *job, const char *name, const struct sentences *sentences, const struct samples *samples) {
+static void say_sentences(const struct job *job, const char *name, const struct sentences *sentences,
+                          const struct samples *samples) {
   struct buffer text = {0};
-  buffer_format(&text, "%s: %zu documents, %zu sentences, %zu tokens, %zu sequences an epoch\n", name, sentences->document_count, sentences->count,
-                sentences->token_count, samples->count);
+  buffer_format(&text, "%s: %zu documents, %zu sentences, %zu tokens, %zu sequences an epoch\n", name, sentences->document_count,
+                sentences->count, sentences->token_count, samples->count);
   ledger_write_text(&sentences->ledger, &text, samples->paths, 5);
   job_say(job, "%s", buffer_string(&text));
   buffer_free(&text);
@@ -167,7 +208,8 @@ static void say_text(const struct job *job) {
   const struct masked *own = job->state;
   say_sentences(job, "training text", &own->train, &job->train);
   say_sentences(job, "validation text", &own->valid, &job->valid);
-  if (!job_has_valid(job)) job_say(job, "without --valid, the ends of long documents and some short ones are held out for validation");
+  if (!job_has_valid(job))
+    job_say(job, "without --valid, the ends of long documents and some short ones are held out for validation");
 }
 
 static void add_identity(const struct job *job, cJSON *identity) {
@@ -205,16 +247,20 @@ static const char *token_of(const struct job *job, int32_t id) {
 
 static void show_batch(const struct job *job, const struct batch *batch, struct buffer *out) {
   const struct batch_side *side = &batch->source;
-  buffer_format(out, "the first batch: %d sequences, %d tokens, %d of them to be predicted; nothing is padded\n"
-                     "tokens are shown with their segments; token<word is a predicted one, with the word that stood there\n",
+  buffer_format(out,
+                "the first batch: %d sequences, %d tokens, %d of them to be predicted; nothing is padded\n"
+                "tokens are shown with their segments; token<word is a predicted one, with the word that stood there\n",
                 batch->sequences, side->rows, batch->label_count);
   for (int i = 0; i < batch->sequences; i++) {
     const struct batch_text *text = &batch->texts[i];
-    buffer_format(out, "%s:%" PRIu64 ", rows %d to %d", job->train.paths[place_file(batch->lines[i])], place_line(batch->lines[i]), text->first,
-                  text->first + text->count - 1);
+    buffer_format(out, "%s:%" PRIu64 ", rows %d to %d", job->train.paths[place_file(batch->lines[i])],
+                  place_line(batch->lines[i]), text->first, text->first + text->count - 1);
     if (text->label >= 0) {
       bool swapped = next_of(job) == NEXT_SWAPPED;
-      buffer_format(out, ", next sentence: %d (%s)", (int)text->label, !text->label ? "B follows A" : swapped ? "A follows B" : "B is from elsewhere");
+      buffer_format(out, ", next sentence: %d (%s)", (int)text->label,
+                    !text->label ? "B follows A"
+                    : swapped    ? "A follows B"
+                                 : "B is from elsewhere");
     }
     buffer_text(out, "\n ");
     for (int row = text->first; row < text->first + text->count; row++) {
@@ -226,7 +272,8 @@ static void show_batch(const struct job *job, const struct batch *batch, struct 
 }
 
 static void say_next(const struct job *job) {
-  job_say(job, "next:\n  qkv fill %s --text \"...\"\n  qkv train OUT --task classify --from %s --train FILE --valid FILE", job->out, job->out);
+  job_say(job, "next:\n  qkv fill %s --text \"...\"\n  qkv train OUT --task classify --from %s --train FILE --valid FILE",
+          job->out, job->out);
 }
 
 static void close_masked(struct job *job) {
@@ -272,23 +319,24 @@ static bool learn_tokenizer(struct job *job) {
 }
 
 const struct task mlm_task = {
-    .name = "mlm",
-    .files = "text with a sentence a line and a blank line between documents",
-    .options = " max-length layer-decay freeze next-sentence mask-rate mask-split whole-words short-length short-epochs split-sentences ",
-    .families = " bert ",
-    .metrics = " loss perplexity masked-accuracy next-accuracy ",
-    .curve = &masked_accuracy,
-    .state_size = sizeof(struct masked),
-    .open_text = open_text,
-    .learn_tokenizer = learn_tokenizer,
-    .describe_model = describe_model,
-    .choose_head = choose_head,
-    .check_model = check_model,
-    .read_samples = read_samples,
-    .say_text = say_text,
-    .add_identity = add_identity,
-    .validate = validate,
-    .show_batch = show_batch,
-    .say_next = say_next,
-    .close = close_masked,
+  .name = "mlm",
+  .files = "text with a sentence a line and a blank line between documents",
+  .options =
+    " max-length layer-decay freeze next-sentence mask-rate mask-split whole-words short-length short-epochs split-sentences ",
+  .families = " bert ",
+  .metrics = " loss perplexity masked-accuracy next-accuracy ",
+  .curve = &masked_accuracy,
+  .state_size = sizeof(struct masked),
+  .open_text = open_text,
+  .learn_tokenizer = learn_tokenizer,
+  .describe_model = describe_model,
+  .choose_head = choose_head,
+  .check_model = check_model,
+  .read_samples = read_samples,
+  .say_text = say_text,
+  .add_identity = add_identity,
+  .validate = validate,
+  .show_batch = show_batch,
+  .say_next = say_next,
+  .close = close_masked,
 };

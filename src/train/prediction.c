@@ -116,16 +116,21 @@ static bool take(void *user, struct context *context, const struct batch *batch,
   struct head_outputs out = {0};
   static const int32_t no_rows[1] = {0};
   bool vocabulary = maker->model->arch.head == HEAD_PRETRAINING;
-  if (!model_head_outputs(context, maker->model, batch, hidden, vocabulary ? no_rows : NULL, vocabulary ? 1 : 0, &out)) return false;
+  if (!model_head_outputs(context, maker->model, batch, hidden, vocabulary ? no_rows : NULL, vocabulary ? 1 : 0, &out))
+    return false;
   for (int i = 0; i < batch->text_count; i++) {
     const struct feature *feature = &maker->features->sequences[numbers[i]];
     struct tensor *of = maker->model->arch.head == HEAD_TAG || maker->model->arch.head == HEAD_SPAN ? out.rows : out.texts;
     size_t row = of == out.rows ? (size_t)batch->texts[i].first : (size_t)i;
     const float *logits = of->data + row * (size_t)of->cols;
-    if (maker->model->arch.head == HEAD_TAG) take_words(maker, feature, logits, of->cols);
-    else if (maker->model->arch.head == HEAD_SPAN) take_answer(maker, feature, logits);
-    else if (maker->model->arch.head == HEAD_CHOICE) maker->scores[numbers[i]] = logits[0];
-    else take_class(&maker->predictions->items[feature->example], logits, of->cols);
+    if (maker->model->arch.head == HEAD_TAG)
+      take_words(maker, feature, logits, of->cols);
+    else if (maker->model->arch.head == HEAD_SPAN)
+      take_answer(maker, feature, logits);
+    else if (maker->model->arch.head == HEAD_CHOICE)
+      maker->scores[numbers[i]] = logits[0];
+    else
+      take_class(&maker->predictions->items[feature->example], logits, of->cols);
   }
   return true;
 }
@@ -203,7 +208,8 @@ static bool run(struct maker *maker) {
     const struct feature *feature = &features->sequences[i];
     sequences[i] = (struct pass_sequence){ids + feature->first, types + feature->first, (int)feature->count};
   }
-  struct sequence_pass pass = {.model = maker->model, .sequences = sequences, .count = features->count, .take = take, .user = maker};
+  struct sequence_pass pass = {
+    .model = maker->model, .sequences = sequences, .count = features->count, .take = take, .user = maker};
   ok = ok && sequence_pass_run(&pass, maker->error);
   free(ids);
   free(sequences);

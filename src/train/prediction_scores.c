@@ -9,11 +9,16 @@
 #include "metrics/entities.h"
 #include "train/prediction.h"
 
-#define PERCENT(metric_, before_)                                                                                          \
-  {.metric = metric_, .key = metric_, .name = before_ " %", .before = before_ " ", .after = " %", .factor = 100, .decimals = 2, \
-   .headline = true}
-#define NUMBER(metric_, before_)                                                                                            \
-  {.metric = metric_, .key = metric_, .name = before_, .before = before_ " ", .after = "", .factor = 1, .decimals = 4, .headline = true}
+#define PERCENT(metric_, before_)                                                                                                \
+  {                                                                                                                              \
+    .metric = metric_, .key = metric_, .name = before_ " %", .before = before_ " ", .after = " %", .factor = 100, .decimals = 2, \
+    .headline = true                                                                                                             \
+  }
+#define NUMBER(metric_, before_)                                                                                        \
+  {                                                                                                                     \
+    .metric = metric_, .key = metric_, .name = before_, .before = before_ " ", .after = "", .factor = 1, .decimals = 4, \
+    .headline = true                                                                                                    \
+  }
 
 static const struct score_kind accuracy = PERCENT("accuracy", "accuracy"), f1 = PERCENT("f1", "F1"),
                                macro_f1 = PERCENT("macro-f1", "macro F1"), matthews = NUMBER("matthews", "Matthews"),
@@ -30,13 +35,16 @@ struct scoring {
   struct error *error;
 };
 
-static const struct example *example_of(const struct scoring *scoring, size_t i) { return &scoring->features->examples->items[i]; }
+static const struct example *example_of(const struct scoring *scoring, size_t i) {
+  return &scoring->features->examples->items[i];
+}
 
 // ---- classes and choices ----
 
 static int right_label(const struct scoring *scoring, const struct example *example) {
   if (!example->label.text) return -1;
-  return scoring->features->arch->head == HEAD_CHOICE ? atoi(example->label.text) : label_names_find(scoring->labels, example->label.text);
+  return scoring->features->arch->head == HEAD_CHOICE ? atoi(example->label.text)
+                                                      : label_names_find(scoring->labels, example->label.text);
 }
 
 static bool score_classes(struct scoring *scoring) {
@@ -92,7 +100,8 @@ static bool add_sentence(const struct scoring *scoring, size_t number, struct en
   const struct example *example = example_of(scoring, number);
   const struct prediction *prediction = &scoring->predictions->items[number];
   if (!example->tags) return true;
-  const char **right = memory_new(scoring->error, 2 * example->part_count + 1, sizeof *right), **found = right + example->part_count;
+  const char **right = memory_new(scoring->error, 2 * example->part_count + 1, sizeof *right),
+             **found = right + example->part_count;
   for (size_t i = 0; right && i < example->part_count; i++) {
     right[i] = example->tags[i].text;
     found[i] = prediction->words[i].label >= 0 ? scoring->labels->names[prediction->words[i].label] : "O";
@@ -131,8 +140,8 @@ static bool score_answers(struct scoring *scoring) {
     struct answer_scores scores;
     for (size_t k = 0; right && k < example->part_count; k++)
       right[k] = (struct metric_text){example->parts[k].text, example->parts[k].size};
-    bool ok = right && answer_score(&scores, (struct metric_text){example->pair.text + prediction->start, prediction->size}, right,
-                                    example->part_count, scoring->error);
+    bool ok = right && answer_score(&scores, (struct metric_text){example->pair.text + prediction->start, prediction->size},
+                                    right, example->part_count, scoring->error);
     free(right);
     if (!ok) return false;
     exact_sum += scores.exact;

@@ -46,6 +46,12 @@ run 3 "$QKV" predict classes --text "$long"
 err_has "longer than the model takes"
 run 0 "$QKV" predict classes --text "$long" --accept-cuts
 run 0 "$QKV" train more --task classify --from classes --train train.tsv --valid dev.tsv --max-steps 2 --layer-decay 0.5 --freeze embeddings --quiet --dtype f32
+"$QKV" forward classes --ids "2 7 9 3" --want hidden --layer 0 > before 2> err
+"$QKV" forward more --ids "2 7 9 3" --want hidden --layer 0 > after 2> err
+check "what is frozen stays to the bit" cmp before after
+"$QKV" forward classes --ids "2 7 9 3" --want hidden --layer 1 > before 2> err
+"$QKV" forward more --ids "2 7 9 3" --want hidden --layer 1 > after 2> err
+check "the rest does not" bash -c '! cmp -s before after && [ -s after ]'
 run 2 "$QKV" train x --task classify --from classes --train train.tsv --valid dev.tsv --freeze 9
 err_has "--freeze is \"9\"; wanted embeddings, all, or how many of the 1 layers"
 run 0 "$QKV" train --task classify --from classes --train train.tsv --valid dev.tsv --show-batch --dtype f32

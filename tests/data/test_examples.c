@@ -84,10 +84,10 @@ static void lines_of_json(void **state) {
 }
 
 static const char squad[] =
-    "{\"data\":[{\"paragraphs\":[{\"context\":\"\xC3\x89t\xC3\xA9 in Paris\",\"qas\":["
-    "{\"id\":\"x\",\"question\":\"where?\",\"answers\":[{\"text\":\"Paris\",\"answer_start\":7}]},"
-    "{\"id\":\"y\",\"question\":\"who?\",\"answers\":[],\"is_impossible\":true},"
-    "{\"id\":\"z\",\"question\":\"when?\",\"answers\":[{\"text\":\"winter\",\"answer_start\":0}]}]}]}]}";
+  "{\"data\":[{\"paragraphs\":[{\"context\":\"\xC3\x89t\xC3\xA9 in Paris\",\"qas\":["
+  "{\"id\":\"x\",\"question\":\"where?\",\"answers\":[{\"text\":\"Paris\",\"answer_start\":7}]},"
+  "{\"id\":\"y\",\"question\":\"who?\",\"answers\":[],\"is_impossible\":true},"
+  "{\"id\":\"z\",\"question\":\"when?\",\"answers\":[{\"text\":\"winter\",\"answer_start\":0}]}]}]}]}";
 
 static void questions(void **state) {
   const struct example_options labelled = {.labelled = true};
@@ -101,8 +101,8 @@ static void questions(void **state) {
   assert_int_equal(place_line(examples.ledger.entries[LEDGER_NO_ANSWER].places[0]), 3);
   assert_true(read_as(EXAMPLE_QUESTION, "a.json", squad, (struct example_options){0}));
   assert_int_equal(examples.count, 3);
-  assert_false(read_as(EXAMPLE_QUESTION, "b.json", "{\"data\":[{\"paragraphs\":[{\"context\":\"c\",\"qas\":[{\"answers\":[]}]}]}]}",
-                       labelled));
+  assert_false(read_as(EXAMPLE_QUESTION, "b.json",
+                       "{\"data\":[{\"paragraphs\":[{\"context\":\"c\",\"qas\":[{\"answers\":[]}]}]}]}", labelled));
   expect("b.json: data[0].paragraphs[0].qas[0]: \"question\" is missing");
   assert_true(read_as(EXAMPLE_QUESTION, "c.jsonl",
                       "{\"question\":\"q\",\"context\":\"in Rome\",\"answers\":[{\"text\":\"Rome\"}]}\n", labelled));
@@ -111,7 +111,8 @@ static void questions(void **state) {
 
 static void words_with_tags(void **state) {
   const struct example_options labelled = {.labelled = true};
-  assert_true(read_as(EXAMPLE_WORDS, "a.tsv", "-DOCSTART- -X- O\n\nEU\tNNP\tB-ORG\nrejects VBZ O\n\n\nRome NNP I-LOC\n", labelled));
+  assert_true(
+    read_as(EXAMPLE_WORDS, "a.tsv", "-DOCSTART- -X- O\n\nEU\tNNP\tB-ORG\nrejects VBZ O\n\n\nRome NNP I-LOC\n", labelled));
   assert_int_equal(examples.count, 2);
   text_is(examples.items[0].parts[0], "EU");
   text_is(examples.items[0].tags[0], "B-ORG");
@@ -140,8 +141,8 @@ static int remove_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(tables),    cmocka_unit_test(bad_tables),      cmocka_unit_test(lines_of_json),
-      cmocka_unit_test(questions), cmocka_unit_test(words_with_tags), cmocka_unit_test(plain_lines),
+    cmocka_unit_test(tables),    cmocka_unit_test(bad_tables),      cmocka_unit_test(lines_of_json),
+    cmocka_unit_test(questions), cmocka_unit_test(words_with_tags), cmocka_unit_test(plain_lines),
   };
   return cmocka_run_group_tests(tests, NULL, remove_files);
 }

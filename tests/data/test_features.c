@@ -17,18 +17,25 @@ static struct error error;
 static char *names[] = {"no", "yes"};
 static const struct label_names labels = {names, 2};
 
-static bool make(enum example_shape shape, enum head_kind head, int label_count, const char *name, const char *text, struct feature_options options) {
+static bool make(enum example_shape shape, enum head_kind head, int label_count, const char *name, const char *text,
+                 struct feature_options options) {
   static struct arch arch;
   features_free(&features);
   examples_free(&examples);
   error = (struct error){0};
-  arch = (struct arch){.family = FAMILY_ENCODER, .head = head, .labels = label_count, .source_vocab = 29, .types = 2, .max_positions = 12,
+  arch = (struct arch){.family = FAMILY_ENCODER,
+                       .head = head,
+                       .labels = label_count,
+                       .source_vocab = 29,
+                       .types = 2,
+                       .max_positions = 12,
                        .positions = POSITIONS_LEARNED};
   options.tokenizer = tokenizer;
   options.arch = &arch;
   options.labels = &labels;
   struct example_options reading = {.shape = shape, .labelled = true, .no_header = true};
-  return examples_read(&examples, text_file_of(name, text), &reading, &error) && features_make(&features, &examples, &options, &error);
+  return examples_read(&examples, text_file_of(name, text), &reading, &error) &&
+         features_make(&features, &examples, &options, &error);
 }
 
 static void ids_are(size_t sequence, const char *letters) {
@@ -51,13 +58,15 @@ static void texts_with_labels(void **state) {
   assert_int_equal(batch->texts[1].label, 1);
   assert_int_equal(batch->texts[1].first, 2);
   assert_false(make(EXAMPLE_TEXT, HEAD_CLASSIFY, 2, "a.tsv", "yes\ta\nmaybe\tb\n", (struct feature_options){0}));
-  assert_non_null(strstr(error.message, "line 2: the label \"maybe\" does not occur in the training data, whose labels are no, yes"));
+  assert_non_null(
+    strstr(error.message, "line 2: the label \"maybe\" does not occur in the training data, whose labels are no, yes"));
   assert_true(make(EXAMPLE_TEXT, HEAD_CLASSIFY, 1, "a.tsv", "2.5\ta\n", (struct feature_options){0}));
   assert_true(features.sequences[0].text.value == 2.5f);
 }
 
 static void long_ones_are_cut_at_the_longer_side(void **state) {
-  assert_true(make(EXAMPLE_TEXT, HEAD_CLASSIFY, 2, "a.tsv", "yes\ta b c d e\tf g h\n", (struct feature_options){.max_length = 4}));
+  assert_true(
+    make(EXAMPLE_TEXT, HEAD_CLASSIFY, 2, "a.tsv", "yes\ta b c d e\tf g h\n", (struct feature_options){.max_length = 4}));
   ids_are(0, "abfg");
   assert_int_equal(features.ledger.entries[LEDGER_CUT].count, 1);
   assert_true(make(EXAMPLE_TEXT, HEAD_CLASSIFY, 2, "a.tsv", "yes\ta b c d e\n", (struct feature_options){.max_length = 3}));
@@ -77,14 +86,16 @@ static void useless_examples_are_dropped_in_training_only(void **state) {
 
 static void tags_stand_on_first_pieces(void **state) {
   // "a b" is one word of two tokens here: its second token carries nothing.
-  assert_true(make(EXAMPLE_WORDS, HEAD_TAG, 2, "a.jsonl", "{\"tokens\":[\"a b\",\"c\"],\"tags\":[\"yes\",\"no\"]}\n", (struct feature_options){0}));
+  assert_true(make(EXAMPLE_WORDS, HEAD_TAG, 2, "a.jsonl", "{\"tokens\":[\"a b\",\"c\"],\"tags\":[\"yes\",\"no\"]}\n",
+                   (struct feature_options){0}));
   ids_are(0, "abc/");
   const int wanted[] = {1, -1, 0, -1};
   for (int i = 0; i < 4; i++) assert_int_equal(features.rows[i].label, wanted[i]);
   assert_int_equal(features.rows[2].word, 1);
   // Long sentences are taken in parts; no word is lost.
   assert_true(make(EXAMPLE_WORDS, HEAD_TAG, 2, "a.jsonl",
-                   "{\"tokens\":[\"a\",\"b\",\"c\",\"d\",\"e\"],\"tags\":[\"no\",\"no\",\"no\",\"no\",\"yes\"]}\n", (struct feature_options){.max_length = 4}));
+                   "{\"tokens\":[\"a\",\"b\",\"c\",\"d\",\"e\"],\"tags\":[\"no\",\"no\",\"no\",\"no\",\"yes\"]}\n",
+                   (struct feature_options){.max_length = 4}));
   assert_int_equal(features.count, 2);
   ids_are(0, "ab/");
   ids_are(1, "cde/");
@@ -110,7 +121,8 @@ static void contexts_are_read_in_windows(void **state) {
 }
 
 static void choices_stay_together(void **state) {
-  assert_true(make(EXAMPLE_CHOICE, HEAD_CHOICE, 0, "a.jsonl", "{\"question\":\"q\",\"choices\":[\"a\",\"b\",\"c\"],\"label\":1}\n", (struct feature_options){0}));
+  assert_true(make(EXAMPLE_CHOICE, HEAD_CHOICE, 0, "a.jsonl",
+                   "{\"question\":\"q\",\"choices\":[\"a\",\"b\",\"c\"],\"label\":1}\n", (struct feature_options){0}));
   assert_int_equal(features.sample_count, 1);
   assert_int_equal(features.samples[0].count, 3);
   uint32_t list[] = {0};
@@ -142,10 +154,10 @@ static int finish(void **state) {
 int main(void) {
   tokenizer = letters_tokenizer();
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(texts_with_labels),          cmocka_unit_test(long_ones_are_cut_at_the_longer_side),
-      cmocka_unit_test(tags_stand_on_first_pieces), cmocka_unit_test(useless_examples_are_dropped_in_training_only),
-      cmocka_unit_test(choices_stay_together),      cmocka_unit_test(contexts_are_read_in_windows),
-      cmocka_unit_test(labels_are_ordered),
+    cmocka_unit_test(texts_with_labels),          cmocka_unit_test(long_ones_are_cut_at_the_longer_side),
+    cmocka_unit_test(tags_stand_on_first_pieces), cmocka_unit_test(useless_examples_are_dropped_in_training_only),
+    cmocka_unit_test(choices_stay_together),      cmocka_unit_test(contexts_are_read_in_windows),
+    cmocka_unit_test(labels_are_ordered),
   };
   return cmocka_run_group_tests(tests, NULL, finish);
 }

@@ -32,8 +32,15 @@ static struct sentences make_sentences(size_t documents, size_t each, size_t len
 static const struct arch arch = {.family = FAMILY_ENCODER, .head = HEAD_PRETRAINING, .types = 2, .source_vocab = VOCABULARY};
 
 static struct masked_samples masked_of(const struct sentences *sentences, enum next_sentence next) {
-  return (struct masked_samples){.sentences = sentences, .arch = &arch, .next = next, .cls_id = CLS, .sep_id = SEP, .max_length = 64, .seed = 7,
-                                 .masking = {.rate = 0.15, .masked = 0.8, .random = 0.1, .mask_id = MASK, .vocabulary = VOCABULARY}};
+  return (struct masked_samples){
+    .sentences = sentences,
+    .arch = &arch,
+    .next = next,
+    .cls_id = CLS,
+    .sep_id = SEP,
+    .max_length = 64,
+    .seed = 7,
+    .masking = {.rate = 0.15, .masked = 0.8, .random = 0.1, .mask_id = MASK, .vocabulary = VOCABULARY}};
 }
 
 static const char *const paths[] = {"text"};
@@ -156,7 +163,8 @@ static void short_sequences_come_first(void **state) {
 static void words_are_masked_whole(void **state) {
   bool continues[VOCABULARY];
   for (int i = 0; i < VOCABULARY; i++) continues[i] = i % 2;
-  struct masking masking = {.rate = 0.3, .masked = 1, .whole_words = true, .continues = continues, .mask_id = MASK, .vocabulary = VOCABULARY};
+  struct masking masking = {
+    .rate = 0.3, .masked = 1, .whole_words = true, .continues = continues, .mask_id = MASK, .vocabulary = VOCABULARY};
   int32_t ids[42], labels[42];
   bool special[42] = {[0] = true, [41] = true};
   struct masked_group groups[42];
@@ -202,9 +210,13 @@ static int remove_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(rates_are_those_of_the_paper), cmocka_unit_test(epochs_differ_and_repeat), cmocka_unit_test(swapped_and_none),
-      cmocka_unit_test(short_sequences_come_first),   cmocka_unit_test(words_are_masked_whole),   cmocka_unit_test(running_text_is_split),
-      cmocka_unit_test(documents_are_read),
+    cmocka_unit_test(rates_are_those_of_the_paper),
+    cmocka_unit_test(epochs_differ_and_repeat),
+    cmocka_unit_test(swapped_and_none),
+    cmocka_unit_test(short_sequences_come_first),
+    cmocka_unit_test(words_are_masked_whole),
+    cmocka_unit_test(running_text_is_split),
+    cmocka_unit_test(documents_are_read),
   };
   return cmocka_run_group_tests(tests, NULL, remove_files);
 }
