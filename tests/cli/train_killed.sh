@@ -14,12 +14,13 @@ in_background=
 run 0 begin whole
 took=$((($(date +%s%N) - started) / 1000000))
 
-# Kills the run in the background after a random part of the time that a whole run takes. Sets `killed`.
+# Kills the run in the background after a random part of the time that a whole run takes, the longer the more often this training was
+# killed already, so that it gets on in a busy machine; not at all when there were kills enough. Sets `killed`.
 RANDOM=7
-strike() {
+strike() {  # ROUND
   process=$!
-  sleep "$(awk -v took="$took" -v random=$RANDOM 'BEGIN { print took * (0.05 + random / 32768) / 1000 }')"
-  kill -KILL $process 2> /dev/null
+  sleep "$(awk -v took="$took" -v random=$RANDOM -v round="$1" 'BEGIN { print took * (0.05 + random / 32768) * (1 + round / 8) / 1000 }')"
+  [ $done -lt "$kills" ] && kill -KILL $process 2> /dev/null
   wait $process 2> /dev/null
   killed=$(($? == 137))
 }
@@ -28,13 +29,15 @@ kills=${KILLS:-$([ "${SLOW_START:-}" ] && echo 10 || echo 50)} done=0 chains=0 e
 while [ $done -lt "$kills" ]; do
   rm -rf broken
   in_background=exec begin broken 2> broken.err &
-  strike
+  strike 0
+  round=0
   chains=$((chains + 1))
   while [ $killed -eq 1 ]; do
     done=$((done + 1))
     if [ ! -e broken/training.json ]; then early=$((early + 1)) && break; fi
+    round=$((round + 1))
     "$QKV" train broken --resume --threads $((1 + done % 3)) 2> broken.err &
-    strike
+    strike $round
   done
   [ -e broken/training.json ] || continue
   [ $killed -eq 1 ] && continue
