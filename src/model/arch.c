@@ -15,15 +15,17 @@ const struct stack_arch *arch_head_stack(const struct arch *arch) {
   return arch->family == FAMILY_ENCODER ? &arch->encoder : &arch->decoder;
 }
 
-int arch_head_vocabulary(const struct arch *arch) { return arch->family == FAMILY_ENCODER ? arch->source_vocab : arch->target_vocab; }
+int arch_head_vocabulary(const struct arch *arch) {
+  return arch->family == FAMILY_ENCODER ? arch->source_vocab : arch->target_vocab;
+}
 
 bool arch_has_vocabulary(const struct arch *arch) {
   return arch->head == HEAD_LANGUAGE || arch->head == HEAD_PRETRAINING || arch->head == HEAD_DOUBLE;
 }
 
 bool arch_has_texts(const struct arch *arch) {
-  return arch->head == HEAD_PRETRAINING || arch->head == HEAD_NEXT_SENTENCE || arch->head == HEAD_CLASSIFY || arch->head == HEAD_CHOICE ||
-         arch->head == HEAD_DOUBLE;
+  return arch->head == HEAD_PRETRAINING || arch->head == HEAD_NEXT_SENTENCE || arch->head == HEAD_CLASSIFY ||
+         arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE;
 }
 
 int arch_head_outputs(const struct arch *arch) {
@@ -49,20 +51,26 @@ static bool between(struct error *error, const char *what, long value, long leas
 static bool check_stack(const struct arch *arch, const struct stack_arch *stack, const char *name, struct error *error) {
   char what[64];
 #define WHAT(text) (snprintf(what, sizeof what, "the %s's number of %s", name, text), what)
-  if (!between(error, WHAT("layers"), stack->layers, 1, MOST_LAYERS) || !between(error, WHAT("heads"), stack->heads, 1, MOST_HEADS) ||
-      !between(error, WHAT("key/value heads"), stack->kv_heads, 1, stack->heads) || !between(error, WHAT("feed-forward units"), stack->ffn, 1, 1 << 20))
+  if (!between(error, WHAT("layers"), stack->layers, 1, MOST_LAYERS) ||
+      !between(error, WHAT("heads"), stack->heads, 1, MOST_HEADS) ||
+      !between(error, WHAT("key/value heads"), stack->kv_heads, 1, stack->heads) ||
+      !between(error, WHAT("feed-forward units"), stack->ffn, 1, 1 << 20))
     return false;
 #undef WHAT
   if (!arch->head_width && arch->hidden % stack->heads)
-    return error_set(error, ERROR_UNSUPPORTED, "the hidden width %d cannot be divided among the %s's %d heads; choose a width that is a multiple of the number of heads",
-                     arch->hidden, name, stack->heads);
+    return error_set(
+        error, ERROR_UNSUPPORTED,
+        "the hidden width %d cannot be divided among the %s's %d heads; choose a width that is a multiple of the number of heads",
+        arch->hidden, name, stack->heads);
   if (stack->heads % stack->kv_heads)
-    return error_set(error, ERROR_UNSUPPORTED, "the %s's %d heads cannot share %d key/value heads evenly; the first has to be a multiple of the second",
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "the %s's %d heads cannot share %d key/value heads evenly; the first has to be a multiple of the second",
                      name, stack->heads, stack->kv_heads);
   if (!between(error, "the number of layer groups", stack->groups, 0, stack->layers)) return false;
   if (stack->groups && stack->layers % stack->groups)
-    return error_set(error, ERROR_UNSUPPORTED, "the %s's %d layers cannot be %d groups of shared layers; choose a number that divides them",
-                     name, stack->layers, stack->groups);
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "the %s's %d layers cannot be %d groups of shared layers; choose a number that divides them", name,
+                     stack->layers, stack->groups);
   return true;
 }
 
@@ -77,30 +85,40 @@ static bool check_rates(const struct arch *arch, struct error *error) {
 }
 
 static bool check_embeddings(const struct arch *arch, struct error *error) {
-  if (!between(error, "the embedding width", arch->embedding_width, 0, WIDEST) || !between(error, "the number of segment types", arch->types, 0, 1 << 16) ||
+  if (!between(error, "the embedding width", arch->embedding_width, 0, WIDEST) ||
+      !between(error, "the number of segment types", arch->types, 0, 1 << 16) ||
       !between(error, "the number of relative position buckets", arch->relative_buckets, 0, 1 << 12))
     return false;
-  if (arch->relative_buckets && (arch->relative_buckets % 4 || arch->relative_distance <= arch->relative_buckets / 4 || arch->relative_distance > 1 << 16))
-    return error_set(error, ERROR_UNSUPPORTED,
-                     "%d relative position buckets up to distance %d are impossible; the buckets have to be a multiple of 4, and the distance "
-                     "more than a quarter of them and at most 65536", arch->relative_buckets, arch->relative_distance);
+  if (arch->relative_buckets &&
+      (arch->relative_buckets % 4 || arch->relative_distance <= arch->relative_buckets / 4 || arch->relative_distance > 1 << 16))
+    return error_set(
+        error, ERROR_UNSUPPORTED,
+        "%d relative position buckets up to distance %d are impossible; the buckets have to be a multiple of 4, and the distance "
+        "more than a quarter of them and at most 65536",
+        arch->relative_buckets, arch->relative_distance);
   if (arch->relative_buckets && arch->family == FAMILY_DECODER)
-    return error_set(error, ERROR_UNSUPPORTED, "relative position biases are built for encoders only; this model has only a decoder");
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "relative position biases are built for encoders only; this model has only a decoder");
   return true;
 }
 
 static bool check_head(const struct arch *arch, struct error *error) {
-  static const char *const names[] = {"language", "none", "pretraining", "next-sentence", "classify", "tag", "span", "choice", "double"};
+  static const char *const names[] = {"language", "none", "pretraining", "next-sentence", "classify",
+                                      "tag",      "span", "choice",      "double"};
   bool labelled = arch->head == HEAD_CLASSIFY || arch->head == HEAD_TAG;
   if (labelled && !between(error, "the number of labels", arch->labels, 1, 1 << 20)) return false;
   if (!labelled && arch->labels)
-    return error_set(error, ERROR_UNSUPPORTED, "a model with the head \"%s\" has no labels; this one says %d", names[arch->head], arch->labels);
+    return error_set(error, ERROR_UNSUPPORTED, "a model with the head \"%s\" has no labels; this one says %d", names[arch->head],
+                     arch->labels);
   if (arch->family == FAMILY_ENCODER_DECODER && arch->head != HEAD_LANGUAGE)
-    return error_set(error, ERROR_UNSUPPORTED, "the head \"%s\" needs a model with one stack; on an encoder-decoder only \"language\" is built",
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "the head \"%s\" needs a model with one stack; on an encoder-decoder only \"language\" is built",
                      names[arch->head]);
   if (arch_has_vocabulary(arch) && arch->tied_head && !arch->head_transform && arch_embedding_width(arch) != arch->hidden)
-    return error_set(error, ERROR_UNSUPPORTED, "the head cannot be tied to embeddings of width %d: the hidden states have width %d; use a head "
-                     "transform", arch->embedding_width, arch->hidden);
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "the head cannot be tied to embeddings of width %d: the hidden states have width %d; use a head "
+                     "transform",
+                     arch->embedding_width, arch->hidden);
   return true;
 }
 
@@ -143,7 +161,8 @@ bool arch_check(const struct arch *arch, struct error *error) {
       (encoder && !between(error, "the source vocabulary", arch->source_vocab, 1, LARGEST_VOCABULARY)) ||
       (decoder && !between(error, "the vocabulary", arch->target_vocab, 1, LARGEST_VOCABULARY)))
     return false;
-  if ((encoder && !check_stack(arch, &arch->encoder, "encoder", error)) || (decoder && !check_stack(arch, &arch->decoder, "decoder", error)))
+  if ((encoder && !check_stack(arch, &arch->encoder, "encoder", error)) ||
+      (decoder && !check_stack(arch, &arch->decoder, "decoder", error)))
     return false;
   if (arch->positions != POSITIONS_NONE && !between(error, "the number of positions", arch->max_positions, 1, 1 << 24))
     return false;
@@ -155,9 +174,11 @@ bool arch_check(const struct arch *arch, struct error *error) {
   if (!(arch->norm_epsilon >= 0) || !isfinite(arch->norm_epsilon))
     return error_set(error, ERROR_UNSUPPORTED, "the norm's epsilon is %g; it has to be 0 or more", arch->norm_epsilon);
   if (arch->shared_embeddings && arch->source_vocab != arch->target_vocab)
-    return error_set(error, ERROR_UNSUPPORTED, "encoder and decoder cannot share an embedding table: their vocabularies have %d and %d entries",
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "encoder and decoder cannot share an embedding table: their vocabularies have %d and %d entries",
                      arch->source_vocab, arch->target_vocab);
   if (arch->final_norm && arch->norm_place == NORM_POST)
-    return error_set(error, ERROR_UNSUPPORTED, "a final norm belongs to a model with the norm first (pre-norm); this one has it behind each sublayer");
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "a final norm belongs to a model with the norm first (pre-norm); this one has it behind each sublayer");
   return check_embeddings(arch, error) && check_head(arch, error) && check_rates(arch, error);
 }

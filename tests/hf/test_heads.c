@@ -90,7 +90,8 @@ static void shrink(struct arch *arch) {
 }
 
 static void every_layout_has_its_heads(void **state) {
-  static const char *const layouts[] = {"bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "mpnet", "gpt2", "openai-gpt", "llama"};
+  static const char *const layouts[] = {"bert",   "roberta", "xlm-roberta", "distilbert", "electra",
+                                        "albert", "mpnet",   "gpt2",        "openai-gpt", "llama"};
   int fine = 0;
   for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
     for (int head = 0; head < HEADS; head++) {
@@ -141,7 +142,8 @@ static void another_head_can_be_asked_for(void **state) {
   assert_int_equal(span.model->head.classifier.weight->rows, 2);
   checkpoint_close(&span);
   assert_true(checkpoint_open_as(path, &(struct head_choice){HEAD_CLASSIFY, 2, 7}, &span, &error));
-  if (!strstr(warnings.last, "2 tensors of the new head start from random numbers: classifier.weight, classifier.bias")) fail_msg("%s", warnings.last);
+  if (!strstr(warnings.last, "2 tensors of the new head start from random numbers: classifier.weight, classifier.bias"))
+    fail_msg("%s", warnings.last);
   struct checkpoint *opened[] = {&tag, &again, &same, &more, &span};
   for (int i = 0; i < 5; i++) checkpoint_close(opened[i]);
   assert_false(checkpoint_open_as(golden(path, "marian"), &(struct head_choice){HEAD_TAG, 3, 1}, &tag, &error));
@@ -170,10 +172,16 @@ static void labels_keep_their_names(void **state) {
 
 // The config.json of the checkpoints that everybody starts from, from several years: nothing to warn about.
 static void knows_published_configs(void **state) {
-  static const struct { const char *name; enum head_kind head; int hidden, layers, positions, labels; } files[] = {
-    {"bert-base", HEAD_LANGUAGE, 768, 12, 512, 0}, {"bert-large", HEAD_LANGUAGE, 1024, 24, 512, 0}, {"bert-multilingual", HEAD_LANGUAGE, 768, 12, 512, 0},
-    {"roberta-base", HEAD_LANGUAGE, 768, 12, 512, 0}, {"xlm-roberta-base", HEAD_LANGUAGE, 768, 12, 512, 0}, {"distilbert-sst2", HEAD_CLASSIFY, 768, 6, 512, 2},
-    {"electra-small-discriminator", HEAD_NONE, 256, 12, 512, 0}, {"albert-base-v2", HEAD_LANGUAGE, 768, 12, 512, 0}, {"mpnet-base", HEAD_LANGUAGE, 768, 12, 512, 0}};
+  static const struct { const char *name; enum head_kind head; int hidden, layers, positions, labels;
+  } files[] = {{"bert-base", HEAD_LANGUAGE, 768, 12, 512, 0},
+               {"bert-large", HEAD_LANGUAGE, 1024, 24, 512, 0},
+               {"bert-multilingual", HEAD_LANGUAGE, 768, 12, 512, 0},
+               {"roberta-base", HEAD_LANGUAGE, 768, 12, 512, 0},
+               {"xlm-roberta-base", HEAD_LANGUAGE, 768, 12, 512, 0},
+               {"distilbert-sst2", HEAD_CLASSIFY, 768, 6, 512, 2},
+               {"electra-small-discriminator", HEAD_NONE, 256, 12, 512, 0},
+               {"albert-base-v2", HEAD_LANGUAGE, 768, 12, 512, 0},
+               {"mpnet-base", HEAD_LANGUAGE, 768, 12, 512, 0}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     char path[4096];
     struct arch arch;
@@ -212,33 +220,41 @@ static bool open_with(const char *name, const char *key, const char *json, struc
 }
 
 static void refuses_with_the_reason(void **state) {
-  static const struct { const char *golden, *key, *json, *part; } cases[] = {
-    {"bert-classify", "position_embedding_type", "\"relative_key\"", "\"position_embedding_type\" is \"relative_key\"; qkv's bert models only know \"absolute\""},
-    {"bert-classify", "hidden_act", "\"mish\"", "\"hidden_act\" is \"mish\"; qkv has"},
-    {"bert-classify", "is_decoder", "true", "\"is_decoder\" is true"},
-    {"bert-classify", "id2label", "{\"0\": \"A\", \"7\": \"B\"}", "\"id2label\" has the entry \"7\""},
-    {"bert-classify", "id2label", "{}", "\"id2label\" has to be an object"},
-    {"bert-classify", "id2label", "{\"0\": \"A\", \"1\": \"B\"}", "classifier.weight is [3,16]; config.json wants [2,16]"},
-    {"bert-classify", "type_vocab_size", "3", "token_type_embeddings.weight is [2,16]; config.json wants [3,16]"},
-    {"bert-classify", "max_position_embeddings", "17", "position_embeddings.weight is [16,16]; config.json wants [17,16]"},
-    {"bert-classify", "architectures", "[\"BertForQuestionAnswering\"]", "2 tensors of the model that config.json describes are missing: qa_outputs.weight, qa_outputs.bias"},
-    {"roberta-classify", "max_position_embeddings", "4", "of which the first 5 belong to the padding"},
-    {"roberta-classify", "pad_token_id", "null", "\"pad_token_id\" is missing; this kind of model counts its positions from it"},
-    {"albert-classify", "inner_group_num", "2", "\"inner_group_num\" is 2"},
-    {"albert-classify", "num_hidden_groups", "3", "4 layers cannot be 3 groups"},
-    {"mpnet-classify", "relative_attention_num_buckets", "64", "\"relative_attention_num_buckets\" is 64"},
-    {"electra-choice", "summary_activation", "\"tanh\"", "\"summary_activation\" is \"tanh\""},
+  static const struct { const char *golden, *key, *json, *part;
+  } cases[] = {
+      {"bert-classify", "position_embedding_type", "\"relative_key\"",
+       "\"position_embedding_type\" is \"relative_key\"; qkv's bert models only know \"absolute\""},
+      {"bert-classify", "hidden_act", "\"mish\"", "\"hidden_act\" is \"mish\"; qkv has"},
+      {"bert-classify", "is_decoder", "true", "\"is_decoder\" is true"},
+      {"bert-classify", "id2label", "{\"0\": \"A\", \"7\": \"B\"}", "\"id2label\" has the entry \"7\""},
+      {"bert-classify", "id2label", "{}", "\"id2label\" has to be an object"},
+      {"bert-classify", "id2label", "{\"0\": \"A\", \"1\": \"B\"}", "classifier.weight is [3,16]; config.json wants [2,16]"},
+      {"bert-classify", "type_vocab_size", "3", "token_type_embeddings.weight is [2,16]; config.json wants [3,16]"},
+      {"bert-classify", "max_position_embeddings", "17", "position_embeddings.weight is [16,16]; config.json wants [17,16]"},
+      {"bert-classify", "architectures", "[\"BertForQuestionAnswering\"]",
+       "2 tensors of the model that config.json describes are missing: qa_outputs.weight, qa_outputs.bias"},
+      {"roberta-classify", "max_position_embeddings", "4", "of which the first 5 belong to the padding"},
+      {"roberta-classify", "pad_token_id", "null",
+       "\"pad_token_id\" is missing; this kind of model counts its positions from it"},
+      {"albert-classify", "inner_group_num", "2", "\"inner_group_num\" is 2"},
+      {"albert-classify", "num_hidden_groups", "3", "4 layers cannot be 3 groups"},
+      {"mpnet-classify", "relative_attention_num_buckets", "64", "\"relative_attention_num_buckets\" is 64"},
+      {"electra-choice", "summary_activation", "\"tanh\"", "\"summary_activation\" is \"tanh\""},
   };
   struct checkpoint checkpoint;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    if (open_with(cases[i].golden, cases[i].key, cases[i].json, &checkpoint)) fail_msg("%s %s was accepted", cases[i].key, cases[i].json);
+    if (open_with(cases[i].golden, cases[i].key, cases[i].json, &checkpoint))
+      fail_msg("%s %s was accepted", cases[i].key, cases[i].json);
     assert_refused(&error, cases[i].part);
   }
 }
 
 static void accepts_what_changes_nothing(void **state) {
-  static const char *const keys[][2] = {{"gradient_checkpointing", "true"}, {"position_embedding_type", "\"absolute\""}, {"classifier_dropout", "null"},
-                                        {"label2id", NULL}, {"pooler_type", "\"first_token_transform\""}};
+  static const char *const keys[][2] = {{"gradient_checkpointing", "true"},
+                                        {"position_embedding_type", "\"absolute\""},
+                                        {"classifier_dropout", "null"},
+                                        {"label2id", NULL},
+                                        {"pooler_type", "\"first_token_transform\""}};
   struct checkpoint checkpoint;
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     if (!open_with("bert-classify", keys[i][0], keys[i][1], &checkpoint)) fail_msg("%s", error.message);
@@ -248,7 +264,8 @@ static void accepts_what_changes_nothing(void **state) {
   struct warnings warnings = {0};
   error = (struct error){.warn = collect_warning, .warn_user = &warnings};
   assert_true(open_with("bert", "architectures", "[\"MyOwnModel\"]", &checkpoint));
-  if (!strstr(warnings.last, "the class \"MyOwnModel\" is not known; the model is read as a BertModel")) fail_msg("%s", warnings.last);
+  if (!strstr(warnings.last, "the class \"MyOwnModel\" is not known; the model is read as a BertModel"))
+    fail_msg("%s", warnings.last);
   checkpoint_close(&checkpoint);
   error = (struct error){0};
 }
@@ -256,7 +273,8 @@ static void accepts_what_changes_nothing(void **state) {
 // A tensor's name as BERT's first files have it (gamma and beta), or without the first part, or with one where none belongs.
 static void rename_tensor(char out[200], const char *name, int way) {
   const char *norm = strstr(name, "LayerNorm.");
-  if (way == 0 && norm) snprintf(out, 200, "%.*sLayerNorm.%s", (int)(norm - name), name, strstr(norm, "weight") ? "gamma" : "beta");
+  if (way == 0 && norm)
+    snprintf(out, 200, "%.*sLayerNorm.%s", (int)(norm - name), name, strstr(norm, "weight") ? "gamma" : "beta");
   else if (way == 1 && strncmp(name, "bert.", 5) == 0) snprintf(out, 200, "%s", name + 5);
   else if (way == 2 && strncmp(name, "bert.", 5) != 0) snprintf(out, 200, "bert.%s", name);
   else snprintf(out, 200, "%s", name);
@@ -278,14 +296,18 @@ static void write_renamed(const char *case_name, int way) {
     entries[i] = (struct tensor_entry){.name = names[i], .type = tensor->type, .dimensions = tensor->dimensions};
     memcpy(entries[i].shape, tensor->shape, sizeof entries[i].shape);
   }
-  assert_true(safetensors_write_begin(&writer, file_join(path, folder, "model.safetensors"), entries, tensors.count, NULL, &error));
+  assert_true(
+      safetensors_write_begin(&writer, file_join(path, folder, "model.safetensors"), entries, tensors.count, NULL, &error));
   for (size_t i = 0; i < tensors.count; i++) safetensors_write(&writer, tensors.tensors[i].data, tensors.tensors[i].size);
   assert_true(safetensors_write_end(&writer, &error));
   safetensors_close(&tensors);
 }
 
 static void other_spellings_are_the_same_model(void **state) {
-  static const struct { const char *golden; int way; } cases[] = {{"bert-pretraining", 0}, {"bert-pretraining", 1}, {"bert", 0}, {"bert", 2}};
+  static const struct {
+    const char *golden;
+    int way;
+  } cases[] = {{"bert-pretraining", 0}, {"bert-pretraining", 1}, {"bert", 0}, {"bert", 2}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char path[4096];
     struct checkpoint plain, renamed;
@@ -351,11 +373,11 @@ static void survives_without_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(every_head_comes_back), cmocka_unit_test(every_layout_has_its_heads), cmocka_unit_test(another_head_can_be_asked_for),
-    cmocka_unit_test(labels_keep_their_names), cmocka_unit_test(knows_published_configs), cmocka_unit_test(refuses_with_the_reason),
-    cmocka_unit_test(accepts_what_changes_nothing), cmocka_unit_test(other_spellings_are_the_same_model),
-    cmocka_unit_test(a_missing_pooler_is_no_pooler),
-    cmocka_unit_test(survives_without_memory)};
+      cmocka_unit_test(every_head_comes_back),         cmocka_unit_test(every_layout_has_its_heads),
+      cmocka_unit_test(another_head_can_be_asked_for), cmocka_unit_test(labels_keep_their_names),
+      cmocka_unit_test(knows_published_configs),       cmocka_unit_test(refuses_with_the_reason),
+      cmocka_unit_test(accepts_what_changes_nothing),  cmocka_unit_test(other_spellings_are_the_same_model),
+      cmocka_unit_test(a_missing_pooler_is_no_pooler), cmocka_unit_test(survives_without_memory)};
   if (file_is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 0);
   make_folder(folder);
   if (!context_open(&context, cpu_kernels(PRECISION_F32, &error), (size_t)1 << 28, &error)) return 1;

@@ -1,6 +1,6 @@
-// Heads keep the promise of the same bits: a text's numbers don't depend on its neighbours, their order or the number of threads; the
-// gradients of a batch don't depend on the number of threads. In f32 and bf16, with biases by distance and shared layers. And the
-// memory forecast holds for every head.
+// Heads keep the promise of the same bits: a text's numbers don't depend on its neighbours, their order or the number of threads;
+// the gradients of a batch don't depend on the number of threads. In f32 and bf16, with biases by distance and shared layers. And
+// the memory forecast holds for every head.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,8 +31,14 @@ static void fill(struct many *many, const struct arch *arch, int first, int coun
   for (int s = 0; s < count; s++) {
     int t = turned ? first + count - 1 - s : first + s, length = 1 + t * 37 % 70;
     many->spans[s] = (struct span){.q0 = row, .qn = length, .k0 = row, .kn = length};
-    many->texts[s] = (struct batch_text){.first = row, .count = length, .row = arch->pooling == POOLING_LAST ? row + length - 1 : row, .group = t / 2,
-                                         .label = t % 2, .start = length / 2, .end = length - 1, .value = (float)t / 7};
+    many->texts[s] = (struct batch_text){.first = row,
+                                         .count = length,
+                                         .row = arch->pooling == POOLING_LAST ? row + length - 1 : row,
+                                         .group = t / 2,
+                                         .label = t % 2,
+                                         .start = length / 2,
+                                         .end = length - 1,
+                                         .value = (float)t / 7};
     for (int i = 0; i < length; i++, row++) {
       many->ids[row] = (t * 31 + i * 17) % VOCABULARY;
       many->positions[row] = i;
@@ -42,8 +48,13 @@ static void fill(struct many *many, const struct arch *arch, int first, int coun
       many->batch.label_count += many->labels[row] >= 0;
     }
   }
-  struct batch_side side = {.rows = row, .ids = many->ids, .positions = many->positions, .types = many->types, .row_keys = many->keys,
-                            .spans = many->spans, .span_count = count};
+  struct batch_side side = {.rows = row,
+                            .ids = many->ids,
+                            .positions = many->positions,
+                            .types = many->types,
+                            .row_keys = many->keys,
+                            .spans = many->spans,
+                            .span_count = count};
   *(arch->family == FAMILY_DECODER ? &many->batch.target : &many->batch.source) = side;
   many->batch.labels = many->labels;
   many->batch.texts = many->texts;
@@ -174,8 +185,10 @@ static void test_same_bits(void **state) {
     for (int decoder = 0; decoder < 2; decoder++) {
       struct run *run = calloc(1, sizeof *run);
       struct arch arch = arch_of((enum head_kind)head, decoder);
-      if (!(run->model = model_new(&arch, &run->error)) || !model_initialise(run->model, 3, &run->error)) fail_msg("%s", run->error.message);
-      assert_true(model_prepare(run->model, kernels, true, &run->error) && context_open(&run->context, kernels, (size_t)1 << 30, &run->error));
+      if (!(run->model = model_new(&arch, &run->error)) || !model_initialise(run->model, 3, &run->error))
+        fail_msg("%s", run->error.message);
+      assert_true(model_prepare(run->model, kernels, true, &run->error) &&
+                  context_open(&run->context, kernels, (size_t)1 << 30, &run->error));
       check_neighbours(run);
       if (head != HEAD_NONE) check_threads(run);
       if (head != HEAD_NONE) check_forecast(run);
@@ -188,6 +201,7 @@ static void test_same_bits(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_same_bits, (void *)0), cmocka_unit_test_prestate(test_same_bits, (void *)1)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_same_bits, (void *)0),
+                                     cmocka_unit_test_prestate(test_same_bits, (void *)1)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
