@@ -98,7 +98,10 @@ bool job_get_model(struct job *job) {
   struct arch *arch = &job->model->arch;
   if (!job->task->check_model(job)) return false;
   // A resumed training finds in its own config.json what its beginning decided.
-  if (options->dropout >= 0 && options->resume <= 0) arch->embedding_dropout = (float)options->dropout;
+  if (options->dropout >= 0 && options->resume <= 0) {
+    arch->embedding_dropout = (float)options->dropout;
+    if (arch_head_outputs(arch)) arch->head_dropout = (float)options->dropout;
+  }
   decide_rate(&options->dropout, &arch->dropout);
   decide_rate(&options->attention_dropout, &arch->attention_dropout);
   decide_rate(&options->activation_dropout, &arch->activation_dropout);

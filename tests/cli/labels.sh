@@ -46,6 +46,12 @@ run 3 "$QKV" predict classes --text "$long"
 err_has "longer than the model takes"
 run 0 "$QKV" predict classes --text "$long" --accept-cuts
 run 0 "$QKV" train more --task classify --from classes --train train.tsv --valid dev.tsv --max-steps 2 --layer-decay 0.5 --freeze embeddings --quiet --dtype f32
+# A run that goes on gives the bytes of one that was not interrupted.
+tune="--task classify --from classes --train train.tsv --valid dev.tsv --schedule constant --warmup-steps 3 --valid-every 5 --metric loss --layer-decay 0.8 --freeze embeddings --dropout 0.1 --dtype f32 --quiet"
+run 0 "$QKV" train whole $tune --max-steps 10
+run 0 "$QKV" train parts $tune --max-steps 5 --threads 1
+run 0 "$QKV" train parts --resume --max-steps 10 --quiet
+check "resumed, with another number of threads: the same bytes" cmp whole/model.safetensors parts/model.safetensors
 "$QKV" forward classes --ids "2 7 9 3" --want hidden --layer 0 > before 2> err
 "$QKV" forward more --ids "2 7 9 3" --want hidden --layer 0 > after 2> err
 check "what is frozen stays to the bit" cmp before after
