@@ -70,8 +70,9 @@ const struct verb verb_bench = {
   .description =
     "Measures matrix products by every path that the processor has (rows x outputs x inputs), the memory, and with MODEL how many "
     "tokens a second it learns from, reads and writes, on made-up text of 32 tokens a sentence. Beside each rate stands what "
-    "the machine could do at most, measured, too: multiply-adds that touch nothing but registers, or bytes read from memory, whichever "
-    "takes longer; for a model the products alone. Takes less than a minute. The machine should do nothing else meanwhile.",
+    "the machine could do at most, measured, too: multiply-adds that touch nothing but registers, or bytes read from memory, "
+    "whichever takes longer; for a model the products alone. Takes less than a minute. The machine should do nothing else meanwhile.",
   .example = "qkv bench\nqkv bench out --threads 1",
-  .least = 0, .most = 1, .common = COMMON_THREADS | COMMON_QUIET, .size = sizeof(struct arguments), .defaults = defaults, VERB_OPTIONS(options), .run = run,
+  .least = 0, .most = 1, .common = COMMON_THREADS | COMMON_QUIET, .size = sizeof(struct arguments), .defaults = defaults,
+  VERB_OPTIONS(options), .run = run,
 };

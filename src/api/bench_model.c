@@ -80,8 +80,9 @@ static bool make_batch(struct made_up *made, const struct arch *arch, int tokens
   for (int s = 0; s < count; s++) {
     int first = s * length;
     made->spans[s] = (struct span){.q0 = first, .qn = length, .k0 = first, .kn = length};
-    made->texts[s] = (struct batch_text){.first = first, .count = length, .row = arch->pooling == POOLING_LAST ? first + length - 1 : first,
-                                         .group = s / 2, .label = arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE ? s % 2 : 0};
+    bool choice = arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE;
+    int row = arch->pooling == POOLING_LAST ? first + length - 1 : first;
+    made->texts[s] = (struct batch_text){.first = first, .count = length, .row = row, .group = s / 2, .label = choice ? s % 2 : 0};
   }
   struct batch_side side = {.rows = rows, .ids = made->ids, .positions = made->positions, .row_keys = made->row_keys,
                             .spans = made->spans, .span_count = count};
@@ -147,10 +148,12 @@ static bool fit_batch(struct bench *bench, bool (*work)(struct bench *)) {
   if (!work(bench)) return false;
   double tokens = FEW_TOKENS * AFFORDABLE / (clock_seconds() - started);
   free_batch(&bench->made);
-  return make_batch(&bench->made, arch, tokens < FEW_TOKENS ? FEW_TOKENS : tokens > MOST_TOKENS ? MOST_TOKENS : (int)tokens, bench->error);
+  int affordable = tokens < FEW_TOKENS ? FEW_TOKENS : tokens > MOST_TOKENS ? MOST_TOKENS : (int)tokens;
+  return make_batch(&bench->made, arch, affordable, bench->error);
 }
 
-static bool run(struct qkv_model *model, bool training, bool (*work)(struct bench *), struct bench_rate *rate, struct error *error) {
+static bool run(struct qkv_model *model, bool training, bool (*work)(struct bench *), struct bench_rate *rate,
+                struct error *error) {
   struct checkpoint checkpoint;
   if (!checkpoint_open(model->directory, &checkpoint, error)) return false;
   struct context context;
@@ -168,7 +171,8 @@ static bool run(struct qkv_model *model, bool training, bool (*work)(struct benc
 
 // --- Generation
 
-static bool generate(struct session *session, const struct generation_request *requests, size_t count, double *seconds, struct error *error) {
+static bool generate(struct session *session, const struct generation_request *requests, size_t count, double *seconds,
+                     struct error *error) {
   struct generation *results[SENTENCES] = {0};
   double started = clock_seconds();
   bool ok = session_run(session, requests, count, results, error);
@@ -177,8 +181,8 @@ static bool generate(struct session *session, const struct generation_request *r
   return ok;
 }
 
-// Every sentence becomes as long as its source, and every prompt twice as long, so that the rate says something about the machine, not
-// about the text.
+// Every sentence becomes as long as its source, and every prompt twice as long, so that the rate says something about the machine,
+// not about the text.
 static bool run_search(struct qkv_model *model, int beams, struct bench_rate *rate, struct error *error) {
   const struct model *ready = public_model_ready(model, error);
   if (!ready) return false;
@@ -187,7 +191,8 @@ static bool run_search(struct qkv_model *model, int beams, struct bench_rate *ra
   int length = sentence_length(&ready->arch);
   bool translates = ready->arch.family == FAMILY_ENCODER_DECODER;
   int given = translates ? length : length / 2, made_up = length - (translates ? 1 : given);
-  bool ok = make_batch(&made, &ready->arch, SENTENCES * length, error) && public_generation_options(&options, &model->checkpoint, error);
+  bool ok = make_batch(&made, &ready->arch, SENTENCES * length, error) &&
+            public_generation_options(&options, &model->checkpoint, error);
   options.beams = beams;
   options.nbest = 1;
   options.sampling = false;

@@ -47,7 +47,8 @@ static void multiply(struct product *product) {
   const float *packed = product->packed + (size_t)product->next * product->kernels->packed_size(product->columns, product->depth);
   product->next = (product->next + 1) % product->copies;
   if (product->gradient)
-    product->kernels->linear_gradient(product->weight, NULL, product->y, product->columns, product->x, product->depth, product->rows,
+    product->kernels->linear_gradient(product->weight, NULL, product->y, product->columns, product->x, product->depth,
+                                      product->rows,
                                       product->columns, product->depth, product->scratch);
   else
     product->kernels->linear(product->y, product->columns, NULL, product->x, product->depth, product->rows, product->columns,
@@ -74,7 +75,8 @@ static float *numbers(size_t count, struct error *error) {
 
 static void measure_product(struct bench *bench, const char *path, double peak, struct product product, struct error *error) {
   size_t x = (size_t)product.rows * (size_t)product.depth, y = (size_t)product.rows * (size_t)product.columns,
-         weight = (size_t)product.columns * (size_t)product.depth, packed = product.kernels->packed_size(product.columns, product.depth);
+         weight = (size_t)product.columns * (size_t)product.depth,
+         packed = product.kernels->packed_size(product.columns, product.depth);
   product.x = numbers(x, error);
   product.y = numbers(y, error);
   product.weight = numbers(weight, error);
@@ -88,8 +90,8 @@ static void measure_product(struct bench *bench, const char *path, double peak, 
     double bytes = 4.0 * (double)(x + y + (product.gradient ? 2 * weight : packed));
     double least = operations / peak > bytes / bench->memory ? operations / peak : bytes / bench->memory;
     char what[TEXT];
-    snprintf(what, sizeof what, "%s, %d x %d x %d", product.gradient ? "weight gradient" : "product", product.rows, product.columns,
-             product.depth);
+    snprintf(what, sizeof what, "%s, %d x %d x %d", product.gradient ? "weight gradient" : "product", product.rows,
+             product.columns, product.depth);
     add(bench, what, path, 1e-9 * operations / best_seconds(&product), "GFLOP/s", 1e-9 * operations / least);
   }
   free(product.x);

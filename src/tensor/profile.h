@@ -2,9 +2,9 @@
 // costs nothing.
 //
 // Kernels are functions without state, so there is one profile in a process, and it follows one table: the first that is ever
-// wrapped (models that were prepared with it may outlive the profile). What a thread's kernels took is kept by the thread until profile_done gives it the name of the operation that
-// called them. A kernel that ran inside a task shares the processor with the other tasks; its time counts as that part of the
-// clock's, so that all times and the rest add up to the time that passed.
+// wrapped (models that were prepared with it may outlive the profile). What a thread's kernels took is kept by the thread until
+// profile_done gives it the name of the operation that called them. A kernel that ran inside a task shares the processor with the
+// other tasks; its time counts as that part of the clock's, so that all times and the rest add up to the time that passed.
 //
 // Invariant: an entry is one kernel, one pass and one name, in which layers share a line ("decoder.*.self.output").
 #pragma once

@@ -60,7 +60,8 @@ static struct sample_rows rows_of(const struct samples *samples, struct batch_li
   return sum;
 }
 
-static bool measure_batch(struct context *context, const struct model *model, const struct batch *batch, bool learning, struct room *room) {
+static bool measure_batch(struct context *context, const struct model *model, const struct batch *batch, bool learning,
+                          struct room *room) {
   struct loss loss = {0};
   context->arena.peak_low = context->arena.peak_high = 0;
   context_begin(context, learning, learning, 0, 0);
@@ -76,8 +77,8 @@ static bool measure_batch(struct context *context, const struct model *model, co
   return true;
 }
 
-static bool measure_batches(struct context *context, struct job *job, const struct samples *samples, const struct batch_plan *plan, bool learning,
-                            struct room *room) {
+static bool measure_batches(struct context *context, struct job *job, const struct samples *samples, const struct batch_plan *plan,
+                            bool learning, struct room *room) {
   struct front front = {0};
   bool ok = true;
   for (size_t i = 0; ok && i < plan->batch_count; i++) {
@@ -93,13 +94,14 @@ static bool measure_batches(struct context *context, struct job *job, const stru
   return ok;
 }
 
-static bool measure_samples(struct job *job, const struct samples *samples, const struct batch_plan_options *options, bool learning,
-                            struct room *room) {
+static bool measure_samples(struct job *job, const struct samples *samples, const struct batch_plan_options *options,
+                            bool learning, struct room *room) {
   struct context context;
   struct batch_plan plan = {0};
   if (!context_open_measuring(&context, cpu_kernels_measuring(), job->error)) return false;
   context.recompute = job->options.recompute > 0;
-  bool ok = batch_plan_make(&plan, samples, options, 0, job->error) && measure_batches(&context, job, samples, &plan, learning, room);
+  bool ok = batch_plan_make(&plan, samples, options, 0, job->error) &&
+            measure_batches(&context, job, samples, &plan, learning, room);
   batch_plan_free(&plan);
   context_close(&context);
   return ok;
@@ -108,12 +110,15 @@ static bool measure_samples(struct job *job, const struct samples *samples, cons
 // --- Everything
 
 bool forecast_make(struct forecast *forecast, struct job *job) {
-  struct batch_plan_options training = training_plan_options(&job->options), validation = {.batch_tokens = job_validation_tokens(&job->options)};
+  struct batch_plan_options training = training_plan_options(&job->options);
+  struct batch_plan_options validation = {.batch_tokens = job_validation_tokens(&job->options)};
   struct room learning = {0}, looking = {0};
   struct model_memory memory = model_memory(job->model, job->kernels);
-  if (!measure_samples(job, &job->train, &training, true, &learning) || !measure_samples(job, &job->valid, &validation, false, &looking))
+  if (!measure_samples(job, &job->train, &training, true, &learning) ||
+      !measure_samples(job, &job->valid, &validation, false, &looking))
     return false;
-  size_t parameters = model_parameters(job->model) * sizeof(float), copies = 4 + (size_t)(job->options.average > 0 ? job->options.average : 0);
+  size_t parameters = model_parameters(job->model) * sizeof(float);
+  size_t copies = 4 + (size_t)(job->options.average > 0 ? job->options.average : 0);  // model, state: weights and moments
   if (!forecast->present) {
     size_t now = anonymous_now(), values = values_now(job->model);
     forecast->present = now > values ? now - values : 0;
@@ -123,7 +128,8 @@ bool forecast_make(struct forecast *forecast, struct job *job) {
   forecast->activations = learning.low + learning.high + learning.nodes;
   forecast->source_rows = learning.source;
   forecast->target_rows = learning.target;
-  forecast->validation = looking.low + looking.high + looking.nodes + (job->task->validation_memory ? job->task->validation_memory(job) : 0);
+  forecast->validation = looking.low + looking.high + looking.nodes;
+  if (job->task->validation_memory) forecast->validation += job->task->validation_memory(job);
   forecast->saving = MIB;
   size_t turn = forecast->activations > forecast->validation ? forecast->activations : forecast->validation;
   forecast->all = forecast->present + forecast->weights + forecast->optimizer + turn + forecast->saving;
@@ -146,12 +152,12 @@ void forecast_say(const struct job *job, const struct forecast *forecast) {
   job_say(job, "  %-14s %10.1f MiB  at most, in turn with the activations", "validation", mib(forecast->validation));
   job_say(job, "  %-14s %10.1f MiB", "saving", mib(forecast->saving));
   job_say(job, "  %-14s %10.1f MiB  program, vocabulary and text", "the rest", mib(forecast->present));
-  job_say(job, "  %-14s %10.1f MiB  and about %.0f MiB on the disk for model, state and copies to average", "all", mib(forecast->all),
-          mib(forecast->disk));
+  job_say(job, "  %-14s %10.1f MiB  and about %.0f MiB on the disk for model, state and copies to average", "all",
+          mib(forecast->all), mib(forecast->disk));
   double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   if (machine > 0 && (double)forecast->all > machine)
-    error_warn(job->error, "this training will take %.1f GiB of memory, and the machine has %.1f; --memory makes the batches fit", mib(forecast->all) / 1024,
-               machine / (double)MIB / 1024);
+    error_warn(job->error, "this training will take %.1f GiB of memory, and the machine has %.1f; --memory makes the batches fit",
+               mib(forecast->all) / 1024, machine / (double)MIB / 1024);
 }
 
 static bool fits_with(struct job *job, struct forecast *forecast, int64_t batch_tokens, bool *fits) {
@@ -167,10 +173,10 @@ static bool say_too_large(struct job *job, const struct forecast *forecast, int6
   bool again = job->options.recompute > 0;
   return error_set(job->error, ERROR_MEMORY,
                    "--memory allows %.0f MiB, but with the smallest batches that hold the longest sample (%" PRId64
-                   " tokens) this training takes %.0f MiB: weights and optimizer %.0f, activations %.0f, validation %.0f, the rest %.0f. Allow as much, "
-                   "or take a smaller model (--size) or shorter samples (--max-length)%s",
-                   mib((size_t)job->options.memory), least, mib(forecast->all), mib(forecast->weights + forecast->optimizer), mib(forecast->activations),
-                   mib(forecast->validation), mib(forecast->present), again ? "" : ", or try --recompute");
+                   " tokens) this training takes %.0f MiB: weights and optimizer %.0f, activations %.0f, validation %.0f, the rest "
+                   "%.0f. Allow as much, or take a smaller model (--size) or shorter samples (--max-length)%s",
+                   mib((size_t)job->options.memory), least, mib(forecast->all), mib(forecast->weights + forecast->optimizer),
+                   mib(forecast->activations), mib(forecast->validation), mib(forecast->present), again ? "" : ", or try --recompute");
 }
 
 bool forecast_fit(struct job *job, struct forecast *forecast) {
@@ -182,7 +188,7 @@ bool forecast_fit(struct job *job, struct forecast *forecast) {
   if (!fits_with(job, forecast, options->batch_tokens, &fits)) return false;
   if (fits) return true;
   int64_t largest = forecast->source_rows > forecast->target_rows ? forecast->source_rows : forecast->target_rows;
-  int64_t wanted = largest < options->batch_tokens ? largest : options->batch_tokens;  // less where --batch-size or the text end it
+  int64_t wanted = largest < options->batch_tokens ? largest : options->batch_tokens;  // less where --batch-size ends it
   int64_t least = options->context > options->max_length ? options->context : options->max_length;
   if (least <= 0 || least > wanted) least = wanted;
   if (!fits_with(job, forecast, least, &fits)) return false;
@@ -197,7 +203,7 @@ bool forecast_fit(struct job *job, struct forecast *forecast) {
   int64_t whole = wanted * options->accumulate;
   options->batch_tokens = low;
   options->accumulate = (whole + low - 1) / low;
-  job_say(job, "batches of up to %" PRId64 " tokens, %" PRId64 " to an update, so that all fits into %.0f MiB (--memory)", options->batch_tokens,
-          options->accumulate, mib((size_t)options->memory));
+  job_say(job, "batches of up to %" PRId64 " tokens, %" PRId64 " to an update, so that all fits into %.0f MiB (--memory)",
+          options->batch_tokens, options->accumulate, mib((size_t)options->memory));
   return forecast_make(forecast, job);
 }

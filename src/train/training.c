@@ -173,21 +173,23 @@ static bool stop_asked(const struct training *training) {
 
 static bool leave_without_room(const struct training *training, enum error_code code, const char *why) {
   error_clear(training->error);
-  return error_set(training->error, code, "%.700s; what is saved is the state after update %" PRId64 ", from which `qkv train %s --resume` goes on",
-                   why, training->saved_step, training->directory);
+  return error_set(training->error, code,
+                   "%.700s; what is saved is the state after update %" PRId64 ", from which `qkv train %s --resume` goes on", why,
+                   training->saved_step, training->directory);
 }
 
 static bool wait_for_room(const struct training *training, double seconds) {
   static const struct timespec moment = {.tv_nsec = 50000000};
   for (double end = clock_seconds() + seconds; clock_seconds() < end;) {
-    if (stop_asked(training)) return leave_without_room(training, ERROR_INTERRUPTED, "interrupted while there was no room on the disk");
+    if (stop_asked(training))
+      return leave_without_room(training, ERROR_INTERRUPTED, "interrupted while there was no room on the disk");
     nanosleep(&moment, NULL);
   }
   return true;
 }
 
-// A full disk ends neither the run nor the last state, which stays until the next one is complete: the training waits for room, at
-// most an hour, and tries again.
+// A full disk ends neither the run nor the last state, which stays until the next one is complete: the training waits for room,
+// at most an hour, and tries again.
 static bool save(struct training *training, bool (*write)(struct training *training)) {
   static const double FIRST = 0.25, LONGEST = 10, ALTOGETHER = 3600;
   double started = clock_seconds(), pause = FIRST;
@@ -197,7 +199,8 @@ static bool save(struct training *training, bool (*write)(struct training *train
     if (clock_seconds() - started > ALTOGETHER) return leave_without_room(training, ERROR_FILE, full.message);
     if (pause == FIRST)
       training_say(training, QKV_TRAIN_NOTE,
-                   "%s. The training waits for room, at most an hour; Ctrl-C leaves it where the state after update %" PRId64 " is saved",
+                   "%s. The training waits for room, at most an hour; Ctrl-C leaves it where the state after update %" PRId64
+                   " is saved",
                    full.message, training->saved_step);
     error_clear(training->error);
     if (!wait_for_room(training, pause)) return false;

@@ -5,9 +5,9 @@
 //   saboteur kill N COMMAND...         kills it (SIGKILL) before the N-th takes place; 3 if it makes fewer
 //   saboteur full N TIMES COMMAND...   from the N-th on, TIMES calls that need room fail: no space left on the device
 //
-// SIGINT and SIGTERM are handed on to the command. The kernel asks this program about each such call (seccomp's user notification), so the command is the one that is installed,
-// and no call escapes, whichever library or thread makes it. Exit status: the command's, 137 if it was killed, 77 where the kernel
-// does not offer this.
+// SIGINT and SIGTERM are handed on to the command. The kernel asks this program about each such call (seccomp's user notification),
+// so the command is the one that is installed, and no call escapes, whichever library or thread makes it. Exit status: the
+// command's, 137 if it was killed, 77 where the kernel does not offer this.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -65,7 +65,8 @@ static void add(struct sock_filter *program, int *size, struct sock_filter line)
 static int listen_to_calls(void) {
   struct sock_filter program[2 * CALLS + 8 * WRITES + 16];
   int size = 0;
-  const struct sock_filter ask = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF), allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const struct sock_filter ask = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+  const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   add(program, &size, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
   for (int i = 0; i < CALLS; i++) {
     add(program, &size, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i].number, 0, 1));
@@ -107,7 +108,8 @@ static int receive_descriptor(int socket) {
   struct iovec nothing = {&(char){0}, 1};
   struct msghdr message = {.msg_iov = &nothing, .msg_iovlen = 1, .msg_control = room.bytes, .msg_controllen = sizeof room.bytes};
   int descriptor = -1;
-  if (recvmsg(socket, &message, 0) == 1 && message.msg_controllen) memcpy(&descriptor, CMSG_DATA(&room.header), sizeof descriptor);
+  if (recvmsg(socket, &message, 0) == 1 && message.msg_controllen)
+    memcpy(&descriptor, CMSG_DATA(&room.header), sizeof descriptor);
   return descriptor;
 }
 

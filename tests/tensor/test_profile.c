@@ -1,4 +1,4 @@
-// The profile: every kernel is counted, under the name and the pass that it belongs to, and results are those of the real kernels.
+// The profile: every kernel is counted, under the name and the pass that it belongs to, and results are the real kernels'.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,6 +64,7 @@ static void what_is_counted_stands_in_the_tables(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_kernel_is_counted), cmocka_unit_test(what_is_counted_stands_in_the_tables)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_kernel_is_counted),
+                                     cmocka_unit_test(what_is_counted_stands_in_the_tables)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
