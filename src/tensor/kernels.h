@@ -145,7 +145,7 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
   KERNEL(void, scatter, (float *x, int x_rows, const float *y, const int32_t *rows, int count, int columns))
 
 struct kernels {
-  const char *name;   // "reference", "avx2", "avx512"
+  const char *name;   // "reference", "avx2", "avx512", "amx"
   const char *dtype;  // "f32", or "bf16": in which products with weights round their factors
 #define KERNEL(result, name, arguments) result(*name) arguments;
   KERNEL_TABLE(KERNEL)
