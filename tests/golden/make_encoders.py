@@ -87,7 +87,7 @@ CASES = {
     "llama-classify": ("LlamaForSequenceClassification", dict(LLAMA, num_labels=3)),
     "llama-tag": ("LlamaForTokenClassification", dict(LLAMA, num_labels=3)),
 }
-LONG = (5, 140, 33)  # beyond the largest distance of relative positions
+LONG = (140, 33, 5)  # beyond the largest distance of relative positions
 
 
 def make_batch(model, case, seed):
