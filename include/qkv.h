@@ -737,7 +737,9 @@ QKV_API void qkv_evaluation_free(struct qkv_evaluation *evaluation);
 // Numbers below 0 and NULL mean "chosen by qkv", which depends on how much text there is and is said in the first notes; start
 // from qkv_train_options_default. Names and meaning are those of the options of `qkv train`.
 struct qkv_train_options {
-  const char *task;                  // "translation", "lm" (language model)
+  // "translation", "lm" (language model), "mlm" (masked words and next sentences: Devlin et al., 2019), and labels of examples:
+  // "classify", "regress", "tag", "span", "choice"
+  const char *task;
   struct qkv_strings train, valid;   // files, of a translation source, target, source, target, ...; without valid a part of the
                                      // training text is held out
   const char *config;                // the training.json of an earlier run: what it says counts where nothing is said here
@@ -747,7 +749,7 @@ struct qkv_train_options {
 
   // A new model
   // Translation: "marian": norm after each sublayer (Vaswani et al., 2017); "pegasus": before. Language models: "gpt2" (Radford et
-  // al., 2019), "openai-gpt" (Radford et al., 2018), "llama" (Touvron et al., 2023)
+  // al., 2019), "openai-gpt" (Radford et al., 2018), "llama" (Touvron et al., 2023). Masked words and labels: "bert"
   const char *family;
   const char *size;                  // "blackboard", "tiny", "small", "base", "large": a preset for the numbers that follow
   int64_t layers, hidden, heads, ffn;  // layers: of each stack
@@ -804,7 +806,8 @@ struct qkv_train_options {
   double max_time;                   // seconds
   int64_t valid_every;               // updates
   int64_t patience;                  // validations without a better score; 0: never stop early
-  const char *metric;                // "bleu", "chrf" (of greedy translations), "loss": which checkpoint is best
+  const char *metric;                // which checkpoint is best: "loss", "bleu", "chrf" (of greedy translations), "perplexity",
+                                     // "accuracy", "f1", "matthews", "pearson", ...; by the task
   int64_t average;                   // how many checkpoints are averaged at the end, if that is better; 0: none
   const char *average_of;            // "best" or "last"
   int64_t keep_every;                // updates after which a copy of the model stays in OUT/steps/N; 0: never

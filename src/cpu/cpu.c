@@ -77,14 +77,17 @@ static void fill_bf16_tables(void) {
 }
 #endif
 
-// Each table starts as a copy of the one below it.
+// Each table starts as a copy of the one below it. What fills a table is itself made of the level's instructions, so it is not
+// called on a processor that lacks them.
 static void fill_tables(void) {
   read_processor_name();
   best_level = processor_level();
   kernels_fill_reference(&tables[LEVEL_REFERENCE]);
 #if defined(QKV_X86_KERNELS)
+  if (best_level < LEVEL_AVX2) return;
   tables[LEVEL_AVX2] = tables[LEVEL_REFERENCE];
   kernels_fill_avx2(&tables[LEVEL_AVX2]);
+  if (best_level < LEVEL_AVX512) return;
   tables[LEVEL_AVX512] = tables[LEVEL_AVX2];
   kernels_fill_avx512(&tables[LEVEL_AVX512]);
   fill_bf16_tables();
