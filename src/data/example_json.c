@@ -122,7 +122,9 @@ static bool read_answer(const struct place *place, const cJSON *answer, struct e
   const cJSON *start = cJSON_GetObjectItemCaseSensitive(answer, "answer_start");
   size_t at = 0;
   if (cJSON_IsNumber(start)) {
-    at = start->valuedouble >= 0 ? bytes_of(example->pair, (long long)start->valuedouble) : example->pair.size + 1;
+    at = start->valuedouble >= 0 && start->valuedouble <= (double)example->pair.size
+           ? bytes_of(example->pair, (long long)start->valuedouble)
+           : example->pair.size + 1;
     if (at + text.size > example->pair.size || memcmp(example->pair.text + at, text.text, text.size) != 0) *outside = true;
   } else {
     const char *found = strstr(example->pair.text, text.text);

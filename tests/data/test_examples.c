@@ -107,6 +107,10 @@ static void questions(void **state) {
   assert_true(read_as(EXAMPLE_QUESTION, "c.jsonl",
                       "{\"question\":\"q\",\"context\":\"in Rome\",\"answers\":[{\"text\":\"Rome\"}]}\n", labelled));
   assert_int_equal(examples.items[0].starts[0], 3);
+  assert_true(read_as(EXAMPLE_QUESTION, "d.jsonl",
+                      "{\"question\":\"q\",\"context\":\"in Rome\",\"answers\":[{\"text\":\"Rome\",\"answer_start\":1e300}]}\n",
+                      labelled));
+  assert_int_equal(examples.ledger.entries[LEDGER_NO_ANSWER].count, 1);
 }
 
 static void words_with_tags(void **state) {
