@@ -54,7 +54,8 @@ const char *tokenizer_token(const struct tokenizer *tokenizer, int32_t id);  // 
 int32_t tokenizer_id(const struct tokenizer *tokenizer, const char *token);  // -1 if there is no such token
 bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id);
 
-// From tokenizer_config.json and special_tokens_map.json; -1 where the tokenizer has none.
+// From tokenizer_config.json and special_tokens_map.json, or else the special tokens that BERT and RoBERTa are known by; -1 where
+// the tokenizer has none.
 struct special_ids {
   int32_t begin, end, unknown, padding, separator, classification, mask;
 };

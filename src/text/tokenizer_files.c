@@ -64,7 +64,7 @@ static bool add_role(struct draft *draft, const char *role, const char *otherwis
   return error->code == 0 && add_token(draft, token, error);
 }
 
-// "added_tokens_decoder": {"7": {"content": "<x>", ...}, ...}
+// "added_tokens_decoder": {"7": {"content": "<x>", ...}, ...}; what it says counts before what is usual.
 static bool add_listed_tokens(struct draft *draft, struct error *error) {
   const cJSON *item;
   cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(draft->config, "added_tokens_decoder")) {
@@ -113,7 +113,6 @@ static void write_section(struct buffer *out, const char *key, const struct buff
 
 static cJSON *finish(struct draft *draft, struct error *error) {
   struct buffer out = {0};
-  if (!add_listed_tokens(draft, error)) return NULL;
   if (draft->token_count) qsort(draft->tokens, draft->token_count, sizeof *draft->tokens, by_id);
   buffer_text(&out, "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [");
   write_tokens(&out, draft);
@@ -560,7 +559,7 @@ static bool set_spm_template(struct draft *draft, enum spm_family family, struct
 static bool draft_sentencepiece(struct draft *draft, const struct sentencepiece_model *spm, enum spm_family family,
                                 struct error *error) {
   static const char *const masks[] = {NULL, NULL, [SPM_ALBERT] = "[MASK]", [SPM_XLM_ROBERTA] = "<mask>", [SPM_LLAMA] = NULL};
-  if (!fill_sentencepiece(draft, spm, family, error)) return false;
+  if (!fill_sentencepiece(draft, spm, family, error) || !add_listed_tokens(draft, error)) return false;
   if (masks[family] && !add_role(draft, "mask_token", masks[family], true, error)) return false;
   if (family == SPM_XLM_ROBERTA && !add_role(draft, "pad_token", "<pad>", false, error)) return false;
   if (!add_control_pieces(draft, spm, error) || !set_spm_template(draft, family, error)) return false;
@@ -603,7 +602,8 @@ static bool read_family(char out[64], const char *directory, const cJSON *config
 
 static cJSON *read_words(const char *path, const char *family, const cJSON *config, struct error *error) {
   struct draft draft = {.config = config, .name = path};
-  bool ok = read_vocabulary_text(&draft, path, error) && draft_bert(&draft, is_one_of(family, "MPNetTokenizer mpnet"), error);
+  bool ok = read_vocabulary_text(&draft, path, error) && add_listed_tokens(&draft, error) &&
+            draft_bert(&draft, is_one_of(family, "MPNetTokenizer mpnet"), error);
   cJSON *json = ok ? finish(&draft, error) : NULL;
   draft_free(&draft);
   return json;
@@ -612,7 +612,8 @@ static cJSON *read_words(const char *path, const char *family, const cJSON *conf
 static cJSON *read_merges(const char *path, const char *merges, const char *family, const cJSON *config, struct error *error) {
   struct draft draft = {.config = config, .name = path};
   bool roberta = is_one_of(family, "RobertaTokenizer roberta BartTokenizer bart LongformerTokenizer longformer");
-  bool ok = token_model_read_files(&draft.model, path, merges, error) && draft_bytes(&draft, roberta, error);
+  bool ok = token_model_read_files(&draft.model, path, merges, error) && add_listed_tokens(&draft, error) &&
+            draft_bytes(&draft, roberta, error);
   cJSON *json = ok ? finish(&draft, error) : NULL;
   draft_free(&draft);
   return json;

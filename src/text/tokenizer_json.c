@@ -76,11 +76,19 @@ static bool read_parts(struct tokenizer *tokenizer, const char *name, struct err
          word_cache_open(&tokenizer->cache, CACHE_SLOTS, error);
 }
 
-// "eos_token": "</s>" or {"content": "</s>", ...}
-static int32_t special_id(const struct tokenizer *tokenizer, const char *key) {
+static int32_t usual_id(const struct tokenizer *tokenizer, const char *token) {
+  int32_t id = tokenizer_id(tokenizer, token);
+  return id >= 0 && tokenizer_is_special(tokenizer, id) ? id : -1;
+}
+
+// "eos_token": "</s>" or {"content": "</s>", ...}. Published checkpoints leave it to their class to know the token: then it is
+// BERT's, or, where there is a <mask>, RoBERTa's, if the tokenizer has it as a special token.
+static int32_t special_id(const struct tokenizer *tokenizer, const char *key, const char *bert, const char *roberta) {
   const cJSON *item = cJSON_GetObjectItemCaseSensitive(tokenizer->config, key);
   if (cJSON_IsObject(item)) item = cJSON_GetObjectItemCaseSensitive(item, "content");
-  return cJSON_IsString(item) ? tokenizer_id(tokenizer, item->valuestring) : -1;
+  if (item) return cJSON_IsString(item) ? tokenizer_id(tokenizer, item->valuestring) : -1;
+  int32_t id = bert ? usual_id(tokenizer, bert) : -1;
+  return id < 0 && usual_id(tokenizer, "<mask>") >= 0 ? usual_id(tokenizer, roberta) : id;
 }
 
 struct tokenizer *tokenizer_from_json(cJSON *json, cJSON *config, const char *name, struct error *error) {
@@ -99,13 +107,13 @@ struct tokenizer *tokenizer_from_json(cJSON *json, cJSON *config, const char *na
   cJSON *model = cJSON_GetObjectItemCaseSensitive(json, "model");
   cJSON_DeleteItemFromObjectCaseSensitive(model, "vocab");
   cJSON_DeleteItemFromObjectCaseSensitive(model, "merges");
-  tokenizer->special_ids = (struct special_ids){.begin = special_id(tokenizer, "bos_token"),
-                                                .end = special_id(tokenizer, "eos_token"),
-                                                .unknown = special_id(tokenizer, "unk_token"),
-                                                .padding = special_id(tokenizer, "pad_token"),
-                                                .separator = special_id(tokenizer, "sep_token"),
-                                                .classification = special_id(tokenizer, "cls_token"),
-                                                .mask = special_id(tokenizer, "mask_token")};
+  tokenizer->special_ids = (struct special_ids){.begin = special_id(tokenizer, "bos_token", NULL, "<s>"),
+                                                .end = special_id(tokenizer, "eos_token", NULL, "</s>"),
+                                                .unknown = special_id(tokenizer, "unk_token", "[UNK]", "<unk>"),
+                                                .padding = special_id(tokenizer, "pad_token", "[PAD]", "<pad>"),
+                                                .separator = special_id(tokenizer, "sep_token", "[SEP]", "</s>"),
+                                                .classification = special_id(tokenizer, "cls_token", "[CLS]", "<s>"),
+                                                .mask = special_id(tokenizer, "mask_token", "[MASK]", "<mask>")};
   return tokenizer;
 }
 

@@ -301,6 +301,22 @@ static void saves_what_it_opened(void **state) {
   assert_int_equal(rmdir(directory), 0);
 }
 
+// Roles that tokenizer_config.json does not name are those of the tokens that BERT and RoBERTa are known by.
+static void knows_usual_special_tokens(void **state) {
+  struct tokenizer *bert = open_golden("bert"), *roberta = open_golden("roberta"), *gpt2 = open_golden("gpt2");
+  struct special_ids ids = tokenizer_special_ids(bert);
+  assert_true(ids.padding == 0 && ids.unknown == 1 && ids.classification == 2 && ids.separator == 3 && ids.mask == 4);
+  assert_true(ids.begin == -1 && ids.end == -1);
+  ids = tokenizer_special_ids(roberta);
+  assert_true(ids.classification == 0 && ids.padding == 1 && ids.separator == 2 && ids.unknown == 3 && ids.mask == 4);
+  assert_true(ids.begin == 0 && ids.end == 2);
+  ids = tokenizer_special_ids(gpt2);
+  assert_true(ids.mask == -1 && ids.classification == -1 && ids.padding == -1);
+  tokenizer_free(bert);
+  tokenizer_free(roberta);
+  tokenizer_free(gpt2);
+}
+
 // Lines may end in CR LF, and of two equal ones the last counts; without [CLS] there is nothing to put around texts.
 static void opens_odd_vocabulary_text(void **state) {
   static const char text[] = "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\nhund\r\n\r\nkatze\r\nhund\r\n##e";
@@ -463,6 +479,7 @@ int main(void) {
       cmocka_unit_test(truncates_and_says_so),
       cmocka_unit_test(saves_what_it_opened),
       cmocka_unit_test(opens_vocabulary_and_merges),
+      cmocka_unit_test(knows_usual_special_tokens),
       cmocka_unit_test(opens_odd_vocabulary_text),
       cmocka_unit_test(refuses_damaged_sentencepiece),
       cmocka_unit_test(word_pieces_need_their_unknown_token),
