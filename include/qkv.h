@@ -338,8 +338,8 @@ QKV_API bool qkv_evaluate_text(struct qkv_context *context, struct qkv_model *mo
 // ---------------------------------------------------------------------------------------------------------------------
 // Generation
 
-// How texts go on, by a model with a decoder only. Negative numbers, NaN and NULL: as the model's generation_config.json says, and
-// otherwise as the comment says. Start from qkv_generate_options_default.
+// How texts go on, by a model with a decoder only. Negative numbers, NaN and NULL: as the model's generation_config.json says,
+// and otherwise as the comment says. Start from qkv_generate_options_default.
 //
 // The most probable token follows (greedy search) unless tokens are drawn or beams are kept. Tokens are drawn when temperature,
 // top_k, top_p, min_p or more than one sample is asked for, or when the model says so (do_sample).
@@ -349,7 +349,8 @@ struct qkv_generate_options {
   double temperature;          // logits are divided by it before a token is drawn; 0: nothing is drawn; else 1
   int64_t top_k;               // only the most probable k are drawn from (Fan et al., 2018); 0, else: all; but 50, as in
                                // transformers, where only the model's do_sample says to draw
-  double top_p;                // only the fewest with this sum of probabilities (Holtzman et al., 2020); above 0, at most 1; else 1
+  double top_p;                // only the fewest with this sum of probabilities (Holtzman et al., 2020); above 0, at most 1;
+                               // else 1
   double min_p;                // only those at least so many times as probable as the best (Nguyen et al., 2024); else 0
   double repetition_penalty;   // above 1: tokens that stand there already become less probable (Keskar et al., 2019); else 1
   int64_t no_repeat_ngram;     // n-grams of this many tokens occur once; 0, else: off
@@ -363,8 +364,8 @@ struct qkv_generate_options {
                                // its latter half
   int64_t alternatives;        // the most probable tokens of each step that are given, at most 16; else 0
   // Called with each piece of text as it is generated, whole characters, not in a beam search; and with NULL when the text has
-  // ended. false ends the text. prompt and sample count from 0. Never by two threads at once; no other function of this library may
-  // be called with the same context from it. NULL: not called.
+  // ended; not for a refused prompt. false ends the text. prompt and sample count from 0. Never by two threads at once; no other
+  // function of this library may be called with the same context from it. NULL: not called.
   bool (*text)(void *user, size_t prompt, size_t sample, const char *text);
   void *user;
 };
@@ -424,8 +425,8 @@ QKV_API struct qkv_generator *qkv_generator_new(struct qkv_context *context, str
                                                 const struct qkv_generate_options *options);
 QKV_API void qkv_generator_free(struct qkv_generator *generator);
 
-// Continues every prompt; many at once are faster than one by one. The random numbers depend on the seed, on how many prompts this
-// generator got before, on the sample and the position alone: the texts are the same whatever is generated together, with however
+// Continues every prompt; many at once are faster than one by one. The random numbers depend on the seed, on how many prompts
+// this generator got before, on the sample and the position alone: the texts are the same whatever is generated together, with however
 // many threads. Free with qkv_generations_free.
 QKV_API struct qkv_generations *qkv_generate(struct qkv_context *context, struct qkv_generator *generator,
                                              const struct qkv_strings *prompts);

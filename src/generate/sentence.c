@@ -281,9 +281,11 @@ static int by_sample(const void *a, const void *b) {
 static void conclude_nothing(struct sentence *sentence, const struct generation_options *options) {
   int count = options->beams > 1 ? 1 : sentence_draws(sentence);
   bool full = sentence->full && sentence->length >= sentence->full;
-  for (int i = 0; i < count; i++)
+  for (int i = 0; i < count; i++) {
     sentence->pool[sentence->pool_count++] =
       (struct finished){.node = -1, .sample = i, .lost = sentence->first, .ending = full ? ENDING_FULL : ENDING_LENGTH};
+    if (options->beams == 1) watched(sentence, options, i, -1);
+  }
 }
 
 struct generation *sentence_result(struct sentence *sentence, const struct generation_options *options, struct error *error) {

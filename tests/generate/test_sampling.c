@@ -387,6 +387,11 @@ static void says_why_it_ended(void **state) {
   assert_int_equal(count, 4);
   assert_int_equal(watching.called, 4);
   assert_int_equal(watching.ended, 1);
+  static int32_t whole[WINDOW];
+  const struct generation_request everything = {.prefix = whole, .prefix_count = WINDOW};
+  assert_int_equal(ending_of(&options, &everything, &count), ENDING_FULL);
+  assert_int_equal(count, 0);
+  assert_int_equal(watching.ended, 2);
   options.watch = NULL;
   for (int32_t id = 0; id < VOCABULARY; id++) assert_true(id_lists_add(&options.suppressed, &id, 1, &context_error));
   assert_int_equal(ending_of(&options, &requests[0], &count), ENDING_NONE);
