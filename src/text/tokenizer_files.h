@@ -8,6 +8,3 @@
 // What lies in the directory as a tokenizer.json; `file`, for messages, becomes the path of what was read. config: what
 // tokenizer_config.json says, may be NULL. NULL with an error when there is nothing to read.
 cJSON *tokenizer_files_read(const char *directory, const cJSON *config, char file[4096], struct error *error);
-// The same for the bytes of a SentencePiece model. family: a tokenizer class, a model type or "".
-cJSON *tokenizer_files_sentencepiece(const char *bytes, size_t size, const char *name, const char *family, const cJSON *config,
-                                     struct error *error);

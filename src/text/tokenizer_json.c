@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "text/tokenizer_files.h"
 #include "text/tokenizer_parts.h"
+#include "text/tokenizer_spm.h"
 
 enum { CACHE_SLOTS = 1 << 16 };
 
@@ -135,7 +136,7 @@ static bool is_sentencepiece(const char *name) {
 }
 
 struct tokenizer *tokenizer_parse(const char *bytes, size_t size, const char *name, struct error *error) {
-  cJSON *value = is_sentencepiece(name) ? tokenizer_files_sentencepiece(bytes, size, name, "", NULL, error)
+  cJSON *value = is_sentencepiece(name) ? tokenizer_spm_read(bytes, size, name, "", NULL, error)
                                         : parse(bytes, size, name, error);
   return value ? tokenizer_from_json(value, NULL, name, error) : NULL;
 }
