@@ -42,6 +42,7 @@ static void roff(FILE *out, const char *text, int length) {
   for (int i = 0; i < length; i++) {
     if (text[i] == '\\') fputs("\\e", out);
     else if (text[i] == '-') fputs("\\-", out);
+    else if (text[i] == '|') fputs("|\\:", out);  // a long list of words may be broken here
     else fputc(text[i], out);
   }
 }

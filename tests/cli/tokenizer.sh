@@ -75,7 +75,7 @@ run 1 "$QKV" tokenize nothing text
 err_has 'tokenizer.json'
 printf '{"model": {"type": "Unigram"}}' > unigram.json
 run 1 "$QKV" tokenize unigram.json text
-err_has 'Unigram'
+err_has 'unigram.json: the model has no list "vocab" of pieces and scores'
 run 2 "$QKV" tokenize vocab text --text x
 run 2 "$QKV" tokenize vocab --text x --pair y --pair z
 run 2 "$QKV" tokenize vocab --ids --format json

@@ -41,7 +41,8 @@ for kind in shared static; do
   out_has "w5 | w6 | w7 | </s>"
   out_has "the most probable first token: w"
   run 0 "./generate_text.$kind" language "w15 w3 <pad>"
-  out_has "w15 w3 <pad> w"
+  out_has "w15 w3 <pad>"  # what follows is drawn, by numbers that differ a little among processors
+  out_has " tokens, log-probability -"
   run 1 "./generate_text.$kind" model "w15"
   run 1 "./translate_file.$kind" nowhere source.txt
   err_has "nowhere"
