@@ -82,7 +82,11 @@ static void man_verb(FILE *out, const struct verb *verb) {
     fputs("\\-\\-", out);
     roff(out, option->name, (int)strlen(option->name));
     fputs("\\fR", out);
-    if (option->value) fprintf(out, " \\fI%s\\fR%s", option->value, option->kind == OPTION_KIND_FILES ? "..." : "");
+    if (option->value) {
+      fputs(" \\fI", out);
+      roff(out, option->value, (int)strlen(option->value));
+      fprintf(out, "\\fR%s", option->kind == OPTION_KIND_FILES ? "..." : "");
+    }
     fputc('\n', out);
     help_sentence(&empty, i, sentence, sizeof sentence);
     roff_lines(out, sentence, ".br\n");
