@@ -98,7 +98,7 @@ static void man_verb(FILE *out, const struct verb *verb) {
 }
 
 void help_man(FILE *out) {
-  fprintf(out, ".TH QKV 1 \"\" \"qkv %s\" \"User Commands\"\n.SH NAME\nqkv \\- train, run and look inside Transformers\n",
+  fprintf(out, ".TH QKV 1 \"\" \"qkv %s\" \"User Commands\"\n.ad l\n.SH NAME\nqkv \\- train, run and look inside Transformers\n",
           qkv_version());
   fputs(".SH SYNOPSIS\n.B qkv\n.I VERB ARGUMENTS\n[options]\n.br\n.B qkv help\n.RI [ VERB ]\n.br\n.B qkv \\-\\-version\n", out);
   fputs(".SH DESCRIPTION\n", out);
