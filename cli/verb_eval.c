@@ -209,8 +209,10 @@ static int evaluate_text(struct call *call, struct qkv_context *context, struct 
   const struct arguments *arguments = call->arguments;
   struct qkv_strings files = {call->positional.items + 1, call->positional.count - 1};
   struct qkv_text_evaluation result;
+  struct qkv_text_evaluation_options text = arguments->text;
   struct output output;
-  if (!qkv_evaluate_text(context, model, &files, &arguments->text, &result)) return call_failed(call, context);
+  text.no_header = arguments->predict.no_header;
+  if (!qkv_evaluate_text(context, model, &files, &text, &result)) return call_failed(call, context);
   if (!output_open(&output, arguments->output)) return EXIT_FAILED;
   if (arguments->format[0] == 'j')
     fprintf(output.stream,
@@ -247,12 +249,44 @@ static int evaluate_labels(struct call *call, struct qkv_context *context, struc
                      arguments->output);
 }
 
-static bool is_language_model(struct qkv_context *context, struct qkv_model *model) {
+static bool is_of_family(struct qkv_context *context, struct qkv_model *model, const char *name) {
   struct qkv_info *info = qkv_model_info(context, model);
   const char *family = info ? qkv_info_text(info, "family") : NULL;
-  bool is = family && strcmp(family, "decoder") == 0;
+  bool is = family && strcmp(family, name) == 0;
   qkv_info_free(info);
   return is;
+}
+
+// What is evaluated, and options that not all of them have a use for.
+enum kind { HYPOTHESES = 1, TRANSLATOR = 2, LANGUAGE_MODEL = 4, LABELS = 8 };
+
+static const struct {
+  const char *name;
+  int kinds;
+} limited[] = {{"beam", TRANSLATOR},
+               {"metric", HYPOTHESES | TRANSLATOR},
+               {"tokenizer", HYPOTHESES | TRANSLATOR},
+               {"lowercase", HYPOTHESES | TRANSLATOR},
+               {"columns", LABELS},
+               {"no-header", LABELS | LANGUAGE_MODEL},
+               {"max-length", LABELS},
+               {"no-answer", LABELS},
+               {"context", LANGUAGE_MODEL},
+               {"stride", LANGUAGE_MODEL},
+               {"document-separator", LANGUAGE_MODEL},
+               {"cross-documents", LANGUAGE_MODEL}};
+
+static bool options_fit(const struct call *call, enum kind kind) {
+  for (size_t i = 0; i < sizeof limited / sizeof *limited; i++) {
+    if (limited[i].kinds & kind || !call_given(call, limited[i].name)) continue;
+    call_misused(call, "--%s does nothing here: %s%s", limited[i].name, kind == HYPOTHESES ? "" : call->positional.items[0],
+                 kind == HYPOTHESES       ? "only translations in a file are scored"
+                 : kind == TRANSLATOR     ? " is a translator"
+                 : kind == LANGUAGE_MODEL ? " is a language model"
+                                          : " gives labels");
+    return false;
+  }
+  return true;
 }
 
 static int evaluate_hypotheses(struct call *call, struct qkv_context *context) {
@@ -278,6 +312,17 @@ static int evaluate_translations(struct call *call, struct qkv_context *context,
   return status;
 }
 
+static int evaluate(struct call *call, struct qkv_context *context, struct qkv_model *model) {
+  const char *name = call->positional.items[0];
+  if (qkv_model_labels_kind(model)) return options_fit(call, LABELS) ? evaluate_labels(call, context, model) : EXIT_MISUSED;
+  if (is_of_family(context, model, "encoder"))
+    return call_misused(call, "%s is an encoder that gives no labels, so nothing can be scored; fine-tune it first: "
+                        "qkv train OUT --task classify --from %s ...", name, name);
+  if (is_of_family(context, model, "decoder"))
+    return options_fit(call, LANGUAGE_MODEL) ? evaluate_text(call, context, model) : EXIT_MISUSED;
+  return options_fit(call, TRANSLATOR) ? evaluate_translations(call, context, model) : EXIT_MISUSED;
+}
+
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
   if (call_contradicts(call, "hypotheses", "beam", "translations that are there already are not searched for"))
@@ -291,11 +336,9 @@ static int run(struct call *call) {
   struct qkv_context *context = call_context(call);
   struct qkv_model *model =
     arguments->hypotheses ? NULL : call_open_model(call, context, call->positional.items[0], arguments->dtype);
-  int status = arguments->hypotheses                ? evaluate_hypotheses(call, context)
-               : !model                             ? call_failed(call, context)
-               : qkv_model_labels_kind(model)       ? evaluate_labels(call, context, model)
-               : is_language_model(context, model)  ? evaluate_text(call, context, model)
-                                                    : evaluate_translations(call, context, model);
+  int status = arguments->hypotheses ? (options_fit(call, HYPOTHESES) ? evaluate_hypotheses(call, context) : EXIT_MISUSED)
+               : model               ? evaluate(call, context, model)
+                                     : call_failed(call, context);
   qkv_model_free(model);
   qkv_context_free(context);
   return status;

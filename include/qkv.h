@@ -318,6 +318,7 @@ struct qkv_text_evaluation_options {
   int64_t stride;                  // tokens by which it moves on; else the context: no token is seen twice
   const char *document_separator;  // "blank", or the text of a line; NULL: a file is one document
   bool cross_documents;            // the window sees documents before
+  bool no_header;                  // of tables of prompts and answers: the first line is data
 };
 
 struct qkv_text_evaluation {

@@ -238,7 +238,7 @@ static bool decide_window(const struct qkv_text_evaluation_options *options, str
 static bool read_files(struct token_stream *stream, struct document_reader *reader,
                        const struct qkv_text_evaluation_options *options, const struct arch *arch,
                        const struct tokenizer *tokenizer, int64_t context, struct error *error) {
-  struct document_options documents = {.separator = options->document_separator};
+  struct document_options documents = {.separator = options->document_separator, .no_header = options->no_header};
   struct token_stream_options wanted = {.tokenizer = tokenizer,
                                         .vocabulary = arch->target_vocab,
                                         .begin_id = begin_id(arch),

@@ -7,7 +7,6 @@
 #include "api/public_model.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "base/utf8.h"
 #include "train/prediction.h"
 
 struct qkv_task_scores_owner {
@@ -247,6 +246,11 @@ void qkv_predictions_free(struct qkv_predictions *predictions) {
 
 // ---- scores ----
 
+static bool has_examples(const struct predicting *predicting) {
+  return predicting->examples.count || error_set(predicting->error, ERROR_FORMAT, "%s: there is no example in it to score",
+                                                 predicting->examples.paths[0]);
+}
+
 static bool score(struct predicting *predicting, struct qkv_task_scores_owner *owner) {
   struct qkv_task_scores *out = &owner->scores;
   if (!predictions_score(&predicting->predictions, &predicting->features, &predicting->labels, &owner->kept, &owner->details,
@@ -268,7 +272,7 @@ struct qkv_task_scores *qkv_score_predictions(struct qkv_context *context, struc
   struct qkv_predict_options defaults = qkv_predict_options_default();
   struct predicting predicting = {.opened = model, .error = public_begin(context)};
   struct qkv_task_scores_owner *owner = memory_new(predicting.error, 1, sizeof *owner);
-  bool ok = owner && take_file(&predicting, path, options ? options : &defaults, true) &&
+  bool ok = owner && take_file(&predicting, path, options ? options : &defaults, true) && has_examples(&predicting) &&
             predict(&predicting, options ? options : &defaults) && score(&predicting, owner);
   finish(&predicting);
   if (ok) return &owner->scores;

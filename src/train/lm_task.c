@@ -43,7 +43,8 @@ static double held_out(const struct job *job) {
 }
 
 static struct document_options documents_of(const struct job *job, enum text_part part) {
-  return (struct document_options){.separator = job->options.document_separator, .part = job_has_valid(job) ? PART_ALL : part,
+  return (struct document_options){.separator = job->options.document_separator, .no_header = job->options.no_header > 0,
+                                   .part = job_has_valid(job) ? PART_ALL : part,
                                    .held_out = job_has_valid(job) ? 0 : held_out(job)};
 }
 
@@ -258,7 +259,7 @@ static void close_model(struct job *job) {
 const struct task lm_task = {
   .name = "lm",
   .files = "files of text (.jsonl with \"text\", or \"prompt\" and \"answer\"; .tsv with columns of these two names)",
-  .options = " tokenizer-type label-smoothing on-long context document-separator cross-documents direction stride ",
+  .options = " tokenizer-type label-smoothing on-long no-header context document-separator cross-documents direction stride ",
   .families = " gpt2 openai-gpt llama ",
   .metrics = " loss perplexity bits-per-byte accuracy ",
   .curve = &bits_per_byte,

@@ -67,6 +67,12 @@ out_has 'of 5 tokens right'
 run 0 "$QKV" eval model pairs.tsv
 cp out of_table
 check "pairs of a table are those of objects" cmp of_table of_objects
+printf 'w5 w6\tw7\nw5 w6\tw8 w9\n' > bare.tsv
+run 0 "$QKV" eval model bare.tsv --no-header
+cp out of_table
+check "a table without a header has the prompt first" cmp of_table of_objects
+run 2 "$QKV" eval model texts --no-answer 1
+err_has '--no-answer does nothing here: model is a language model'
 
 : > empty
 run 1 "$QKV" eval model empty

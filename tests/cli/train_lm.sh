@@ -33,6 +33,10 @@ check "--config repeats a training to the byte" cmp one/model.safetensors again/
 run 0 "$QKV" eval one valid.txt --document-separator blank --context 16 --format json --dtype f32
 check "qkv eval finds the loss of the last validation" awk -v got="$(sed 's/{"loss": \([^,]*\),.*/\1/' out)" -v wanted="$(grep valid_loss one/log.jsonl | tail -1 | sed 's/.*"valid_loss":\([^,]*\),.*/\1/')" 'BEGIN { d = got - wanted; exit !(d < 0.02 && d > -0.02) }'
 
+printf 'the cat\t sees.\na dog\t likes.\n' > bare.tsv
+run 0 "$QKV" train bare --task lm --from one --train bare.tsv --valid bare.tsv --no-header --max-steps 1
+err_has 'training text: 2 pairs'
+
 # A batch of 128 tokens, or four of 32 whose gradients are added.
 run 0 train whole --max-steps 1 --valid-every 1 --dropout 0 --tokenizer-type char --dtype f32 --batch-size 8
 run 0 train parts --max-steps 1 --valid-every 1 --dropout 0 --tokenizer-type char --dtype f32 --batch-size 8 --stride 8
