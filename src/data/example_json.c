@@ -159,11 +159,9 @@ static bool read_question(const struct place *place, const cJSON *object, struct
   if (!example->parts || !example->starts) return false;
   bool outside = false;
   cJSON_ArrayForEach(answer, answers) if (!read_answer(place, answer, example, &outside)) return false;
-  if (!outside) return true;
-  if (place->source->options->labelled) {
-    place->examples->count--;
-    place->examples->ledger.read++;
-  }
+  if (!outside || !place->source->options->placed) return true;
+  place->examples->count--;
+  place->examples->ledger.read++;
   return ledger_add(&place->examples->ledger, LEDGER_NO_ANSWER, place_of(place->source->file, place->number), error_of(place));
 }
 
@@ -177,12 +175,19 @@ static bool read_object(const struct place *place, const cJSON *object) {
   }
 }
 
+static bool is_blank(struct text_line line) {
+  for (size_t i = 0; i < line.size; i++)
+    if (line.text[i] != ' ' && line.text[i] != '\t') return false;
+  return true;
+}
+
 bool example_read_jsonl(struct examples *examples, const struct example_source *source) {
   const char *at = source->text, *end = at + source->size;
   struct text_line line;
   char name[4200];
   bool ok = true;
   for (uint64_t number = 1; ok && example_next_line(&at, end, &line); number++) {
+    if (is_blank(line)) continue;
     snprintf(name, sizeof name, "%.4100s line %" PRIu64, source->path, number);
     cJSON *object = json_parse(line.text, line.size, name, source->error);
     ok = object && read_object(&(struct place){examples, source, number, name}, object);

@@ -38,6 +38,7 @@ struct example_options {
   const char *columns;       // "label,text,pair" in the file's order, "-" for one to skip; NULL: from the header
   bool no_header;            // the first line of a TSV is data
   bool labelled;             // a label has to be there
+  bool placed;               // questions whose answer is not where it is said to stand are dropped: nobody can learn from them
 };
 
 // Adds a file's examples ("-" is standard input). Starts from all zero; the shape is that of the first file.

@@ -1,5 +1,6 @@
 #include "data/label_names.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 static bool is_number(const char *text, double *value) {
   char *end;
   *value = strtod(text, &end);
-  return *text && !*end;
+  return *text && !*end && isfinite(*value);  // "nan" and "inf" are names
 }
 
 // Numbers come first, by value; then "O"; then tags of one type beside each other; then the rest by bytes.

@@ -43,7 +43,7 @@ static bool has_label_names(const struct job *job) {
 static bool read_files(struct job *job, struct examples *examples, const struct qkv_strings *files) {
   const struct qkv_train_options *options = &job->options;
   struct example_options wanted = {
-    .shape = shape_of(job), .columns = options->columns, .no_header = options->no_header > 0, .labelled = true};
+    .shape = shape_of(job), .columns = options->columns, .no_header = options->no_header > 0, .labelled = true, .placed = true};
   for (size_t i = 0; i < files->count; i++)
     if (!examples_read(examples, files->items[i], &wanted, job->error)) return false;
   return examples->count > 0 || error_set(job->error, ERROR_FORMAT, "%s: there is no example in it", files->items[0]);
@@ -62,6 +62,15 @@ static bool find_labels(struct job *job) {
   return ok;
 }
 
+// Where no tag begins an entity (parts of speech), there is no F1 of entities to be best by.
+static void find_metric(struct job *job) {
+  if (job->options.metric || head_of(job) != HEAD_TAG) return;
+  for (int i = 0; i < job->labels.count; i++)
+    if (strncmp(job->labels.names[i], "B-", 2) == 0 || strncmp(job->labels.names[i], "I-", 2) == 0) return;
+  job->options.metric = "accuracy";
+  job_say(job, "no tag begins with B- or I-, so the accuracy of the words' tags says which model is best (--metric)");
+}
+
 static bool open_text(struct job *job) {
   struct labelled *own = job->state;
   const struct qkv_train_options *options = &job->options;
@@ -76,7 +85,9 @@ static bool open_text(struct job *job) {
                        options->train.items[0], own->train_examples.count + own->valid_examples.count);
   }
   job->amount = own->train_examples.count;
-  return find_labels(job);
+  if (!find_labels(job)) return false;
+  find_metric(job);
+  return true;
 }
 
 // --- Model

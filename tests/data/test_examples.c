@@ -66,6 +66,9 @@ static void lines_of_json(void **state) {
   assert_true(read_as(EXAMPLE_TEXT, "a.jsonl", "{\"text\":\"one\",\"pair\":\"two\",\"label\":2.5}\n", labelled));
   text_is(examples.items[0].label, "2.5");
   text_is(examples.items[0].pair, "two");
+  assert_true(read_as(EXAMPLE_TEXT, "a.jsonl", "{\"text\":\"one\",\"label\":1}\n \r\n{\"text\":\"two\",\"label\":1}\n\n", labelled));
+  assert_int_equal(examples.count, 2);  // blank lines are passed over, and counted
+  assert_int_equal(place_line(examples.items[1].place), 3);
   assert_false(read_as(EXAMPLE_TEXT, "a.jsonl", "{\"text\":\"one\",\"label\":1}\n{\"text\":\"one\"}\n", labelled));
   expect("a.jsonl line 2: \"label\" is missing");
   assert_false(read_as(EXAMPLE_TEXT, "a.jsonl", "{\"text\":\"one\",\"label\":1}\n{\"text\":\n", labelled));
@@ -90,7 +93,7 @@ static const char squad[] =
   "{\"id\":\"z\",\"question\":\"when?\",\"answers\":[{\"text\":\"winter\",\"answer_start\":0}]}]}]}]}";
 
 static void questions(void **state) {
-  const struct example_options labelled = {.labelled = true};
+  const struct example_options labelled = {.labelled = true, .placed = true};
   assert_true(read_as(EXAMPLE_QUESTION, "a.json", squad, labelled));
   assert_int_equal(examples.count, 2);
   text_is(examples.items[0].parts[0], "Paris");
@@ -101,6 +104,10 @@ static void questions(void **state) {
   assert_int_equal(place_line(examples.ledger.entries[LEDGER_NO_ANSWER].places[0]), 3);
   assert_true(read_as(EXAMPLE_QUESTION, "a.json", squad, (struct example_options){0}));
   assert_int_equal(examples.count, 3);
+  // Its text is enough to score an answer by.
+  assert_true(read_as(EXAMPLE_QUESTION, "a.json", squad, (struct example_options){.labelled = true}));
+  assert_int_equal(examples.count, 3);
+  assert_int_equal(examples.ledger.entries[LEDGER_NO_ANSWER].count, 0);
   assert_false(read_as(EXAMPLE_QUESTION, "b.json",
                        "{\"data\":[{\"paragraphs\":[{\"context\":\"c\",\"qas\":[{\"answers\":[]}]}]}]}", labelled));
   expect("b.json: data[0].paragraphs[0].qas[0]: \"question\" is missing");

@@ -141,6 +141,12 @@ static void labels_are_ordered(void **state) {
   assert_int_equal(found.count, 2);
   assert_string_equal(found.names[0], "9");
   label_names_free(&found);
+  // "nan" is a name: as a number it would stand in no order.
+  struct example items[] = {{.label = {"nan", 3}}, {.label = {"2", 1}}, {.label = {"O", 1}}, {.label = {"10", 2}}};
+  assert_true(label_names_collect(&found, &(struct examples){.items = items, .count = 4}, &error));
+  const char *wanted[] = {"2", "10", "O", "nan"};
+  for (int i = 0; i < 4; i++) assert_string_equal(found.names[i], wanted[i]);
+  label_names_free(&found);
 }
 
 static int finish(void **state) {
