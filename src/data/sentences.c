@@ -160,6 +160,10 @@ bool sentences_hold_out(struct sentences *sentences, struct sentences *valid, do
   sentences_free(sentences);
   *sentences = kept;
   valid->ledger.read = valid->ledger.kept = valid->count;
+  // What was cut or repaired stays in the ledger of all that was read.
+  sentences->ledger.read -= valid->count;
+  sentences->ledger.kept -= valid->count;
+  sentences->ledger.held_out = valid->count;
   return ok;
 }
 

@@ -208,6 +208,20 @@ static int remove_files(void **state) {
   return 0;
 }
 
+static void what_is_held_out_is_counted_once(void **state) {
+  struct sentences kept = make_sentences(40, 10, 5), held = {0};
+  kept.ledger.read = kept.ledger.kept = 400;
+  assert_true(sentences_hold_out(&kept, &held, 0.2, &error));
+  assert_true(held.count > 0 && kept.count > 0);
+  assert_int_equal(kept.count + held.count, 400);
+  assert_int_equal(kept.ledger.read, kept.count);
+  assert_int_equal(kept.ledger.kept, kept.count);
+  assert_int_equal(kept.ledger.held_out, held.count);
+  assert_int_equal(held.ledger.kept, held.count);
+  sentences_free(&kept);
+  sentences_free(&held);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(rates_are_those_of_the_paper),
@@ -217,6 +231,7 @@ int main(void) {
     cmocka_unit_test(words_are_masked_whole),
     cmocka_unit_test(running_text_is_split),
     cmocka_unit_test(documents_are_read),
+    cmocka_unit_test(what_is_held_out_is_counted_once),
   };
   return cmocka_run_group_tests(tests, NULL, remove_files);
 }
