@@ -53,7 +53,9 @@ static bool load(struct checkpoint *out, const char *directory, const struct hea
 
 static bool choose_head(struct checkpoint *out, const struct head_choice *choice, struct error *error) {
   enum head_kind before = out->arch.head;
-  if (choice && !heads_set(&out->arch, choice->head, choice->labels, error)) return false;
+  // The head that is there keeps its parts: in a mix of knobs no class would say them.
+  if (choice && choice->head == before && out->arch.labels) out->arch.labels = choice->labels;
+  if (choice && choice->head != before && !heads_set(&out->arch, choice->head, choice->labels, error)) return false;
   if (!out->arch.labels) return true;
   if (!labels_read(&out->labels, out->config, "config.json", error)) return false;
   if (out->labels.count != out->arch.labels || out->arch.head != before) labels_free(&out->labels);

@@ -112,6 +112,26 @@ static void every_layout_has_its_heads(void **state) {
   assert_int_equal(fine, 8 + 6 + 6 + 6 + 6 + 7 + 6 + 6 + 4 + 4);
 }
 
+// A mix of knobs has no class that says its head's parts: asked for the head that is there, it keeps them. So does a training that
+// is resumed.
+static void the_head_that_is_there_is_kept(void **state) {
+  for (int head = 0; head < HEADS; head++) {
+    struct checkpoint checkpoint;
+    struct checkpoint_saving saving = {.type = TYPE_F32};
+    struct arch arch = tiny_head_arch((enum head_kind)head, false);
+    arch.norm_place = NORM_PRE, arch.final_norm = true;
+    snprintf(arch.layout, sizeof arch.layout, "qkv");
+    struct model *model = model_new(&arch, &error);
+    assert_true(model && model_initialise(model, 3, &error) && checkpoint_save(folder, model, &saving, &error));
+    if (!checkpoint_open_as(folder, &(struct head_choice){arch.head, arch.labels, 7}, &checkpoint, &error)) fail_msg("%s", error.message);
+    if (memcmp(&checkpoint.arch, &arch, sizeof arch) != 0) fail_msg("head %d: another arch came back", head);
+    assert_int_equal(error.warnings, 0);
+    assert_int_equal(checkpoint.labels.count, arch.labels);
+    checkpoint_close(&checkpoint);
+    model_free(model);
+  }
+}
+
 // A new head on an old body: what the file lacks is made from the seed and listed, what it has is kept.
 static void another_head_can_be_asked_for(void **state) {
   char path[4096];
@@ -249,6 +269,20 @@ static void refuses_with_the_reason(void **state) {
   }
 }
 
+// Numbers that a "qkv" directory may say one by one, but not together.
+static void refuses_what_grows_without_bound(void **state) {
+  struct arch arch = tiny_head_arch(HEAD_TAG, false);
+  arch.positions = POSITIONS_SINUSOID;
+  arch.max_positions = 1 << 24, arch.embedding_width = 1 << 15;
+  assert_false(arch_check(&arch, &error));
+  assert_refused(&error, "a table of 16777216 positions, each 32768 wide");
+  arch = tiny_head_arch(HEAD_TAG, true);
+  arch.positions = POSITIONS_ROTARY;
+  arch.rotary = (struct rotary_arch){.base = 10000, .scaling = ROTARY_LINEAR, .factor = 1e-38f};
+  assert_false(arch_check(&arch, &error));
+  assert_refused(&error, "the factor of scaled rotary positions is 1e-38");
+}
+
 static void accepts_what_changes_nothing(void **state) {
   static const char *const keys[][2] = {{"gradient_checkpointing", "true"},
                                         {"position_embedding_type", "\"absolute\""},
@@ -377,7 +411,9 @@ int main(void) {
       cmocka_unit_test(another_head_can_be_asked_for), cmocka_unit_test(labels_keep_their_names),
       cmocka_unit_test(knows_published_configs),       cmocka_unit_test(refuses_with_the_reason),
       cmocka_unit_test(accepts_what_changes_nothing),  cmocka_unit_test(other_spellings_are_the_same_model),
-      cmocka_unit_test(a_missing_pooler_is_no_pooler), cmocka_unit_test(survives_without_memory)};
+      cmocka_unit_test(a_missing_pooler_is_no_pooler), cmocka_unit_test(the_head_that_is_there_is_kept),
+      cmocka_unit_test(refuses_what_grows_without_bound),
+      cmocka_unit_test(survives_without_memory)};
   if (file_is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 0);
   make_folder(folder);
   if (!context_open(&context, cpu_kernels(PRECISION_F32, &error), (size_t)1 << 28, &error)) return 1;
