@@ -131,8 +131,8 @@ static bool check_rotary(const struct arch *arch, const struct stack_arch *stack
   if (!(rotary->base > 1) || !isfinite(rotary->base))
     return error_set(error, ERROR_UNSUPPORTED, "the base of rotary positions is %g; it has to be more than 1", rotary->base);
   if (rotary->scaling == ROTARY_PLAIN) return true;
-  if (!(rotary->factor > 0) || !isfinite(rotary->factor))
-    return error_set(error, ERROR_UNSUPPORTED, "the factor of scaled rotary positions is %g; it has to be more than 0",
+  if (!(rotary->factor >= 1e-6f) || !isfinite(rotary->factor))  // angles have to stay finite
+    return error_set(error, ERROR_UNSUPPORTED, "the factor of scaled rotary positions is %g; it has to be at least 1e-06",
                      rotary->factor);
   if (rotary->scaling != ROTARY_LLAMA3 && rotary->scaling != ROTARY_YARN) return true;
   if (!between(error, "the number of positions before rotary scaling", rotary->original_positions, 1, 1 << 24)) return false;
@@ -149,10 +149,11 @@ static bool check_rotary(const struct arch *arch, const struct stack_arch *stack
 static bool check_sinusoids(const struct arch *arch, struct error *error) {
   enum { LARGEST_TABLE = 1 << 28 };
   bool sinusoids = arch->positions == POSITIONS_SINUSOID || arch->positions == POSITIONS_SINUSOID_INTERLEAVED;
-  double numbers = (double)arch->max_positions * arch->hidden;
+  int width = arch_embedding_width(arch);
+  double numbers = ((double)arch->max_positions + arch->position_offset) * width;
   if (!sinusoids || numbers <= LARGEST_TABLE) return true;
   return error_set(error, ERROR_UNSUPPORTED, "a table of %d positions, each %d wide, would take %.1f GB; choose fewer positions",
-                   arch->max_positions, arch->hidden, numbers * sizeof(float) / 1e9);
+                   arch->max_positions, width, numbers * sizeof(float) / 1e9);
 }
 
 bool arch_check(const struct arch *arch, struct error *error) {
