@@ -76,7 +76,8 @@ struct tensor *op_attention(struct context *context, const char *name, struct co
   int rows = query.tensor->rows;
   struct tensor *out = tensor_new(context, rows, attention->heads * attention->head_width);
   if (!out) return NULL;
-  out->wanted = query.tensor->wanted || (keys.tensor && keys.tensor->wanted) || (values.tensor && values.tensor->wanted);
+  out->wanted = query.tensor->wanted || (keys.tensor && keys.tensor->wanted) || (values.tensor && values.tensor->wanted) ||
+                (bias && bias->wanted);
   float *log_sum = node ? context_memory(context, (size_t)rows * (size_t)attention->heads * sizeof *log_sum) : NULL;
   size_t mark = context->arena.low;
   float *probabilities = is_watched(context, name) ? take_probabilities(context, spans, span_count, attention->heads) : NULL;

@@ -57,7 +57,7 @@ static void add_up(struct head_loss *loss, const float losses[], const int32_t b
 bool op_group_loss(struct context *context, const char *name, struct tensor *logits, const struct row_group *groups, int count,
                    float scale, struct head_loss *loss, float *losses) {
   if (!logits) return false;
-  struct group_node *node = tape_record(context, sizeof *node, backward, name);
+  struct group_node *node = scale != 0 ? tape_record(context, sizeof *node, backward, name) : NULL;
   int cols = logits->cols;
   size_t cells = 0;
   for (int g = 0; g < count; g++) cells += (size_t)groups[g].count * (size_t)cols;

@@ -13,13 +13,13 @@ struct chunk_memory {
   int32_t *best;
 };
 
-static bool take_memory(struct context *context, struct chunk_memory *memory, int rows, int columns, int depth) {
+static bool take_memory(struct context *context, struct chunk_memory *memory, int rows, int columns, int depth, bool learn) {
   int chunk = rows < CHUNK ? rows : CHUNK;
   memory->logits = context_memory(context, (size_t)chunk * (size_t)columns * sizeof(float));
   memory->means = context_memory(context, CHUNK * sizeof(float));
   memory->losses = context_memory(context, CHUNK * sizeof(float));
   memory->best = context_memory(context, CHUNK * sizeof(int32_t));
-  size_t scratch = context->recording ? linear_gradient_scratch(chunk, depth) : 0;
+  size_t scratch = learn ? linear_gradient_scratch(chunk, depth) : 0;
   memory->scratch = context_memory(context, scratch * sizeof(float));
   return context_ok(context);
 }
@@ -45,11 +45,11 @@ bool op_head_loss(struct context *context, const char *name, struct tensor *x, s
   if (!x) return false;
   const struct kernels *kernels = context->kernels;
   int columns = weight->rows, depth = weight->cols;
-  bool learn = context->recording, first = true;
+  bool learn = context->recording && scale != 0, first = true;
   float *dx = learn && x->wanted ? tensor_gradient(context, x, &first) : NULL;
   size_t mark = context->arena.low;
   struct chunk_memory memory;
-  if (!take_memory(context, &memory, x->rows, columns, depth)) return false;
+  if (!take_memory(context, &memory, x->rows, columns, depth, learn)) return false;
   for (int row = 0; row < x->rows; row += CHUNK) {
     int rows = x->rows - row < CHUNK ? x->rows - row : CHUNK;
     const float *input = x->data + (size_t)row * (size_t)depth;

@@ -126,6 +126,57 @@ static void check_model(const struct arch *arch, const char *first, const char *
   model_free(model);
 }
 
+// A part whose scale is 0 is only looked at: nothing learns from it.
+static void test_no_scale_no_gradient(void **state) {
+  static const enum head_kind heads[] = {HEAD_PRETRAINING, HEAD_DOUBLE, HEAD_CLASSIFY, HEAD_SPAN, HEAD_TAG};
+  for (size_t h = 0; h < sizeof heads / sizeof *heads; h++) {
+    struct error error = {0};
+    struct context context;
+    struct tiny_batch tiny;
+    struct loss loss = {0};
+    struct arch arch = tiny_head_arch(heads[h], false);
+    tiny_head_batch(&tiny, &arch);
+    struct model *model = model_new(&arch, &error);
+    assert_true(model && model_initialise(model, 1, &error) && model_prepare(model, &kernels, true, &error));
+    assert_true(context_open(&context, &kernels, (size_t)1 << 30, &error));
+    context_begin(&context, true, true, 3, 4);
+    assert_true(model_loss(&context, model, &tiny.batch, 0.1, (struct loss_scale){0}, &loss, NULL));
+    assert_true(loss.sum > 0);
+    for (int w = 0; w < model->weight_count; w++)
+      for (size_t i = 0; model->weights[w].gradient && i < weight_size(&model->weights[w]); i++)
+        if (model->weights[w].gradient[i] != 0) fail_msg("head %d: %s has a gradient", (int)heads[h], model->weights[w].name);
+    context_close(&context);
+    model_free(model);
+  }
+}
+
+// A table of biases by distance learns although all below it is frozen.
+static void test_frozen_below_biases(void **state) {
+  struct error error = {0};
+  struct context context;
+  struct tiny_batch tiny;
+  struct arch arch = tiny_head_arch(HEAD_TAG, false);
+  relative(&arch);
+  tiny_head_batch(&tiny, &arch);
+  struct model *model = model_new(&arch, &error);
+  assert_non_null(model);
+  for (int w = 0; w < model->weight_count; w++)
+    model->weights[w].trainable = strcmp(model->weights[w].name, "encoder.relative") == 0;
+  assert_true(model_initialise(model, 1, &error) && model_prepare(model, &kernels, true, &error));
+  assert_true(context_open(&context, &kernels, (size_t)1 << 30, &error));
+  loss_of(&context, model, &tiny, true);
+  struct weight *table = model_weight(model, "encoder.relative");
+  double old = table->values[0], h = 1e-6;
+  table->values[0] = old + h;
+  double up = loss_of(&context, model, &tiny, false);
+  table->values[0] = old - h;
+  double expected = (up - loss_of(&context, model, &tiny, false)) / (2 * h);
+  assert_true(fabs(expected) > 1e-6);
+  assert_true(fabs(table->gradient[0] - expected) < 1e-5 * (1 + fabs(expected)) && table->gradient[0] != 0);
+  context_close(&context);
+  model_free(model);
+}
+
 static void test_pairs_of_knobs(void **state) {
   for (int i = 0; i < KNOBS; i++) {
     for (int j = i; j < KNOBS; j++) {
@@ -159,6 +210,7 @@ static void test_heads(void **state) {
 int main(void) {
   kernels_fill_reference(&kernels);
   parallel_set_threads(1);  // the models are too small to share
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs_of_knobs), cmocka_unit_test(test_heads)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs_of_knobs), cmocka_unit_test(test_heads),
+                                     cmocka_unit_test(test_no_scale_no_gradient), cmocka_unit_test(test_frozen_below_biases)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
