@@ -59,7 +59,8 @@ static void fill(float *values, size_t n, uint64_t stream) {
 
 static void multiply(struct trial *trial, const struct kernels *kernels, int i) {
   kernels->pack(trial->packed, trial->w, COLUMNS, DEPTH, false);
-  kernels->linear(trial->y[i], COLUMNS, NULL, trial->x, DEPTH, ROWS, COLUMNS, DEPTH, trial->packed, NULL, ACTIVATION_NONE, false);
+  kernels->linear(trial->y[i], COLUMNS, NULL, trial->x, DEPTH, ROWS, COLUMNS, DEPTH, trial->packed, trial->dy,
+                  ACTIVATION_NONE, false);  // any numbers do for a bias
   kernels->pack(trial->packed, trial->w, COLUMNS, DEPTH, true);
   fill(trial->dx[i], ROWS * DEPTH, 4);
   kernels->linear(trial->dx[i], DEPTH, NULL, trial->dy, COLUMNS, ROWS, DEPTH, COLUMNS, trial->packed, NULL, ACTIVATION_NONE, true);

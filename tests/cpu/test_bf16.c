@@ -190,6 +190,11 @@ static void wrong_linear(float *y, int y_stride, float *pre, const float *x, int
   y[(size_t)(rows - 1) * (size_t)y_stride + (size_t)(columns - 1)] += 0.01f;
 }
 
+static void unbiased_linear(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, const float *packed,
+                            const float *bias, enum activation activation, bool accumulate) {
+  right->linear(y, y_stride, pre, x, x_stride, rows, columns, depth, packed, NULL, activation, accumulate);
+}
+
 static void wrong_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, int depth,
                            float *scratch) {
   right->linear_gradient(dw, db, dy, dy_stride, x, x_stride, rows - 1, columns, depth, scratch);
@@ -202,6 +207,8 @@ static void check_finds_wrong_products(void **state) {
   assert_true(products_agree(table("amx emulated"), right));
   struct kernels wrong = *right;
   wrong.linear = wrong_linear;
+  assert_false(products_agree(&wrong, right));
+  wrong.linear = unbiased_linear;
   assert_false(products_agree(&wrong, right));
   wrong = *right;
   wrong.linear_gradient = wrong_gradient;
