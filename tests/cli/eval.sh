@@ -43,8 +43,8 @@ err_has '.: '
 : > empty
 run 1 "$QKV" eval --hypotheses empty empty
 err_has 'empty: it is empty'
-run 1 "$QKV" eval --hypotheses hyp ref -o /nonexistent/file
-err_has '/nonexistent/file: cannot be written: No such file or directory'
+run 1 "$QKV" eval --hypotheses hyp ref -o no-folder/file
+err_has 'no-folder/file: cannot be written: No such file or directory'
 if [ -e /dev/full ]; then
   run 1 "$QKV" eval --hypotheses hyp ref -o /dev/full
   err_has '/dev/full: cannot be written: No space left on device'

@@ -81,6 +81,6 @@ run 2 "$QKV" inspect model "w5" "w6" --head 9
 err_has "there is no head 9"
 run 1 "$QKV" inspect model "w5" "w6" --at steps/200 missing -o page.html
 err_has "missing"
-run 1 "$QKV" inspect model "w5" "w6" -o /nonexistent/page.html
-err_has "/nonexistent/page.html"
+run 1 "$QKV" inspect model "w5" "w6" -o no-folder/page.html
+err_has "no-folder/page.html"
 finish

@@ -43,8 +43,9 @@ static void make_decoder(struct arch *arch, const char *kind) {
 static bool save_new_encoder(const char *layout, const char *directory, struct checkpoint_saving *saving, struct error *error) {
   struct arch arch;
   char name[32];
-  snprintf(name, sizeof name, "%.*s", (int)(strchr(layout, '/') - layout), layout);
-  enum head_kind head = (enum head_kind)atoi(strchr(layout, '/') + 1);
+  size_t length = strcspn(layout, "/");
+  snprintf(name, sizeof name, "%.*s", (int)length, layout);
+  enum head_kind head = (enum head_kind)atoi(layout + length + 1);
   if (!config_defaults(&arch, name, head, head == HEAD_CLASSIFY || head == HEAD_TAG ? 4 : 0, error)) return false;
   arch.hidden = 12;
   arch.encoder = (struct stack_arch){.layers = 2, .heads = 3, .kv_heads = 3, .ffn = 20, .groups = arch.encoder.groups};
