@@ -63,6 +63,8 @@ bool op_head_loss(struct context *context, const char *name, struct tensor *x, s
     if (learn && weight->gradient)
       kernels->linear_gradient(weight->gradient, bias ? bias->gradient : NULL, memory.logits, columns, input, depth, rows, columns, depth,
                                memory.scratch);
+    else if (learn && bias && bias->gradient && !context->arena.measuring)  // the matrix is an embedding table that is frozen
+      weight_add_column_sums(bias, memory.logits, rows);
     if (dx)
       kernels->linear(dx + (size_t)row * (size_t)depth, depth, NULL, memory.logits, columns, rows, depth, columns, weight->packed_transposed, NULL,
                       ACTIVATION_NONE, !first);

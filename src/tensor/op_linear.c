@@ -48,6 +48,8 @@ static void backward(struct context *context, struct node *base) {
   if (!out->gradient) return;
   backward_activation(context, node);
   if (node->weight->gradient) backward_weight(context, node);
+  else if (node->bias && node->bias->gradient && !context->arena.measuring)
+    weight_add_column_sums(node->bias, out->gradient, out->rows);
   backward_input(context, node);
   tensor_gradient_release(context, out);
 }
@@ -71,7 +73,7 @@ struct tensor *op_linear(struct context *context, const char *name, struct tenso
   struct linear_node *node = tape_record(context, sizeof *node, backward, name);
   struct tensor *out = tensor_new(context, x->rows, weight->rows);
   if (!out) return NULL;
-  out->wanted = x->wanted || weight->trainable;
+  out->wanted = x->wanted || weight->trainable || (bias && bias->trainable);
   const float *before = run(context, out, x, weight, bias ? bias->values : NULL, activation, dropout, node != NULL);
   if (!before) return NULL;
   if (node) {

@@ -146,6 +146,11 @@ bool weight_start_training(struct weight *weight, struct error *error) {
   return true;
 }
 
+void weight_add_column_sums(struct weight *bias, const float *dy, int rows) {
+  for (int row = 0; row < rows; row++, dy += bias->rows)
+    for (int i = 0; i < bias->rows; i++) bias->gradient[i] += dy[i];
+}
+
 // The values as one f32 matrix: in place where they lie so already, otherwise converted into *converted.
 static const float *as_matrix(const struct weight *weight, float **converted, struct error *error) {
   *converted = NULL;

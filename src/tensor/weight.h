@@ -59,5 +59,7 @@ bool weight_own_values(struct weight *weight, struct error *error);
 void weight_initialise(struct weight *weight, uint64_t seed);
 // Adds gradient and moments, all zero.
 bool weight_start_training(struct weight *weight, struct error *error);
+// The gradient of a bias whose matrix has none: += the sums of dy's columns, in the kernels' order. dy is [rows, bias->rows].
+void weight_add_column_sums(struct weight *bias, const float *dy, int rows);
 // (Re)makes the packed copies from the present values. with_transposed: also the one that backward needs.
 bool weight_pack(struct weight *weight, const struct kernels *kernels, bool with_transposed, struct error *error);
