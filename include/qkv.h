@@ -547,6 +547,7 @@ struct qkv_predictions {
   const char *const *labels;               // [label_count] names of the classes
   size_t label_count;
   size_t cut, first_cut;                   // examples that were longer than the model takes, and the first one's line
+  size_t invalid, first_invalid;           // examples with bytes that are no UTF-8, read as U+FFFD, and the first one's line
 };
 
 // What the model's head says about texts, or pairs of texts (pairs NULL or empty: single texts). For tagging the words of a text

@@ -211,6 +211,8 @@ static struct qkv_predictions *give(const struct predicting *predicting) {
   out->label_count = (size_t)predicting->labels.count;
   out->cut = predicting->features.ledger.entries[LEDGER_CUT].count;
   if (out->cut) out->first_cut = place_line(predicting->features.ledger.entries[LEDGER_CUT].places[0]);
+  out->invalid = predicting->features.ledger.entries[LEDGER_INVALID_TEXT].count;
+  if (out->invalid) out->first_invalid = place_line(predicting->features.ledger.entries[LEDGER_INVALID_TEXT].places[0]);
   if (ok && predicting->error->code == ERROR_NONE) return out;
   qkv_predictions_free(out);
   return NULL;

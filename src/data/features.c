@@ -285,6 +285,14 @@ static bool make_example(struct maker *maker) {
   }
 }
 
+static bool has_zero(struct text_line text) { return text.size && memchr(text.text, 0, text.size); }
+
+static bool holds_zero(const struct example *example) {
+  bool found = has_zero(example->text) || has_zero(example->pair);
+  for (size_t i = 0; !found && i < example->part_count; i++) found = has_zero(example->parts[i]);
+  return found;
+}
+
 static bool make_and_note(struct maker *maker) {
   struct ledger *ledger = &maker->features->ledger;
   uint64_t place = present(maker)->place;
@@ -294,7 +302,8 @@ static bool make_and_note(struct maker *maker) {
   maker->cut = maker->invalid = false;
   ledger->kept++;
   return make_example(maker) && (!maker->cut || ledger_add(ledger, LEDGER_CUT, place, maker->error)) &&
-         (!maker->invalid || ledger_add(ledger, LEDGER_INVALID_TEXT, place, maker->error));
+         (!maker->invalid || ledger_add(ledger, LEDGER_INVALID_TEXT, place, maker->error)) &&
+         (!holds_zero(present(maker)) || ledger_add(ledger, LEDGER_ZERO_BYTE, place, maker->error));
 }
 
 // What happened to the examples while they were read stands in this ledger, too.

@@ -100,6 +100,7 @@ static bool add_sentence(struct reader *reader, const char *text, size_t size, u
   ledger->invalid_bytes += encoding->invalid;
   return (count == encoding->count || ledger_add(ledger, LEDGER_CUT, place, reader->error)) &&
          (!encoding->invalid || ledger_add(ledger, LEDGER_INVALID_TEXT, place, reader->error)) &&
+         (!memchr(text, 0, size) || ledger_add(ledger, LEDGER_ZERO_BYTE, place, reader->error)) &&
          add_tokens(sentences, encoding->ids, count, place, reader->error);
 }
 

@@ -38,6 +38,9 @@ run 0 "$QKV" predict classes --text "$(head -1 lines.txt)" --format json
 out_has '"probabilities": {"bad": '
 run 0 "$QKV" predict classes --text ""
 check "an empty text has a label, too" test "$(wc -l < out)" = 1
+printf 'the\na \xff in\n' > damaged.txt
+run 0 "$QKV" predict classes damaged.txt
+err_has "1 example held bytes that are no UTF-8, read as U+FFFD; the first is in line 2"
 run 0 "$QKV" predict classes --text "a" --pair "the"
 run 2 "$QKV" predict classes --text "a" --text "of" --pair "the"
 err_has "one side of a pair is missing"

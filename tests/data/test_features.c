@@ -84,6 +84,21 @@ static void useless_examples_are_dropped_in_training_only(void **state) {
   assert_int_equal(features.ledger.entries[LEDGER_EMPTY_BOTH].count, 1);
 }
 
+static void zero_bytes_are_counted(void **state) {
+  static const char text[] = "yes\ta\nno\tb \0c\n";
+  assert_true(make(EXAMPLE_TEXT, HEAD_CLASSIFY, 2, "a.tsv", "yes\ta\n", (struct feature_options){0}));
+  assert_int_equal(features.ledger.entries[LEDGER_ZERO_BYTE].count, 0);
+  struct feature_options options = {.tokenizer = tokenizer, .arch = features.arch, .labels = &labels};
+  struct example_options reading = {.shape = EXAMPLE_TEXT, .labelled = true, .no_header = true};
+  features_free(&features);
+  examples_free(&examples);
+  assert_true(examples_read(&examples, text_file("zero.tsv", text, sizeof text - 1), &reading, &error));
+  assert_true(features_make(&features, &examples, &options, &error));
+  assert_int_equal(features.ledger.kept, 2);
+  assert_int_equal(features.ledger.entries[LEDGER_ZERO_BYTE].count, 1);
+  assert_int_equal(place_line(features.ledger.entries[LEDGER_ZERO_BYTE].places[0]), 2);
+}
+
 static void tags_stand_on_first_pieces(void **state) {
   // "a b" is one word of two tokens here: its second token carries nothing.
   assert_true(make(EXAMPLE_WORDS, HEAD_TAG, 2, "a.jsonl", "{\"tokens\":[\"a b\",\"c\"],\"tags\":[\"yes\",\"no\"]}\n",
@@ -161,6 +176,7 @@ int main(void) {
   tokenizer = letters_tokenizer();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(texts_with_labels),          cmocka_unit_test(long_ones_are_cut_at_the_longer_side),
+    cmocka_unit_test(zero_bytes_are_counted),
     cmocka_unit_test(tags_stand_on_first_pieces), cmocka_unit_test(useless_examples_are_dropped_in_training_only),
     cmocka_unit_test(choices_stay_together),      cmocka_unit_test(contexts_are_read_in_windows),
     cmocka_unit_test(labels_are_ordered),

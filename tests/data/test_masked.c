@@ -188,7 +188,8 @@ static void running_text_is_split(void **state) {
 static void documents_are_read(void **state) {
   struct tokenizer *tokenizer = letters_tokenizer();
   struct line_file file;
-  assert_true(line_file_open(&file, text_file_of("docs", "a b c\nd e\n\n\nf\n  \ng h i j\n"), &error));
+  const char text[] = "a b c\nd e\n\n\nf\n  \ng h i \0j\n";
+  assert_true(line_file_open(&file, text_file("docs", text, sizeof text - 1), &error));
   struct sentences sentences = {0};
   struct sentence_options options = {.tokenizer = tokenizer, .vocabulary = 29, .longest = 3};
   assert_true(sentences_read(&sentences, &file, 0, &options, &error));
@@ -198,6 +199,8 @@ static void documents_are_read(void **state) {
   assert_int_equal(sentences.starts[1], 3);
   assert_int_equal(sentences.ledger.entries[LEDGER_CUT].count, 1);
   assert_int_equal(place_line(sentences.ledger.entries[LEDGER_CUT].places[0]), 7);
+  assert_int_equal(sentences.ledger.entries[LEDGER_ZERO_BYTE].count, 1);
+  assert_int_equal(place_line(sentences.ledger.entries[LEDGER_ZERO_BYTE].places[0]), 7);
   sentences_free(&sentences);
   line_file_close(&file);
   tokenizer_free(tokenizer);
