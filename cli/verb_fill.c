@@ -117,7 +117,8 @@ const struct verb verb_fill = {
   .description =
     "Prints what may stand at each [MASK] of a text by a model of masked words, or what may follow the text by a language model: "
     "probability, its natural logarithm, and the token, most probable first. "
-    "Candidates may have several tokens; their probabilities are multiplied (chain rule).",
+    "Behind a text candidates may have several tokens, whose probabilities are multiplied (chain rule); a [MASK] stands for "
+    "one token.",
   .example =
     "qkv fill bert --text \"The [MASK] sat on the mat.\" --top 5\nqkv fill out --text \"The cat sat on the\" --top 10\n"
     "qkv fill out --text \"The cat sat on the\" --candidates mat,dog,moon",

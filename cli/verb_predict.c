@@ -109,6 +109,25 @@ static int show(const struct arguments *arguments, const struct qkv_predictions 
   return arguments->accept_cuts || strcmp(all->kind, "tag") == 0 ? EXIT_DONE : EXIT_CUT;
 }
 
+// Options that only files, or only answers to questions, have a use for.
+static bool options_fit(const struct call *call, struct qkv_model *model) {
+  static const char *const of_answers[] = {"stride", "longest-answer", "no-answer"};
+  const char *kind = qkv_model_labels_kind(model);
+  for (size_t i = 0; i < sizeof of_answers / sizeof *of_answers; i++) {
+    if (!call_given(call, of_answers[i]) || !kind || strcmp(kind, "span") == 0) continue;
+    call_misused(call, "--%s does nothing here: %s does not look for answers", of_answers[i], call->positional.items[0]);
+    return false;
+  }
+  return true;
+}
+
+static bool texts_fit(const struct call *call) {
+  static const char *const of_files[] = {"input", "columns", "no-header"};
+  for (size_t i = 0; i < sizeof of_files / sizeof *of_files; i++)
+    if (call_contradicts(call, "text", of_files[i], "a text is no file")) return false;
+  return true;
+}
+
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
   const char *file = call->positional.count > 1 ? call->positional.items[1] : "-";
@@ -117,13 +136,15 @@ static int run(struct call *call) {
   if (arguments->pairs.count != arguments->texts.count && arguments->pairs.count)
     return call_misused(call, "there are %zu --text and %zu --pair; one side of a pair is missing", arguments->texts.count,
                         arguments->pairs.count);
+  if (!texts_fit(call)) return EXIT_MISUSED;
   struct qkv_context *context = call_context(call);
   struct qkv_model *model = call_open_model(call, context, call->positional.items[0], arguments->dtype);
-  struct qkv_predictions *all = !model ? NULL
+  bool fit = !model || options_fit(call, model);
+  struct qkv_predictions *all = !model || !fit ? NULL
                                 : arguments->texts.count
                                   ? qkv_predict(context, model, &arguments->texts, &arguments->pairs, &arguments->predict)
                                   : qkv_predict_file(context, model, file, &arguments->predict);
-  int status = all ? show(arguments, all) : call_failed(call, context);
+  int status = !fit ? EXIT_MISUSED : all ? show(arguments, all) : call_failed(call, context);
   qkv_predictions_free(all);
   qkv_model_free(model);
   qkv_context_free(context);

@@ -122,6 +122,9 @@ static bool set_generation(struct qkv_generator *generator, const struct checkpo
   if (to->nbest > to->beams)
     return error_set(error, ERROR_USAGE, "%d texts are wanted and the search keeps %d; set beam to at least %d", to->nbest,
                      to->beams, to->nbest);
+  if (options->max_new > 0 && options->min_new > options->max_new)
+    return error_set(error, ERROR_USAGE, "min_new is %lld and max_new %lld: no text can have that many tokens and so few",
+                     (long long)options->min_new, (long long)options->max_new);
   if (options->max_new > 0) to->max_new_tokens = (int)options->max_new;
   if (options->min_new >= 0) to->min_new_tokens = (int)options->min_new;
   if (!isnan(options->repetition_penalty)) to->repetition_penalty = options->repetition_penalty;

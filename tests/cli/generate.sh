@@ -69,6 +69,8 @@ run 3 "$QKV" generate model --prompt "" --max-new 3
 err_has "had nothing to begin with"
 run 2 "$QKV" generate model --prompt w5 --top-p 0
 err_has "top_p is 0; wanted a number above 0"
+run 2 "$QKV" generate model --prompt w5 --min-new 5 --max-new 2
+err_has 'min_new is 5 and max_new 2'
 run 2 "$QKV" generate model --prompt w5 --temperature -1
 err_has "temperature is -1; wanted 0"
 run 2 "$QKV" generate model --prompt w5 --temperature 0 --samples 2

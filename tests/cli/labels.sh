@@ -42,6 +42,10 @@ printf 'the\na \xff in\n' > damaged.txt
 run 0 "$QKV" predict classes damaged.txt
 err_has "1 example held bytes that are no UTF-8, read as U+FFFD; the first is in line 2"
 run 0 "$QKV" predict classes --text "a" --pair "the"
+run 2 "$QKV" predict classes --text "a" --no-header
+err_has "--text and --no-header contradict each other: a text is no file"
+run 2 "$QKV" predict classes lines.txt --stride 5
+err_has "--stride does nothing here: classes does not look for answers"
 run 2 "$QKV" predict classes --text "a" --text "of" --pair "the"
 err_has "one side of a pair is missing"
 long=$(yes the | head -600 | tr '\n' ' ')
