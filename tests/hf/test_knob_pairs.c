@@ -3,7 +3,7 @@
 #include "../model/tiny.h"
 #include "cpu/cpu.h"
 #include "hf/checkpoint.h"
-#include "hf/layout.h"
+#include "hf/config.h"
 #include "hf_test.h"
 #include "train/optimizer.h"
 
@@ -147,7 +147,7 @@ static void save_and_open(struct trial *trial) {
   read.initial_deviation = trial->model->arch.initial_deviation;
   read.scaled_residuals = trial->model->arch.scaled_residuals;
   if (read.pad_id < 0) read.padding_learnt = trial->model->arch.padding_learnt;  // no padding, no difference
-  require(memcmp(&read, &trial->model->arch, sizeof read) == 0, "another arch came back");
+  require(config_same(layout_qkv.keys, &read, &trial->model->arch), "another arch came back");
   require(model_prepare(checkpoint.model, trial->context.kernels, false, error), error->message);
   size_t size, size_again;
   float *before = logits(trial, trial->model, &size), *after = logits(trial, checkpoint.model, &size_again);
