@@ -99,6 +99,8 @@ static bool check_model(struct job *job) {
   if (options->max_length < 8)
     return error_set(job->error, ERROR_USAGE, "--max-length %" PRId64 " is too short for a pair of sentences",
                      options->max_length);
+  if (options->mask_rate == 0 && next_of(job) == NEXT_NONE)
+    return error_set(job->error, ERROR_USAGE, "--mask-rate 0 with --next-sentence none leaves nothing to learn");
   if (options->short_length >= options->max_length)
     return error_set(job->error, ERROR_USAGE, "--short-length %" PRId64 " is not shorter than --max-length %" PRId64,
                      options->short_length, options->max_length);

@@ -117,6 +117,12 @@ static double seconds_left(const struct training *training) {
   return left > 0 || left == -1 ? left : 0;
 }
 
+// Of tokens, and where the model learns both, of texts: the sum that a validation reports, too.
+static double mean_loss(const struct loss *loss) {
+  return (loss->count ? loss->plain_sum / (double)loss->count : 0) +
+         (loss->texts.count ? loss->texts.plain_sum / (double)loss->texts.count : 0);
+}
+
 static void show_progress(struct training *training, const struct update *update, double rate, double seconds) {
   double now = clock_seconds();
   if (now - training->progress_shown < 1) return;
@@ -129,14 +135,14 @@ static void show_progress(struct training *training, const struct update *update
   training_say(training, QKV_TRAIN_PROGRESS, "update %" PRId64 "%s, epoch %.2f: loss %.3f, learning rate %.2g, %.0f tokens/s%s%s",
                training->position.step, most,
                (double)training->position.epoch + (double)training->position.update / (double)training->plan.update_count,
-               update->loss.plain_sum / (double)update->loss.count, rate,
+               mean_loss(&update->loss), rate,
                tokens / (training->update_seconds > 0 ? training->update_seconds : seconds), left[0] ? ", at most " : "", left);
 }
 
 static bool note_update(struct training *training, const struct update *update, double seconds) {
   struct training_position *position = &training->position;
   double rate = schedule_rate(&training->schedule, position->step);
-  struct log_update line = {.step = position->step, .loss = update->loss.plain_sum / (double)update->loss.count,
+  struct log_update line = {.step = position->step, .loss = mean_loss(&update->loss),
                             .epoch = (double)position->epoch + (double)position->update / (double)training->plan.update_count,
                             .learning_rate = rate, .norm = update->norm, .seconds = seconds_spent(training),
                             .labels = update->loss.count, .tokens = update->tokens};

@@ -19,6 +19,10 @@ run 0 "$QKV" train --task mlm --train docs.txt $small --show-batch --next-senten
 out_has "A follows B"
 run 0 "$QKV" train plain --task mlm --train docs.txt $small --max-steps 2 --next-sentence none --quiet
 check "without next sentences it is a BERT for masked words" grep -q BertForMaskedLM plain/config.json
+run 0 "$QKV" train pairs --task mlm --train docs.txt $small --max-steps 1 --dropout 0 --mask-rate 0 --quiet
+check "a training's loss is of words and of next sentences, as a validation's" awk 'match($0, /"loss":[0-9.]+/) { v = substr($0, RSTART + 7, RLENGTH - 7); exit !(v > 0.5 && v < 1) }' pairs/log.jsonl
+run 2 "$QKV" train x --task mlm --train docs.txt $small --mask-rate 0 --next-sentence none
+err_has "--mask-rate 0 with --next-sentence none leaves nothing to learn"
 run 2 "$QKV" train x --task mlm --train docs.txt $small --mask-split 80-10
 err_has "three percentages that add up to 100"
 run 2 "$QKV" train x --task mlm --train docs.txt $small --short-length 40
