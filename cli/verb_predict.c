@@ -104,8 +104,8 @@ static int show(const struct arguments *arguments, const struct qkv_predictions 
     message_warning("%zu example%s held bytes that are no UTF-8, read as U+FFFD; the first is in line %zu", all->invalid,
                     all->invalid == 1 ? "" : "s", all->first_invalid);
   if (!all->cut) return EXIT_DONE;
-  message_warning("%zu example%s longer than the model takes %s; the first is in line %zu", all->cut, all->cut == 1 ? "" : "s",
-                  strcmp(all->kind, "tag") == 0 ? "taken in parts" : "cut", all->first_cut);
+  message_warning("%zu example%s longer than the model takes %s %s; the first is in line %zu", all->cut, all->cut == 1 ? "" : "s",
+                  all->cut == 1 ? "was" : "were", strcmp(all->kind, "tag") == 0 ? "taken in parts" : "cut", all->first_cut);
   return arguments->accept_cuts || strcmp(all->kind, "tag") == 0 ? EXIT_DONE : EXIT_CUT;
 }
 

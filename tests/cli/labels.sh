@@ -50,7 +50,7 @@ run 2 "$QKV" predict classes --text "a" --text "of" --pair "the"
 err_has "one side of a pair is missing"
 long=$(yes the | head -600 | tr '\n' ' ')
 run 3 "$QKV" predict classes --text "$long"
-err_has "longer than the model takes"
+err_has "1 example longer than the model takes was cut; the first is in line 1"
 run 0 "$QKV" predict classes --text "$long" --accept-cuts
 run 0 "$QKV" train more --task classify --from classes --train train.tsv --valid dev.tsv --max-steps 2 --layer-decay 0.5 --freeze embeddings --quiet --dtype f32
 # A run that goes on gives the bytes of one that was not interrupted.
@@ -131,6 +131,8 @@ check "the best model is that of the best accuracy" grep -q '"metric": "accuracy
 # Answers: the word after "in".
 awk 'BEGIN { srand(5); split("the of to yes no a", w); for (i = 0; i < 200; i++) { s = ""; for (k = 0; k < int(rand() * 4); k++) s = s w[int(rand() * 6) + 1] " "; s = s "in "; a = w[int(rand() * 6) + 1]; printf "{\"question\": \"in\", \"context\": \"%s%s to\", \"answers\": [{\"text\": \"%s\", \"answer_start\": %d}]}\n", s, a, a, length(s) } }' > answers.jsonl
 run 0 train answers --task span --train answers.jsonl --max-steps 120
+run 2 "$QKV" eval answers answers.jsonl --max-length 4
+err_has "answers.jsonl line 1: the question with its special tokens fills all 4 rows"
 run 0 "$QKV" eval answers answers.jsonl
 cp out scores
 check "the answers are learnt" score exact 80 scores

@@ -66,7 +66,8 @@ static void lines_of_json(void **state) {
   assert_true(read_as(EXAMPLE_TEXT, "a.jsonl", "{\"text\":\"one\",\"pair\":\"two\",\"label\":2.5}\n", labelled));
   text_is(examples.items[0].label, "2.5");
   text_is(examples.items[0].pair, "two");
-  assert_true(read_as(EXAMPLE_TEXT, "a.jsonl", "{\"text\":\"one\",\"label\":1}\n \r\n{\"text\":\"two\",\"label\":1}\n\n", labelled));
+  assert_true(read_as(EXAMPLE_TEXT, "a.jsonl", "{\"text\":\"one\",\"label\":1}\n \r\n{\"text\":\"two\",\"label\":1}\n\n",
+                      labelled));
   assert_int_equal(examples.count, 2);  // blank lines are passed over, and counted
   assert_int_equal(place_line(examples.items[1].place), 3);
   assert_false(read_as(EXAMPLE_TEXT, "a.jsonl", "{\"text\":\"one\",\"label\":1}\n{\"text\":\"one\"}\n", labelled));
