@@ -227,8 +227,10 @@ static bool make_question(struct maker *maker) {
   if (counts[0] > question) maker->cut = true;
   if (counts[0] < question) question = counts[0];
   if (maker->limit < special + question + 1)
-    return error_set(maker->error, ERROR_USAGE, "%s line %llu: the question with its special tokens fills all %zu rows; a larger --max-length leaves some to "
-                     "the context", path_of(maker), line_of(maker), maker->limit);
+    return error_set(maker->error, ERROR_USAGE,
+                     "%s line %llu: the question with its special tokens fills all %zu rows; a larger --max-length leaves some "
+                     "to the context",
+                     path_of(maker), line_of(maker), maker->limit);
   size_t room = maker->limit - special - question, stride = maker->options->stride ? maker->options->stride : STRIDE;
   if (stride > room) stride = room;
   for (size_t from = 0;; from += stride) {
