@@ -205,10 +205,9 @@ FIGURES = {
     "embed-f32": lambda: embedding("f32", "torch", ("f32",), 1.5, ""),
     "embed-bf16": lambda: embedding("bf16", "torch", ("f32", "bf16"), 3, 5),
     "embed-onnxruntime": lambda: embedding("bf16", "onnxruntime", ("f32",), 6, ""),
-    "generate-f32": lambda: generating("f32", "ctranslate2", "f32", 1, 1.0, ""),
+    "generate-f32": lambda: generating("f32", "transformers", "f32", 1, 1.0, ""),
     "generate-bf16": lambda: generating("bf16", "transformers", "bf16", 1, 1.2, ""),
     "generate-many": lambda: generating("bf16", "transformers", "bf16", 32, 1.5, ""),
-    "generate-many-int8": lambda: generating("bf16", "ctranslate2", "int8", 32, "", 1.5),
     "tokenize": tokenizing,
     "start": starting,
 }

@@ -3,7 +3,7 @@
 #
 #   python3 generate.py --engine transformers --model DIR --dtype f32 --new 64
 #   python3 generate.py --engine ctranslate2 --model DIR --dtype int8 --sequences 32 --new 32
-#   python3 generate.py --make DIR      a checkpoint of GPT-2's size with random weights, to measure with
+#   python3 generate.py --make DIR      a checkpoint of GPT-2's size with random weights, for the tokenizer in DIR if there is one
 #
 # Greedy, without the end token, so that all generate the same number of tokens. Prompts are random ids.
 import argparse
@@ -32,9 +32,10 @@ torch.manual_seed(1)
 
 
 def make():
-    from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
-    GPT2LMHeadModel(GPT2Config()).save_pretrained(args.make)
+    vocabulary = len(AutoTokenizer.from_pretrained(args.make)) if os.path.isdir(args.make) else 50257
+    GPT2LMHeadModel(GPT2Config(vocab_size=vocabulary, bos_token_id=vocabulary - 1, eos_token_id=vocabulary - 1)).save_pretrained(args.make)
 
 
 def transformers_engine():
@@ -42,7 +43,7 @@ def transformers_engine():
 
     torch.set_num_threads(args.threads)
     model = GPT2LMHeadModel.from_pretrained(args.model, dtype=torch.bfloat16 if args.dtype == "bf16" else torch.float32).eval()
-    prompts = torch.randint(1, 50000, (args.sequences, args.prompt))
+    prompts = torch.randint(1, 40000, (args.sequences, args.prompt))
 
     def run(new):
         with torch.inference_mode():
@@ -58,7 +59,7 @@ def ctranslate2_engine():
     if not os.path.isdir(converted):
         subprocess.run([os.path.join(os.path.dirname(sys.executable), "ct2-transformers-converter"), "--model", args.model, "--output_dir", converted], check=True)
     generator = ctranslate2.Generator(converted, compute_type={"f32": "float32", "bf16": "bfloat16", "int8": "int8"}[args.dtype], intra_threads=args.threads)
-    prompts = [[f"t{i}" for i in row] for row in torch.randint(1, 50000, (args.sequences, args.prompt)).tolist()]
+    prompts = [[f"t{i}" for i in row] for row in torch.randint(1, 40000, (args.sequences, args.prompt)).tolist()]
 
     def run(new):
         generator.generate_batch(prompts, max_length=new, min_length=new, include_prompt_in_result=False)
