@@ -30,8 +30,8 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
   OPTION_FILE(output, "output", "FILE",
-              "where to: NAME.html is a page for a browser with everything, NAME.json its numbers, NAME.svg the picture of one attention, any other "
-              "name the picture as text",
+              "where to: NAME.html is a page for a browser with everything, NAME.json its numbers, NAME.svg the picture of one attention, NAME.txt "
+              "the picture as text",
               .letter = 'o', .unset = "the terminal"),
   OPTION_GROUP("One attention"),
   OPTION_CHOICE(attention, "attention", "auto|cross|encoder|decoder",
@@ -94,6 +94,15 @@ static char *translate(struct qkv_context *context, struct qkv_model *model, con
 static bool ends_in(const char *text, const char *ending) {
   size_t length = text ? strlen(text) : 0, size = strlen(ending);
   return length > size && strcmp(text + length - size, ending) == 0;
+}
+
+// What can be written; a name without an ending, or a device, gets the text.
+static bool has_known_ending(const char *output) {
+  static const char *const endings[] = {".html", ".json", ".svg", ".txt"};
+  const char *slash = output ? strrchr(output, '/') : NULL, *point = output ? strrchr(slash ? slash : output, '.') : NULL;
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+    if (!point || strcmp(point, endings[i]) == 0) return true;
+  return false;
 }
 
 static bool is_page(const struct arguments *arguments) { return ends_in(arguments->output, ".html") || ends_in(arguments->output, ".json"); }
@@ -182,8 +191,13 @@ static int open_and_write_page(struct call *call, struct qkv_context *context, s
   if (!models) return write_page(call, context, &model, 0, source, target, heads);
   qsort(arguments->at.items, count, sizeof *arguments->at.items, by_number);
   size_t opened = 0;
-  while (opened < count && (models[opened] = qkv_model_open(context, arguments->at.items[opened], "f32"))) opened++;
-  int status = opened == count ? write_page(call, context, models, count, source, target, heads) : call_failed(call, context);
+  for (size_t i = 0; i < count; i++) {
+    models[opened] = qkv_model_open(context, arguments->at.items[i], "f32");
+    if (models[opened]) opened++;
+    else message_warning("%s; it is left out", qkv_message(context));
+  }
+  int status = opened ? write_page(call, context, models, opened, source, target, heads) : call_failed(call, context);
+  if (status == EXIT_DONE && opened < count) status = EXIT_CUT;
   for (size_t i = 0; i < opened; i++) qkv_model_free(models[i]);
   free(models);
   return status;
@@ -333,6 +347,8 @@ static int check_call(struct call *call, const char *source, const char *given) 
   if (!source && !arguments->over.count && !arguments->relations)
     return call_misused(call, "what to look at is missing: a text, --over FILE or --relations FILE");
   if (source && !*source) return call_misused(call, "the text is empty; give a sentence");
+  if (!has_known_ending(arguments->output))
+    return call_misused(call, "-o %s: the ending says what is written; it can be .html, .json, .svg or .txt", arguments->output);
   if (arguments->over.count > 2) return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
   if (given && call_given(call, "beam")) return call_misused(call, "--beam searches for a target, and the target is given");
   if ((arguments->ablate || arguments->sort) && !arguments->over.count) return call_misused(call, "--ablate and --sort belong to --over FILE");

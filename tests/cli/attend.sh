@@ -30,6 +30,20 @@ out_has "weights of head 0   A = softmax(S)   [2, 3]"
 run 0 "$QKV" attend x --wq one --wk one --wv one --causal --format json
 out_has '"shape":[2,2],"values":[[0.707106769,null],[0,0.707106769]]}'
 
+# Three tokens, by hand: queries (1 0 2) (2 2 2) (2 1 3), keys (0 1 1) (4 4 0) (2 3 1), values (1 2 3) (2 8 0) (2 6 3). The first
+# query's products are 2, 4, 4; e^2, e^4, e^4 over their sum are 0.06338, 0.46831, 0.46831; so the first output is
+# 0.06338 + 2 * 0.46831 + 2 * 0.46831 = 1.9366, 2 * 0.06338 + 8 * 0.46831 + 6 * 0.46831 = 6.6831, 3 * 0.06338 + 3 * 0.46831 = 1.5951.
+printf '1 0 1 0\n0 2 0 2\n1 1 1 1\n' > three
+printf '1 0 1\n1 0 0\n0 0 1\n0 1 1\n' > three.wq
+printf '0 0 1\n1 1 0\n0 1 0\n1 1 0\n' > three.wk
+printf '0 2 0\n0 3 0\n1 0 3\n1 1 0\n' > three.wv
+run 0 "$QKV" attend three --wq three.wq --wk three.wk --wv three.wv --scale 1
+cp out by-hand
+for row in "1.0000  0.0000  2.0000" "4.0000  4.0000  0.0000" "2.0000  6.0000  3.0000" "4.0000  16.0000  12.0000" "0.0634  0.4683  0.4683" \
+  "1.9366  6.6831  1.5951" "2.0000  7.9640  0.0540" "1.9997  7.7599  0.3584"; do
+  check "by hand: $row" bash -c "sed 's/  */  /g' '$work/by-hand' | grep -qF '$row'"
+done
+
 run 2 "$QKV" attend x --wq one --wk one
 err_has "--wq, --wk and --wv are needed"
 printf '1 0\n0 x\n' > letters

@@ -79,8 +79,14 @@ run 2 "$QKV" inspect model "w5" "w6" --layer 7
 err_has "there is no layer 7; the decoder has the layers 0 to 0"
 run 2 "$QKV" inspect model "w5" "w6" --head 9
 err_has "there is no head 9"
-run 1 "$QKV" inspect model "w5" "w6" --at steps/200 missing -o page.html
+run 3 "$QKV" inspect model "w5" "w6" --at steps/200 missing -o page.html
+err_has "missing: there is no such directory; it is left out"
+run 1 "$QKV" inspect model "w5" "w6" --at missing -o page.html
 err_has "missing"
+run 2 "$QKV" inspect model "w5" "w6" -o page.png
+err_has "-o page.png: the ending says what is written"
+run 0 "$QKV" inspect model 'w5 "<script>" שלום' "w6" -o quotes.html
+check "a script in a text is text" test "$(grep -c '"<script>' quotes.html)" -eq 0
 run 1 "$QKV" inspect model "w5" "w6" -o no-folder/page.html
 err_has "no-folder/page.html"
 finish
