@@ -1,4 +1,4 @@
-// qkv inspect: the attention of one sentence, drawn in the terminal.
+// qkv inspect: what a model does with a text (a page, its numbers, one attention as a picture), and what its heads do over many.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

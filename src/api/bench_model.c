@@ -19,7 +19,6 @@ enum {
 
 static const double AFFORDABLE = 2;                  // seconds for one batch
 static const double LONG_ENOUGH = 1.5;                 // for each rate
-static const size_t WORK_MEMORY = (size_t)1 << 36;   // of addresses
 
 // --- A batch of random tokens for whatever head the model has
 

@@ -78,7 +78,7 @@ static bool find_place(struct place *place, const struct qkv_attention_record *r
   if (view->head < -1 || view->head >= stack->heads)
     return error_set(error, ERROR_USAGE, "there is no head %lld; each layer of the %s has the heads 0 to %d",
                      (long long)view->head, encoder ? "encoder" : "decoder", stack->heads - 1);
-  place->weights = pass_record_weights(&record->record, encoder ? "encoder" : "decoder", place->layer, cross);
+  place->weights = pass_record_weights(&record->record, place->kind, place->layer);
   place->rows = encoder ? &text->source : cross ? &text->outputs : &text->inputs;
   place->columns = encoder || cross ? &text->source : &text->inputs;
   place->rows_name = arch->family != FAMILY_ENCODER_DECODER ? "queries" : encoder ? "source" : "target";

@@ -12,8 +12,6 @@
 #include "generate/page_cache.h"
 #include "hf/heads.h"
 
-enum { WORK_MEMORY_SHIFT = 38 };  // address space, not memory
-
 struct forward {
   const struct qkv_forward_options *options;
   const char *directory;
@@ -325,7 +323,7 @@ static bool decode_steps(struct forward *forward, struct tensor *encoded) {
 
 static bool run(struct forward *forward) {
   struct context *context = &forward->context;
-  if (!context_open(context, forward->model->kernels, (size_t)1 << WORK_MEMORY_SHIFT, forward->error)) return false;
+  if (!context_open(context, forward->model->kernels, WORK_MEMORY_OF_ONE_TEXT, forward->error)) return false;
   context->probe_user = forward;
   if (strstr(forward->name, ".hidden.")) {
     context->probe = catch_tensor;

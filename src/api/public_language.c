@@ -11,7 +11,6 @@
 #include "train/validation.h"
 
 enum { BATCH_TOKENS = 4096, LONGEST_WINDOW = 1024, NO_WINDOW = 1 << 20 };
-static const size_t WORK_MEMORY = (size_t)1 << 36;  // of addresses; only what is touched becomes real
 
 static const struct model *language_model(struct qkv_model *model, struct error *error) {
   const struct arch *arch = &model->checkpoint.arch;

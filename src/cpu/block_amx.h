@@ -58,34 +58,42 @@ static void multiply_wide(const uint32_t *a, size_t a_row, const uint32_t *b) {
   tile_multiply(3, 5, 7);
 }
 
-static void block_wide(const struct block *block, const struct rest *rest, int rows, int column) {
-  struct edge edge;
-  bool whole = rows == 2 * TILE && block->width - column >= 2 * TILE;
-  size_t stride = (whole ? block->c_row : PANEL) * sizeof(float);
-  float *c = whole ? block->c + column : edge.sums, *below = c + TILE * (stride / sizeof(float));
-  const float *start = block->from_c ? c : edge.sums;
-  size_t start_row = block->from_c ? stride : 0;  // 0: the one row of the bias for all
-  if (block->from_c && !whole) edge_load(&edge, block, block->c, block->c_row, rows, column, 2 * TILE);
-  if (!block->from_c && block->bias) edge_load(&edge, block, block->bias, 0, 1, column, 2 * TILE);
-  if (block->from_c || block->bias) {
-    const float *lower = start + TILE * (start_row / sizeof(float));
-    tile_load(0, start, start_row);
-    tile_load(1, start + TILE, start_row);
-    tile_load(2, lower, start_row);
-    tile_load(3, lower + TILE, start_row);
+// The four sums: two tiles beside each other, and two more `others` values on. start NULL: zeros.
+static inline void sums_begin(const float *start, size_t others, size_t row) {
+  if (start) {
+    tile_load(0, start, row);
+    tile_load(1, start + TILE, row);
+    tile_load(2, start + others, row);
+    tile_load(3, start + others + TILE, row);
   } else {
     tile_zero(0);
     tile_zero(1);
     tile_zero(2);
     tile_zero(3);
   }
+}
+
+static inline void sums_end(float *c, size_t others, size_t row) {
+  tile_store(0, c, row);
+  tile_store(1, c + TILE, row);
+  tile_store(2, c + others, row);
+  tile_store(3, c + others + TILE, row);
+}
+
+static void block_wide(const struct block *block, const struct rest *rest, int rows, int column) {
+  struct edge edge;
+  bool whole = rows == 2 * TILE && block->width - column >= 2 * TILE;
+  size_t stride = (whole ? block->c_row : PANEL) * sizeof(float);
+  float *c = whole ? block->c + column : edge.sums;
+  const float *start = block->from_c ? c : edge.sums;
+  size_t start_row = block->from_c ? stride : 0;  // 0: the one row of the bias for all
+  if (block->from_c && !whole) edge_load(&edge, block, block->c, block->c_row, rows, column, 2 * TILE);
+  if (!block->from_c && block->bias) edge_load(&edge, block, block->bias, 0, 1, column, 2 * TILE);
+  sums_begin(block->from_c || block->bias ? start : NULL, TILE * (start_row / sizeof(float)), start_row);
   int q = 0;
   for (; q + TILE <= block->pairs; q += TILE) multiply_wide(block->a + q, block->a_row, block->b + (size_t)q * PANEL + column);
   if (q < block->pairs) multiply_wide(rest->a, TILE, rest->b + column);
-  tile_store(0, c, stride);
-  tile_store(1, c + TILE, stride);
-  tile_store(2, below, stride);
-  tile_store(3, below + TILE, stride);
+  sums_end(c, TILE * (stride / sizeof(float)), stride);
   if (!whole) edge_store(&edge, block, rows, column, 2 * TILE);
 }
 
@@ -111,24 +119,11 @@ static void block_low(const struct block *block, const struct rest *rest, int ro
   size_t start_row = block->from_c ? stride : 0;
   if (block->from_c && !whole) edge_load(&edge, block, block->c, block->c_row, rows, 0, PANEL);
   if (!block->from_c && block->bias) edge_load(&edge, block, block->bias, 0, 1, 0, PANEL);
-  if (block->from_c || block->bias) {
-    tile_load(0, start, start_row);
-    tile_load(1, start + TILE, start_row);
-    tile_load(2, start + 2 * TILE, start_row);
-    tile_load(3, start + 3 * TILE, start_row);
-  } else {
-    tile_zero(0);
-    tile_zero(1);
-    tile_zero(2);
-    tile_zero(3);
-  }
+  sums_begin(block->from_c || block->bias ? start : NULL, 2 * TILE, start_row);
   int q = 0;
   for (; q + TILE <= block->pairs; q += TILE) multiply_low(block->a + q, block->a_row, block->b + (size_t)q * PANEL);
   if (q < block->pairs) multiply_low(rest->a, TILE, rest->b);
-  tile_store(0, c, stride);
-  tile_store(1, c + TILE, stride);
-  tile_store(2, c + 2 * TILE, stride);
-  tile_store(3, c + 3 * TILE, stride);
+  sums_end(c, 2 * TILE, stride);
   if (!whole) edge_store(&edge, block, rows, 0, PANEL);
 }
 

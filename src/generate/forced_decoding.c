@@ -12,8 +12,6 @@
 
 enum { GROUP_ROWS = 4096, LOGIT_ROWS = 128 };
 
-static const size_t WORK_MEMORY = (size_t)1 << 36;  // address space
-
 // Pairs that are decoded together.
 struct group {
   const struct forced_pair **pairs;

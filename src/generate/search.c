@@ -8,8 +8,6 @@
 #include "generate/ensemble.h"
 #include "tensor/profile.h"
 
-static const size_t WORK_MEMORY = (size_t)1 << 36;  // address space
-
 static int least(size_t a, size_t b) { return (int)(a < b ? a : b); }
 
 // Pages of which one sentence alone can never run out: its beams share nothing, and all fork.

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 
-enum { BATCH_ROWS = 4096, WORK_MEMORY_SHIFT = 38 };  // address space, not memory
+enum { BATCH_ROWS = 4096 };
 
 static int compare_lengths(const void *a, const void *b, void *data) {
   const struct pass_sequence *sequences = data;
@@ -51,7 +51,7 @@ bool sequence_pass_run(const struct sequence_pass *pass, struct error *error) {
   qsort_r(order, pass->count, sizeof *order, compare_lengths, (void *)pass->sequences);
   struct context context;
   struct packed_batch packed = {0};
-  bool ok = context_open(&context, pass->model->kernels, (size_t)1 << WORK_MEMORY_SHIFT, error);
+  bool ok = context_open(&context, pass->model->kernels, WORK_MEMORY_OF_ONE_TEXT, error);
   if (ok) {
     context.probe = pass->probe;
     context.probe_user = pass->user;

@@ -85,3 +85,12 @@ bool encoder_complete(struct arch *arch, const char *path, struct error *error);
 // Positions that are counted from the row behind that of the padding id.
 bool encoder_positions_after(struct arch *arch, int padding, const char *path, struct error *error);
 extern const char *const encoder_harmless[];
+
+// The heads of RoBERTa, which MPNet took over.
+#define ROBERTA_HEAD_NAMES \
+  POOLER_NAMES("classifier.dense", FOR_HEAD(HEAD_CLASSIFY)), \
+  TRANSFORM_NAMES("lm_head.dense", "lm_head.layer_norm"), \
+  VOCABULARY_NAMES_TWICE("lm_head.decoder", "lm_head.bias"), \
+  CLASSIFIER_NAMES("classifier.out_proj", FOR_HEAD(HEAD_CLASSIFY)), \
+  CLASSIFIER_NAMES("classifier", FOR_HEAD(HEAD_TAG) | FOR_HEAD(HEAD_CHOICE)), \
+  CLASSIFIER_NAMES("qa_outputs", FOR_HEAD(HEAD_SPAN))

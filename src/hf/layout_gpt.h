@@ -3,6 +3,18 @@
 #pragma once
 #include "hf/layout_tables.h"
 
+// What neither layout says in config.json.
+static inline void gpt_constants(struct arch *arch, enum norm_place norm_place) {
+  arch->family = FAMILY_DECODER;
+  arch->norm = NORM_LAYER;
+  arch->norm_place = norm_place;
+  arch->residual = arch->padding_learnt = true;
+  arch->positions = POSITIONS_LEARNED;
+  arch->embedding_scale = 1;
+  arch->attention_bias = arch->ffn_bias = true;
+  arch->unk_id = arch->decoder_start_id = arch->forced_eos_id = -1;
+}
+
 #define GPT_KEYS(vocabulary, positions, bos, eos)                                                                             \
   CONFIG_WHOLE("vocab_size", target_vocab, vocabulary, 1, VOCABULARY_LIMIT),                                                  \
   CONFIG_WHOLE("n_positions", max_positions, positions, 1, POSITION_LIMIT),                                                   \

@@ -30,14 +30,8 @@ static bool write_inner(cJSON *config, const struct arch *arch, struct error *er
 }
 
 static void constants(struct arch *arch) {
-  arch->family = FAMILY_DECODER;
-  arch->norm = NORM_LAYER;
-  arch->norm_place = NORM_PRE;
-  arch->final_norm = arch->residual = arch->scaled_residuals = arch->padding_learnt = true;
-  arch->positions = POSITIONS_LEARNED;
-  arch->embedding_scale = 1;
-  arch->attention_bias = arch->ffn_bias = true;
-  arch->unk_id = arch->decoder_start_id = arch->forced_eos_id = -1;
+  gpt_constants(arch, NORM_PRE);
+  arch->final_norm = arch->scaled_residuals = true;
 }
 
 static bool complete(struct arch *arch, const char *path, struct error *error) {

@@ -13,16 +13,7 @@ static const struct config_pair aliases[] = {GPT_ALIASES, {0}};
 static const struct config_pair unsupported[] = {{"is_encoder_decoder", "false"}, {"add_cross_attention", "false"}, {0}};
 static const char *const harmless[] = {GPT_HARMLESS, "predict_special_tokens", NULL};
 
-static void constants(struct arch *arch) {
-  arch->family = FAMILY_DECODER;
-  arch->norm = NORM_LAYER;
-  arch->norm_place = NORM_POST;
-  arch->residual = arch->padding_learnt = true;
-  arch->positions = POSITIONS_LEARNED;
-  arch->embedding_scale = 1;
-  arch->attention_bias = arch->ffn_bias = true;
-  arch->unk_id = arch->decoder_start_id = arch->forced_eos_id = -1;
-}
+static void constants(struct arch *arch) { gpt_constants(arch, NORM_POST); }
 
 static bool complete(struct arch *arch, const char *path, struct error *error) {
   (void)path, (void)error;

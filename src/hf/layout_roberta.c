@@ -32,12 +32,7 @@ static const struct tensor_name names[] = {
   {"roberta.embeddings.token_type_embeddings.weight", "encoder.types"},
   ENCODER_LAYERS("roberta.encoder.layer.{}."),
   POOLER_NAMES("roberta.pooler.dense", BARE_HEADS),
-  POOLER_NAMES("classifier.dense", FOR_HEAD(HEAD_CLASSIFY)),
-  TRANSFORM_NAMES("lm_head.dense", "lm_head.layer_norm"),
-  VOCABULARY_NAMES_TWICE("lm_head.decoder", "lm_head.bias"),
-  CLASSIFIER_NAMES("classifier.out_proj", FOR_HEAD(HEAD_CLASSIFY)),
-  CLASSIFIER_NAMES("classifier", FOR_HEAD(HEAD_TAG) | FOR_HEAD(HEAD_CHOICE)),
-  CLASSIFIER_NAMES("qa_outputs", FOR_HEAD(HEAD_SPAN)),
+  ROBERTA_HEAD_NAMES,
   {0}};
 
 #define LAYOUT(type, heads_)                                                                                                  \

@@ -8,8 +8,7 @@
 
 #include "base/memory.h"
 
-static const size_t WORK_MEMORY = (size_t)1 << 38;  // address space
-static const double STANDS_OUT = 0.5;               // a share from which on a pattern has a name
+static const double STANDS_OUT = 0.5;  // a share from which on a pattern has a name
 
 static const struct { const char *name, *pattern; } measures[HEAD_MEASURES] = {
   [HEAD_ITSELF] = {"itself", "the token itself"}, [HEAD_PREVIOUS] = {"previous", "previous token"}, [HEAD_NEXT] = {"next", "next token"},
@@ -66,7 +65,7 @@ static bool measure_text(struct head_report *report, const struct model *model, 
   for (size_t i = 0; i < report->count; i++) {
     struct head_statistics *head = &report->heads[i];
     bool cross = strcmp(head->kind, "cross") == 0, encoder = strcmp(head->kind, "encoder") == 0;
-    const struct recorded *weights = pass_record_weights(&record, encoder ? "encoder" : "decoder", head->layer, cross);
+    const struct recorded *weights = pass_record_weights(&record, head->kind, head->layer);
     if (weights) measure(head, weights, encoder ? &text->source : &text->inputs, encoder || cross ? &text->source : &text->inputs);
   }
   pass_record_free(&record);
@@ -133,16 +132,16 @@ static bool ablate_all(struct head_report *report, const struct model *model, co
     return error_set(error, ERROR_UNSUPPORTED, "this model predicts no next token, so there is no loss that switching off a head could change");
   struct context context;
   struct ablation ablation = {.gains = memory_new(error, (size_t)(arch->decoder.heads > arch->encoder.heads ? arch->decoder.heads : arch->encoder.heads), sizeof(float))};
-  if (ablation.gains && context_open(&context, model->kernels, WORK_MEMORY, error)) {
+  if (ablation.gains && context_open(&context, model->kernels, WORK_MEMORY_OF_ONE_TEXT, error)) {
     int64_t tokens;
     report->loss = mean_loss(&context, model, texts, count, &report->tokens);
     context.head_gain = gains_of;
     context.probe_user = &ablation;
     for (size_t i = 0; i < report->count && context_ok(&context); i++) {
       struct head_statistics *head = &report->heads[i];
-      bool cross = strcmp(head->kind, "cross") == 0, encoder = strcmp(head->kind, "encoder") == 0;
-      snprintf(ablation.name, sizeof ablation.name, "%s.%d.%s.attention", encoder ? "encoder" : "decoder", head->layer, cross ? "cross" : "self");
-      for (int h = 0; h < (encoder ? arch->encoder.heads : arch->decoder.heads); h++) ablation.gains[h] = h == head->head ? 0 : 1;
+      int heads = strcmp(head->kind, "encoder") == 0 ? arch->encoder.heads : arch->decoder.heads;
+      attention_name(ablation.name, head->kind, head->layer);
+      for (int h = 0; h < heads; h++) ablation.gains[h] = h == head->head ? 0 : 1;
       head->loss_change = mean_loss(&context, model, texts, count, &tokens) - report->loss;
     }
     context_close(&context);

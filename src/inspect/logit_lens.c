@@ -11,7 +11,6 @@
 #include "tensor/tape.h"
 
 enum { SHOWN = 5, ROWS_AT_ONCE = 64 };
-static const size_t WORK_MEMORY = (size_t)1 << 36;  // address space
 
 struct lens {
   struct buffer *out;

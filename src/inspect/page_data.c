@@ -126,7 +126,7 @@ static void add_contributions(struct writer *writer, const struct recorded *mixe
 }
 
 static void add_weights(struct writer *writer, bool cross) {
-  const struct recorded *weights = pass_record_weights(&writer->record, writer->name, writer->layer, cross);
+  const struct recorded *weights = pass_record_weights(&writer->record, cross ? "cross" : writer->name, writer->layer);
   if (!weights) return;
   int columns = weights->columns, rows = writer->detail_count * weights->heads;
   float *kept = memory_new(writer->error, (size_t)rows * (size_t)columns, sizeof *kept);

@@ -7,8 +7,6 @@
 
 #include "base/memory.h"
 
-static const size_t WORK_MEMORY = (size_t)1 << 38;  // address space, not memory
-
 struct recorder {
   struct pass_record *record;
   struct error *error;
@@ -75,7 +73,7 @@ bool pass_record_run(struct pass_record *record, const struct model *model, cons
   int32_t *positions = memory_new(error, (size_t)longest, sizeof *positions);
   if (!positions) return false;
   for (int i = 0; i < longest; i++) positions[i] = i;
-  if (context_open(&context, model->kernels, WORK_MEMORY, error)) {
+  if (context_open(&context, model->kernels, WORK_MEMORY_OF_ONE_TEXT, error)) {
     context.probe_attention = keep_weights;
     if (detail == PASS_EVERYTHING) context.probe = keep_result;
     context.probe_user = &recorder;
@@ -103,9 +101,14 @@ static const struct recorded *find(const struct pass_record *record, const char 
 
 const struct recorded *pass_record_find(const struct pass_record *record, const char *name) { return find(record, name, false); }
 
-const struct recorded *pass_record_weights(const struct pass_record *record, const char *stack, int layer, bool cross) {
+void attention_name(char out[64], const char *kind, int layer) {
+  bool cross = strcmp(kind, "cross") == 0;
+  snprintf(out, 64, "%s.%d.%s.attention", cross ? "decoder" : kind, layer, cross ? "cross" : "self");
+}
+
+const struct recorded *pass_record_weights(const struct pass_record *record, const char *kind, int layer) {
   char name[64];
-  snprintf(name, sizeof name, "%s.%d.%s.attention", stack, layer, cross ? "cross" : "self");
+  attention_name(name, kind, layer);
   return find(record, name, true);
 }
 

@@ -32,7 +32,9 @@ bool pass_record_run(struct pass_record *record, const struct model *model, cons
 void pass_record_free(struct pass_record *record);
 // The result of an operation, NULL if the pass had no such.
 const struct recorded *pass_record_find(const struct pass_record *record, const char *name);
-// Attention weights: of the layer's cross-attention, or of a side over itself.
-const struct recorded *pass_record_weights(const struct pass_record *record, const char *stack, int layer, bool cross);
+// An attention by its kind: "encoder" and "decoder" over themselves, or "cross", of the decoder over the encoder. The first gives the
+// name of the operation, the second the weights that it made.
+void attention_name(char out[64], const char *kind, int layer);
+const struct recorded *pass_record_weights(const struct pass_record *record, const char *kind, int layer);
 // One head of attention weights, or the mean of all heads (head < 0), as a new [rows, columns]; the caller frees it.
 float *recorded_head(const struct recorded *weights, int head, struct error *error);

@@ -77,7 +77,7 @@ static bool count_sentence(struct counting *counting, const struct inspected_tex
     find_words(words, side, sentence);
     count_distances(counting, sentence);
     for (int layer = 0; layer < counting->stack->layers; layer++) {
-      const struct recorded *all = pass_record_weights(&record, counting->stack_name, layer, false);
+      const struct recorded *all = pass_record_weights(&record, counting->stack_name, layer);
       for (int head = 0; all && head < all->heads; head++) {
         between_words(weights, all->values + (size_t)head * (size_t)all->rows * (size_t)all->columns, words, side->count, sentence->count);
         count_head(counting, layer * counting->stack->heads + head, weights, sentence);

@@ -38,7 +38,11 @@ struct context {
   const float *(*head_gain)(void *user, const char *name);  // per-head factors, or NULL
 };
 
-// memory: how far work memory may grow, in bytes of address space (only what is touched becomes real).
+// How far work memory may grow, in bytes of address space (only what is touched becomes real): of most passes, and of those that
+// take one long text whole.
+static const size_t WORK_MEMORY = (size_t)1 << 36, WORK_MEMORY_OF_ONE_TEXT = (size_t)1 << 38;
+
+// memory: one of the above, or another limit.
 bool context_open(struct context *context, const struct kernels *kernels, size_t memory, struct error *error);
 // Nothing is computed (kernels has to be a table that does nothing): context.arena.peak tells what a batch would need.
 bool context_open_measuring(struct context *context, const struct kernels *kernels, struct error *error);

@@ -14,8 +14,6 @@
 #include "train/state.h"
 #include "train/task.h"
 
-static const size_t WORK_MEMORY = (size_t)1 << 36;  // of addresses; only what is touched becomes real
-
 // --- Options
 
 static bool directory_is_free(const char *path, struct error *error) {

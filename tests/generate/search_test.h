@@ -63,3 +63,27 @@ static inline void assert_generations_same(const struct generation *a, const str
     if (x->log_probs && x->count) assert_memory_equal(x->log_probs, y->log_probs, x->count * sizeof *x->log_probs);
   }
 }
+
+// Runs the requests in portions of `batch`; results[i] belongs to asked[i].
+static inline void run_batches(const struct model *const *model, const struct generation_options *options,
+                               const struct generation_request *asked, size_t count, size_t batch, struct generation **results) {
+  struct error error = {0};
+  struct session *session = session_open(model, 1, options, &error);
+  if (!session) fail_msg("%s", error.message);
+  for (size_t first = 0; first < count; first += batch) {
+    size_t n = count - first < batch ? count - first : batch;
+    if (!session_run(session, asked + first, n, results + first, &error)) fail_msg("%s", error.message);
+  }
+  session_close(session);
+}
+
+static inline void compare_and_free(struct generation **expected, struct generation **found, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    assert_generations_same(expected[i], found[i]);
+    free(found[i]);
+  }
+}
+
+static inline void free_all(struct generation **results, size_t count) {
+  for (size_t i = 0; i < count; i++) free(results[i]);
+}

@@ -43,25 +43,7 @@ static struct generation_options options_with(int beams) {
 
 static void run(const struct generation_options *options, const struct generation_request *asked, size_t count, size_t batch,
                 struct generation **results) {
-  struct error error = {0};
-  struct session *session = session_open(&model, 1, options, &error);
-  assert_non_null(session);
-  for (size_t first = 0; first < count; first += batch) {
-    size_t n = count - first < batch ? count - first : batch;
-    if (!session_run(session, asked + first, n, results + first, &error)) fail_msg("%s", error.message);
-  }
-  session_close(session);
-}
-
-static void compare_and_free(struct generation **expected, struct generation **found, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    assert_generations_same(expected[i], found[i]);
-    free(found[i]);
-  }
-}
-
-static void free_all(struct generation **results, size_t count) {
-  for (size_t i = 0; i < count; i++) free(results[i]);
+  run_batches(&model, options, asked, count, batch, results);
 }
 
 static void check_batches(const struct generation_options *options) {

@@ -3,21 +3,7 @@
 #include "hf/checkpoint.h"
 #include "hf/config.h"
 #include "hf/safetensors_writer.h"
-#include "hf_test.h"
-
-static char folder[4096];
-
-static int make(void **state) {
-  (void)state;
-  make_folder(folder);
-  return 0;
-}
-
-static int clean(void **state) {
-  (void)state;
-  remove_folder(folder);
-  return 0;
-}
+#include "folder_fixture.h"
 
 // --- config.json with one key changed
 
@@ -317,13 +303,13 @@ static void survives_failing_allocations_when_saving(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(refuses_bad_configs, make, clean),
-    cmocka_unit_test_setup_teardown(reads_odd_but_valid_configs, make, clean),
-    cmocka_unit_test_setup_teardown(knows_published_configs, make, clean),
-    cmocka_unit_test_setup_teardown(refuses_what_is_no_model, make, clean),
-    cmocka_unit_test_setup_teardown(refuses_bad_tensors, make, clean),
-    cmocka_unit_test_setup_teardown(reads_odd_but_valid_tensors, make, clean),
-    cmocka_unit_test_setup_teardown(names_both_shapes, make, clean), cmocka_unit_test(survives_every_failing_allocation),
-    cmocka_unit_test_setup_teardown(survives_failing_allocations_when_saving, make, clean)};
+    cmocka_unit_test_setup_teardown(refuses_bad_configs, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(reads_odd_but_valid_configs, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(knows_published_configs, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(refuses_what_is_no_model, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(refuses_bad_tensors, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(reads_odd_but_valid_tensors, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(names_both_shapes, make_test_folder, remove_test_folder), cmocka_unit_test(survives_every_failing_allocation),
+    cmocka_unit_test_setup_teardown(survives_failing_allocations_when_saving, make_test_folder, remove_test_folder)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,21 +5,7 @@
 #include "hf/config.h"
 #include "hf/json_exact.h"
 #include "hf/safetensors_writer.h"
-#include "hf_test.h"
-
-static char folder[4096];
-
-static int make(void **state) {
-  (void)state;
-  make_folder(folder);
-  return 0;
-}
-
-static int clean(void **state) {
-  (void)state;
-  remove_folder(folder);
-  return 0;
-}
+#include "folder_fixture.h"
 
 static cJSON *golden_config(const char *name, const char *key, const char *value) {
   char path[4096], file[4096];
@@ -333,9 +319,9 @@ int main(void) {
     cmocka_unit_test(refuses_bad_configs), cmocka_unit_test(warns_of_odd_configs), cmocka_unit_test(knows_published_configs),
     cmocka_unit_test(both_spellings_of_rotary), cmocka_unit_test(chooses_the_layout),
     cmocka_unit_test(residual_branches_start_smaller),
-    cmocka_unit_test_setup_teardown(reads_the_bare_model, make, clean),
-    cmocka_unit_test_setup_teardown(names_the_vocabularies, make, clean),
-    cmocka_unit_test_setup_teardown(changes_the_layout, make, clean),
-    cmocka_unit_test_setup_teardown(keeps_large_numbers, make, clean)};
+    cmocka_unit_test_setup_teardown(reads_the_bare_model, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(names_the_vocabularies, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(changes_the_layout, make_test_folder, remove_test_folder),
+    cmocka_unit_test_setup_teardown(keeps_large_numbers, make_test_folder, remove_test_folder)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

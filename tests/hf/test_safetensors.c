@@ -2,21 +2,7 @@
 #include "base/memory.h"
 #include "hf/safetensors.h"
 #include "hf/safetensors_writer.h"
-#include "hf_test.h"
-
-static char folder[4096];
-
-static int make(void **state) {
-  (void)state;
-  make_folder(folder);
-  return 0;
-}
-
-static int clean(void **state) {
-  (void)state;
-  remove_folder(folder);
-  return 0;
-}
+#include "folder_fixture.h"
 
 // A file of this header, filled up with spaces to a multiple of eight, and `size` bytes of data. length < 0: the true length.
 static const char *make_file(char path[4096], const char *header, int64_t length, size_t size) {
@@ -235,5 +221,5 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(reads_a_small_file), cmocka_unit_test(copies_what_is_not_aligned), cmocka_unit_test(refuses_damaged_files), cmocka_unit_test(refuses_what_is_no_file),
     cmocka_unit_test(refuses_bad_indexes), cmocka_unit_test(writes_what_it_reads)};
-  return cmocka_run_group_tests(tests, make, clean);
+  return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

@@ -57,13 +57,13 @@ static void every_attention_of_a_pass_is_there(void **state) {
   struct error error = {0};
   assert_true(pass_record_run(&record, model, &both, PASS_WEIGHTS, &error));
   assert_int_equal(record.count, 5);
-  expect_rows(pass_record_weights(&record, "encoder", 0, false), 5, 5, false);
+  expect_rows(pass_record_weights(&record, "encoder", 0), 5, 5, false);
   for (int layer = 0; layer < 2; layer++) {
-    expect_rows(pass_record_weights(&record, "decoder", layer, false), 3, 3, true);
-    expect_rows(pass_record_weights(&record, "decoder", layer, true), 3, 5, false);
+    expect_rows(pass_record_weights(&record, "decoder", layer), 3, 3, true);
+    expect_rows(pass_record_weights(&record, "cross", layer), 3, 5, false);
   }
-  assert_null(pass_record_weights(&record, "decoder", 2, true));
-  const struct recorded *matrix = pass_record_weights(&record, "decoder", 1, true);
+  assert_null(pass_record_weights(&record, "cross", 2));
+  const struct recorded *matrix = pass_record_weights(&record, "cross", 1);
   float *one = recorded_head(matrix, 1, &error), *mean = recorded_head(matrix, -1, &error);
   for (int i = 0; i < 15; i++) {
     assert_true(one[i] == matrix->values[15 + i]);
