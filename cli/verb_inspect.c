@@ -30,8 +30,8 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
   OPTION_FILE(output, "output", "FILE",
-              "where to: NAME.html is a page for a browser with everything, NAME.json its numbers, NAME.svg the picture of one attention, NAME.txt "
-              "the picture as text",
+              "where to: NAME.html is a page for a browser with everything, NAME.json its numbers, NAME.svg, NAME.png or NAME.pdf the picture "
+              "of one attention, NAME.txt the picture as text",
               .letter = 'o', .unset = "the terminal"),
   OPTION_GROUP("One attention"),
   OPTION_CHOICE(attention, "attention", "auto|cross|encoder|decoder",
@@ -97,20 +97,30 @@ static bool ends_in(const char *text, const char *ending) {
 }
 
 // What can be written; a name without an ending, or a device, gets the text.
+static const char *const endings[] = {".html", ".json", ".txt", ".svg", ".png", ".pdf"};
+enum { FIRST_PICTURE = 3, ENDINGS = sizeof endings / sizeof *endings };
+
 static bool has_known_ending(const char *output) {
-  static const char *const endings[] = {".html", ".json", ".svg", ".txt"};
   const char *slash = output ? strrchr(output, '/') : NULL, *point = output ? strrchr(slash ? slash : output, '.') : NULL;
-  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+  for (size_t i = 0; i < ENDINGS; i++)
     if (!point || strcmp(point, endings[i]) == 0) return true;
   return false;
 }
 
+// "svg", "png" or "pdf", or NULL.
+static const char *picture_format(const char *output) {
+  for (size_t i = FIRST_PICTURE; i < ENDINGS; i++)
+    if (ends_in(output, endings[i])) return endings[i] + 1;
+  return NULL;
+}
+
 static bool is_page(const struct arguments *arguments) { return ends_in(arguments->output, ".html") || ends_in(arguments->output, ".json"); }
 
-static int write_out(const char *path, const char *heading, const char *text) {
+static int write_out(const char *path, const char *heading, const char *bytes, size_t size) {
   struct output output;
   if (!output_open(&output, path)) return EXIT_FAILED;
-  fprintf(output.stream, "%s%s", heading, text);
+  fputs(heading, output.stream);
+  fwrite(bytes, 1, size, output.stream);
   return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -124,12 +134,13 @@ static int show_attention(struct call *call, struct qkv_context *context, struct
                                           .head = arguments->head,
                                           .shades = shades_here(arguments),
                                           .width = arguments->width ? arguments->width : terminal_width()};
-  bool svg = ends_in(arguments->output, ".svg");
-  const char *picture = !record ? NULL : svg ? qkv_attention_svg(context, record, &view) : qkv_attention_print(context, record, &view);
+  const char *format = picture_format(arguments->output);
+  size_t size = 0;
+  const char *picture = !record ? NULL : format ? qkv_attention_draw(context, record, &view, format, &size) : qkv_attention_print(context, record, &view);
   char *heading = NULL;
   int status = picture ? EXIT_DONE : call_failed(call, context);
   if (picture && asprintf(&heading, target ? "source: %s\ntarget: %s\n\n" : "text: %s\n\n", source, target) < 0) heading = NULL;
-  if (picture) status = write_out(arguments->output, svg || !heading ? "" : heading, picture);
+  if (picture) status = write_out(arguments->output, format || !heading ? "" : heading, picture, format ? size : strlen(picture));
   free(heading);
   qkv_attention_record_free(record);
   return status;
@@ -175,7 +186,7 @@ static int write_page(struct call *call, struct qkv_context *context, struct qkv
   char *start = start_of(arguments);
   wanted.start = start;
   char *page = qkv_inspection_page(context, models, count, source, target, &wanted);
-  int status = page ? write_out(arguments->output, "", page) : call_failed(call, context);
+  int status = page ? write_out(arguments->output, "", page, strlen(page)) : call_failed(call, context);
   free(page);
   free(start);
   return status;
@@ -348,7 +359,7 @@ static int check_call(struct call *call, const char *source, const char *given) 
     return call_misused(call, "what to look at is missing: a text, --over FILE or --relations FILE");
   if (source && !*source) return call_misused(call, "the text is empty; give a sentence");
   if (!has_known_ending(arguments->output))
-    return call_misused(call, "-o %s: the ending says what is written; it can be .html, .json, .svg or .txt", arguments->output);
+    return call_misused(call, "-o %s: the ending says what is written; it can be .html, .json, .txt, .svg, .png or .pdf", arguments->output);
   if (arguments->over.count > 2) return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
   if (given && call_given(call, "beam")) return call_misused(call, "--beam searches for a target, and the target is given");
   if ((arguments->ablate || arguments->sort) && !arguments->over.count) return call_misused(call, "--ablate and --sort belong to --over FILE");
@@ -384,7 +395,7 @@ const struct verb verb_inspect = {
   .example =
     "qkv inspect out \"A man rides a red bike.\"\nqkv inspect out \"A man rides a red bike.\" -o bike.html\n"
     "qkv inspect out \"A man rides a red bike.\" --at out/steps/* -o learning.html\n"
-    "qkv inspect out \"A red bike.\" \"Ein rotes Fahrrad.\" --attention encoder --layer 0 --head 2 -o head.svg\n"
+    "qkv inspect out \"A red bike.\" \"Ein rotes Fahrrad.\" --attention encoder --layer 0 --head 2 -o head.pdf\n"
     "qkv inspect out --over test.en test.de --ablate --sort loss",
   .least = 1,
   .most = 3,

@@ -604,9 +604,10 @@ struct qkv_attention_view {
 // the record and lives until the next call with it.
 QKV_API const char *qkv_attention_print(struct qkv_context *context, struct qkv_attention_record *record,
                                         const struct qkv_attention_view *view);
-// The same as an SVG picture; shades and width are not read.
-QKV_API const char *qkv_attention_svg(struct qkv_context *context, struct qkv_attention_record *record,
-                                      const struct qkv_attention_view *view);
+// The same as a picture of *size bytes, in the format "svg" (text, for light and dark pages), "png" or "pdf"; shades and width are not
+// read. PNG and PDF need a library built with cairo, else this fails and says so; their labels run from left to right only.
+QKV_API const char *qkv_attention_draw(struct qkv_context *context, struct qkv_attention_record *record, const struct qkv_attention_view *view,
+                                       const char *format, size_t *size);
 
 // What each attention head does, measured over texts (Clark et al., 2019, section 3).
 struct qkv_head {

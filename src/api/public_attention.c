@@ -132,12 +132,24 @@ const char *qkv_attention_print(struct qkv_context *context, struct qkv_attentio
   return fine ? buffer_string(&record->picture) : NULL;
 }
 
-const char *qkv_attention_svg(struct qkv_context *context, struct qkv_attention_record *record, const struct qkv_attention_view *view) {
+static bool format_of(enum picture_format *format, const char *name, struct error *error) {
+  static const char *const names[] = {[PICTURE_SVG] = "svg", [PICTURE_PNG] = "png", [PICTURE_PDF] = "pdf"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    *format = (enum picture_format)i;
+    if (strcmp(names[i], name) == 0) return true;
+  }
+  return error_set(error, ERROR_USAGE, "a picture's format is \"%s\"; it can be svg, png or pdf", name);
+}
+
+const char *qkv_attention_draw(struct qkv_context *context, struct qkv_attention_record *record, const struct qkv_attention_view *view,
+                               const char *format, size_t *size) {
   struct error *error = public_begin(context);
+  enum picture_format wanted;
   struct picture picture;
-  if (!picture_make(&picture, record, view, error)) return NULL;
+  if (!format_of(&wanted, format, error) || !picture_make(&picture, record, view, error)) return NULL;
   buffer_clear(&record->picture);
-  bool fine = heat_map_draw(&record->picture, &picture.map, error);
+  bool fine = heat_map_draw(&record->picture, wanted, &picture.map, error);
   free(picture.values);
+  *size = record->picture.size;
   return fine ? buffer_string(&record->picture) : NULL;
 }

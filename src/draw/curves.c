@@ -1,8 +1,10 @@
 #include "draw/curves.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-#include "draw/svg.h"
+#include "base/memory.h"
+#include "draw/canvas.h"
 
 enum { WIDTH = 860, HEIGHT = 460, LEFT = 74, BOTTOM = 54, LEGEND_LINE = 22, MOST_TICKS = 32, MARK = 24, MOST_DOTS = 60 };
 
@@ -84,50 +86,60 @@ static void write_tick(struct buffer *text, const struct scale *scale, double va
   buffer_decimal(text, value, scale->digits);
 }
 
-static void draw_axes(struct buffer *out, const struct frame *frame, const struct curves *curves) {
+static void write_label(struct canvas *canvas, double x, double y, enum canvas_anchor anchor, double rotation, enum canvas_color color,
+                        const char *text) {
+  canvas_text(canvas, &(struct canvas_label){x, y, anchor, rotation, color, false, text});
+}
+
+static void draw_axes(struct canvas *canvas, const struct frame *frame, const struct curves *curves) {
   struct buffer label = {0};
   int main_axis = frame->has_axis[CURVE_LEFT] ? CURVE_LEFT : CURVE_RIGHT;
   for (int axis = 0; axis < 2; axis++) {
     const struct scale *scale = &frame->y[axis];
     for (int i = 0; frame->has_axis[axis] && i < scale->ticks; i++) {
       double value = scale->first + i * scale->step, y = to_pixel(scale, value);
-      if (axis == main_axis) svg_line(out, frame->left, y, frame->right, y, "grid");
+      if (axis == main_axis) canvas_line(canvas, frame->left, y, frame->right, y, CANVAS_GRID);
       write_tick(&label, scale, value);
       double x = axis == CURVE_LEFT ? frame->left - 8 : frame->right + 8;
-      svg_text(out, x, y + 4, axis == CURVE_LEFT ? SVG_END : SVG_START, 0, "ink", buffer_string(&label));
+      write_label(canvas, x, y + 4, axis == CURVE_LEFT ? CANVAS_END : CANVAS_START, 0, CANVAS_INK, buffer_string(&label));
     }
   }
   for (int i = 0; i < frame->x.ticks; i++) {
     double value = frame->x.first + i * frame->x.step, x = to_pixel(&frame->x, value);
-    svg_line(out, x, frame->bottom, x, frame->bottom + 5, "axis");
+    canvas_line(canvas, x, frame->bottom, x, frame->bottom + 5, CANVAS_AXIS);
     write_tick(&label, &frame->x, value);
-    svg_text(out, x, frame->bottom + 20, SVG_MIDDLE, 0, "ink", buffer_string(&label));
+    write_label(canvas, x, frame->bottom + 20, CANVAS_MIDDLE, 0, CANVAS_INK, buffer_string(&label));
   }
-  svg_line(out, frame->left, frame->bottom, frame->right, frame->bottom, "axis");
+  canvas_line(canvas, frame->left, frame->bottom, frame->right, frame->bottom, CANVAS_AXIS);
   double middle = (frame->top + frame->bottom) / 2;
-  if (curves->x_name) svg_text(out, (frame->left + frame->right) / 2, frame->bottom + 42, SVG_MIDDLE, 0, "faint", curves->x_name);
-  if (curves->left_name && frame->has_axis[CURVE_LEFT]) svg_text(out, 18, middle, SVG_MIDDLE, -90, "faint", curves->left_name);
+  if (curves->x_name) write_label(canvas, (frame->left + frame->right) / 2, frame->bottom + 42, CANVAS_MIDDLE, 0, CANVAS_FAINT, curves->x_name);
+  if (curves->left_name && frame->has_axis[CURVE_LEFT]) write_label(canvas, 18, middle, CANVAS_MIDDLE, -90, CANVAS_FAINT, curves->left_name);
   if (curves->right_name && frame->has_axis[CURVE_RIGHT])
-    svg_text(out, WIDTH - 12, middle, SVG_MIDDLE, -90, "faint", curves->right_name);
-  if (label.failed) out->failed = true;
+    write_label(canvas, WIDTH - 12, middle, CANVAS_MIDDLE, -90, CANVAS_FAINT, curves->right_name);
+  if (label.failed) canvas->out->failed = true;
   buffer_free(&label);
 }
 
-static void write_point(struct buffer *out, bool *open, double x, double y) {
-  buffer_char(out, *open ? 'L' : 'M');
-  svg_number(out, x);
-  buffer_char(out, ' ');
-  svg_number(out, y);
-  *open = true;
+struct points {
+  struct canvas_point *list;
+  size_t count, capacity;
+  bool open;
+};
+
+static bool add_point(struct points *points, struct error *error, double x, double y) {
+  if (!memory_grow(error, &points->list, &points->capacity, points->count + 1, sizeof *points->list)) return false;
+  points->list[points->count++] = (struct canvas_point){x, y, !points->open};
+  points->open = true;
+  return true;
 }
 
 // The points of one half pixel column become its first, lowest, highest and last point.
-static void draw_path(struct buffer *out, const struct frame *frame, const struct curve *curve) {
+static bool make_path(struct points *points, const struct frame *frame, const struct curve *curve, struct error *error) {
   const struct scale *scale = &frame->y[curve->axis];
-  bool open = false;
-  for (size_t i = 0; i < curve->count;) {
+  bool fine = true;
+  for (size_t i = 0; fine && i < curve->count;) {
     if (!is_point(curve, i)) {
-      open = false;
+      points->open = false;
       i++;
       continue;
     }
@@ -138,34 +150,23 @@ static void draw_path(struct buffer *out, const struct frame *frame, const struc
       low = fmin(low, curve->y[last]);
       high = fmax(high, curve->y[last]);
     }
-    write_point(out, &open, x, to_pixel(scale, curve->y[i]));
-    if (last > i + 1) {
-      write_point(out, &open, x, to_pixel(scale, low));
-      write_point(out, &open, x, to_pixel(scale, high));
-    }
-    if (last > i) write_point(out, &open, x, to_pixel(scale, curve->y[last]));
+    fine = add_point(points, error, x, to_pixel(scale, curve->y[i]));
+    if (fine && last > i + 1) fine = add_point(points, error, x, to_pixel(scale, low)) && add_point(points, error, x, to_pixel(scale, high));
+    if (fine && last > i) fine = add_point(points, error, x, to_pixel(scale, curve->y[last]));
     i = last + 1;
   }
+  return fine;
 }
 
-static void draw_dot(struct buffer *out, double x, double y, size_t number) {
-  buffer_format(out, "<circle class=\"c%zu\" r=\"2.5\"", number % SVG_COLORS);
-  svg_attribute(out, "cx", x);
-  svg_attribute(out, "cy", y);
-  buffer_text(out, "/>\n");
-}
+static enum canvas_color color_of(size_t number) { return CANVAS_SERIES_0 + number % CANVAS_SERIES; }
 
 // A curve of few points has a dot at each; so a lone point is seen too.
-static void draw_curve(struct buffer *out, const struct frame *frame, const struct curve *curve, size_t number) {
-  struct buffer path = {0};
-  draw_path(&path, frame, curve);
-  if (path.size)
-    buffer_format(out, "<path class=\"curve%s c%zu\" stroke-linecap=\"round\" d=\"%s\"/>\n",
-                  curve->axis == CURVE_RIGHT ? " second" : "", number % SVG_COLORS, path.data);
-  if (path.failed) out->failed = true;
-  buffer_free(&path);
+static void draw_curve(struct canvas *canvas, const struct frame *frame, const struct curve *curve, size_t number) {
+  struct points points = {0};
+  if (make_path(&points, frame, curve, canvas->error)) canvas_path(canvas, points.list, points.count, color_of(number), curve->axis == CURVE_RIGHT);
+  free(points.list);
   for (size_t i = 0; curve->count <= MOST_DOTS && i < curve->count; i++)
-    if (is_point(curve, i)) draw_dot(out, to_pixel(&frame->x, curve->x[i]), to_pixel(&frame->y[curve->axis], curve->y[i]), number);
+    if (is_point(curve, i)) canvas_dot(canvas, to_pixel(&frame->x, curve->x[i]), to_pixel(&frame->y[curve->axis], curve->y[i]), color_of(number));
 }
 
 static void append_last_value(struct buffer *text, const struct curve *curve) {
@@ -178,27 +179,23 @@ static void append_last_value(struct buffer *text, const struct curve *curve) {
   }
 }
 
-// Returns the y below the legend. With out NULL it only measures.
-static double draw_legend(struct buffer *out, const struct curves *curves, double top) {
+// Returns the y below the legend. With canvas NULL it only measures.
+static double draw_legend(struct canvas *canvas, const struct curves *curves, double top) {
   double x = LEFT, y = top;
   for (size_t i = 0; i < curves->count; i++) {
     const struct curve *curve = &curves->curves[i];
     struct buffer text = {0};
     buffer_text(&text, curve->name ? curve->name : "");
     append_last_value(&text, curve);
-    double width = MARK + 8 + svg_text_width(buffer_string(&text)) + 22;
+    double width = MARK + 8 + canvas_text_width(buffer_string(&text)) + 22;
     if (x > LEFT && x + width > WIDTH - 20) {
       x = LEFT;
       y += LEGEND_LINE;
     }
-    if (out) {
-      buffer_format(out, "<path class=\"curve%s c%zu\" d=\"M", curve->axis == CURVE_RIGHT ? " second" : "", i % SVG_COLORS);
-      svg_number(out, x);
-      buffer_char(out, ' ');
-      svg_number(out, y - 4);
-      buffer_format(out, "h%d\"/>\n", MARK);
-      svg_text(out, x + MARK + 8, y, SVG_START, 0, "ink", buffer_string(&text));
-      if (text.failed) out->failed = true;
+    if (canvas) {
+      canvas_path(canvas, (struct canvas_point[]){{x, y - 4, true}, {x + MARK, y - 4}}, 2, color_of(i), curve->axis == CURVE_RIGHT);
+      write_label(canvas, x + MARK + 8, y, CANVAS_START, 0, CANVAS_INK, buffer_string(&text));
+      if (text.failed) canvas->out->failed = true;
     }
     x += width;
     buffer_free(&text);
@@ -206,19 +203,19 @@ static double draw_legend(struct buffer *out, const struct curves *curves, doubl
   return y + 14;
 }
 
-bool curves_draw(struct buffer *out, const struct curves *curves, struct error *error) {
+bool curves_draw(struct buffer *out, enum picture_format format, const struct curves *curves, struct error *error) {
   struct frame frame = {.left = LEFT};
+  struct canvas canvas;
   find_ranges(&frame, curves);
   double legend = curves->title ? 56 : 28;
   frame.top = draw_legend(NULL, curves, legend) + 4;
   frame.bottom = HEIGHT + (frame.top - 74) - BOTTOM;
   frame.right = WIDTH - (frame.has_axis[CURVE_RIGHT] ? 74 : 26);
   place(&frame);
-  svg_begin(out, WIDTH, frame.bottom + BOTTOM, curves->title);
-  if (curves->title) svg_text(out, LEFT, 28, SVG_START, 0, "ink title", curves->title);
-  draw_legend(out, curves, legend);
-  draw_axes(out, &frame, curves);
-  for (size_t i = 0; i < curves->count; i++) draw_curve(out, &frame, &curves->curves[i], i);
-  svg_end(out);
-  return buffer_check(out, error);
+  if (!canvas_begin(&canvas, out, format, WIDTH, frame.bottom + BOTTOM, curves->title, error)) return false;
+  if (curves->title) canvas_text(&canvas, &(struct canvas_label){LEFT, 28, CANVAS_START, 0, CANVAS_INK, true, curves->title});
+  draw_legend(&canvas, curves, legend);
+  draw_axes(&canvas, &frame, curves);
+  for (size_t i = 0; i < curves->count; i++) draw_curve(&canvas, &frame, &curves->curves[i], i);
+  return canvas_end(&canvas) && error->code == ERROR_NONE;
 }

@@ -1,6 +1,6 @@
-// Curves over a common horizontal axis, as SVG: losses and scores over the steps of a training.
+// Curves over a common horizontal axis, as a picture: losses and scores over the steps of a training.
 #pragma once
-#include "base/buffer.h"
+#include "draw/canvas.h"
 
 enum curve_axis { CURVE_LEFT, CURVE_RIGHT };
 
@@ -19,4 +19,4 @@ struct curves {
 
 // Any number of points: what falls on one pixel column is drawn as its range. The legend shows each curve's last value.
 // Curves on the right axis are dashed. False when memory runs out.
-bool curves_draw(struct buffer *out, const struct curves *curves, struct error *error);
+bool curves_draw(struct buffer *out, enum picture_format format, const struct curves *curves, struct error *error);

@@ -1,6 +1,6 @@
 // A matrix as colours, its rows and columns labelled: attention of target tokens (rows) over source tokens (columns).
 #pragma once
-#include "base/buffer.h"
+#include "draw/canvas.h"
 
 struct heat_map {
   const float *values;  // [rows][columns]
@@ -14,7 +14,7 @@ struct heat_map {
 float heat_map_share(const struct heat_map *map, float full, size_t row, size_t column);
 float heat_map_full(const struct heat_map *map);  // map->full, or the largest value
 
-bool heat_map_draw(struct buffer *out, const struct heat_map *map, struct error *error);  // SVG
+bool heat_map_draw(struct buffer *out, enum picture_format format, const struct heat_map *map, struct error *error);
 
 enum terminal_shades {
   TERMINAL_ASCII,       // the characters " .:-=+*#%@"

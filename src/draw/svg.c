@@ -4,45 +4,6 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "draw/text_width.h"
-
-static const char *const light[SVG_COLORS] = {"#0072b2", "#d55e00", "#009e73", "#b5508a",
-                                                "#b27600", "#3288bd", "#6a4c93", "#555555"};
-static const char *const dark[SVG_COLORS] = {"#4fb3ff", "#ff8c42", "#2dd4a7", "#e79ac4",
-                                               "#f0b429", "#9bd3f5", "#b79ced", "#bbbbbb"};
-
-static void write_palette(struct buffer *out, const char *const colors[SVG_COLORS]) {
-  for (int i = 0; i < SVG_COLORS; i++)
-    buffer_format(out, ".c%d{stroke:%s}rect.c%d,circle.c%d{fill:%s;stroke:none}", i, colors[i], i, i, colors[i]);
-}
-
-void svg_begin(struct buffer *out, double width, double height, const char *title) {
-  buffer_text(out, "<svg xmlns=\"http://www.w3.org/2000/svg\"");
-  svg_attribute(out, "width", width);
-  svg_attribute(out, "height", height);
-  buffer_text(out, " viewBox=\"0 0 ");
-  svg_number(out, width);
-  buffer_char(out, ' ');
-  svg_number(out, height);
-  buffer_text(out, "\" font-family=\"system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif\"");
-  svg_attribute(out, "font-size", SVG_FONT_SIZE);
-  buffer_text(out, " role=\"img\">\n");
-  if (title) {
-    buffer_text(out, "<title>");
-    svg_escape(out, title);
-    buffer_text(out, "</title>\n");
-  }
-  buffer_text(out, "<style>\n.background{fill:#fff}.ink{fill:#1c1e21}.faint{fill:#62676e}.title{font-weight:600;font-size:15px}"
-                   ".grid{stroke:#e3e5e8}.axis{stroke:#8b9097}.cell{fill:#0b5fa5}.curve{fill:none;stroke-width:1.8;"
-                   "stroke-linejoin:round}.second{stroke-dasharray:6 3}\n");
-  write_palette(out, light);
-  buffer_text(out, "\n@media (prefers-color-scheme:dark){\n.background{fill:#15171c}.ink{fill:#e8eaed}.faint{fill:#9aa0a8}"
-                   ".grid{stroke:#2b2f37}.axis{stroke:#70767f}.cell{fill:#56b6ff}\n");
-  write_palette(out, dark);
-  buffer_text(out, "\n}\n</style>\n<rect class=\"background\" width=\"100%\" height=\"100%\"/>\n");
-}
-
-void svg_end(struct buffer *out) { buffer_text(out, "</svg>\n"); }
 
 void svg_number(struct buffer *out, double value) {
   if (!isfinite(value)) value = 0;
@@ -56,7 +17,7 @@ void svg_number(struct buffer *out, double value) {
   buffer_free(&digits);
 }
 
-void svg_attribute(struct buffer *out, const char *name, double value) {
+static void attribute(struct buffer *out, const char *name, double value) {
   buffer_format(out, " %s=\"", name);
   svg_number(out, value);
   buffer_char(out, '"');
@@ -87,33 +48,113 @@ void svg_escape(struct buffer *out, const char *text) {
   }
 }
 
-void svg_text(struct buffer *out, double x, double y, enum svg_anchor anchor, double rotation, const char *class,
-              const char *text) {
+static void write_tint(struct buffer *out, enum canvas_color color, uint32_t tint) {
+  const char *name = canvas_tints[color].name;
+  bool stroked = color == CANVAS_GRID || color == CANVAS_AXIS;
+  if (color < CANVAS_SERIES_0) buffer_format(out, ".%s{%s:#%06x}", name, stroked ? "stroke" : "fill", tint);
+  else buffer_format(out, ".%s{stroke:#%06x}rect.%s,circle.%s{fill:#%06x;stroke:none}", name, tint, name, name, tint);
+}
+
+static void write_style(struct buffer *out) {
+  buffer_text(out, "<style>\n.title{font-weight:600;font-size:15px}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}"
+                   ".second{stroke-dasharray:6 3}\n");
+  for (int i = 0; i < CANVAS_COLORS; i++) write_tint(out, (enum canvas_color)i, canvas_tints[i].light);
+  buffer_text(out, "\n@media (prefers-color-scheme:dark){\n");
+  for (int i = 0; i < CANVAS_COLORS; i++) write_tint(out, (enum canvas_color)i, canvas_tints[i].dark);
+  buffer_text(out, "\n}\n</style>\n");
+}
+
+static bool begin(struct canvas *canvas, double width, double height, const char *title) {
+  struct buffer *out = canvas->out;
+  buffer_text(out, "<svg xmlns=\"http://www.w3.org/2000/svg\"");
+  attribute(out, "width", width);
+  attribute(out, "height", height);
+  buffer_text(out, " viewBox=\"0 0 ");
+  svg_number(out, width);
+  buffer_char(out, ' ');
+  svg_number(out, height);
+  buffer_text(out, "\" font-family=\"system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif\"");
+  attribute(out, "font-size", CANVAS_FONT_SIZE);
+  buffer_text(out, " role=\"img\">\n");
+  if (title) {
+    buffer_text(out, "<title>");
+    svg_escape(out, title);
+    buffer_text(out, "</title>\n");
+  }
+  write_style(out);
+  return true;
+}
+
+static bool end(struct canvas *canvas) {
+  buffer_text(canvas->out, "</svg>\n");
+  return true;
+}
+
+static void text(struct canvas *canvas, const struct canvas_label *label) {
   static const char *const anchors[] = {"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
-  buffer_format(out, "<text class=\"%s\"%s", class, anchors[anchor]);
-  svg_attribute(out, "x", x);
-  svg_attribute(out, "y", y);
-  if (rotation != 0) {
+  struct buffer *out = canvas->out;
+  buffer_format(out, "<text class=\"%s%s\"%s", canvas_tints[label->color].name, label->title ? " title" : "", anchors[label->anchor]);
+  attribute(out, "x", label->x);
+  attribute(out, "y", label->y);
+  if (label->rotation != 0) {
     buffer_text(out, " transform=\"rotate(");
-    svg_number(out, rotation);
+    svg_number(out, label->rotation);
     buffer_char(out, ' ');
-    svg_number(out, x);
+    svg_number(out, label->x);
     buffer_char(out, ' ');
-    svg_number(out, y);
+    svg_number(out, label->y);
     buffer_text(out, ")\"");
   }
   buffer_char(out, '>');
-  svg_escape(out, text);
+  svg_escape(out, label->text);
   buffer_text(out, "</text>\n");
 }
 
-void svg_line(struct buffer *out, double x1, double y1, double x2, double y2, const char *class) {
-  buffer_format(out, "<line class=\"%s\"", class);
-  svg_attribute(out, "x1", x1);
-  svg_attribute(out, "y1", y1);
-  svg_attribute(out, "x2", x2);
-  svg_attribute(out, "y2", y2);
+static void line(struct canvas *canvas, double x1, double y1, double x2, double y2, enum canvas_color color) {
+  struct buffer *out = canvas->out;
+  buffer_format(out, "<line class=\"%s\"", canvas_tints[color].name);
+  attribute(out, "x1", x1);
+  attribute(out, "y1", y1);
+  attribute(out, "x2", x2);
+  attribute(out, "y2", y2);
   buffer_text(out, "/>\n");
 }
 
-double svg_text_width(const char *text) { return 0.56 * SVG_FONT_SIZE * (double)text_width(text); }
+static void rectangle(struct canvas *canvas, double x, double y, double width, double height, enum canvas_color color, double opacity,
+                      const char *hint) {
+  struct buffer *out = canvas->out;
+  buffer_format(out, "<rect class=\"%s\"", canvas_tints[color].name);
+  attribute(out, "x", x);
+  attribute(out, "y", y);
+  attribute(out, "width", width);
+  attribute(out, "height", height);
+  if (opacity < 1) attribute(out, "fill-opacity", opacity);
+  if (hint) {
+    buffer_text(out, "><title>");
+    svg_escape(out, hint);
+    buffer_text(out, "</title></rect>\n");
+  } else {
+    buffer_text(out, "/>\n");
+  }
+}
+
+static void path(struct canvas *canvas, const struct canvas_point *points, size_t count, enum canvas_color color, bool dashed) {
+  struct buffer *out = canvas->out;
+  buffer_format(out, "<path class=\"curve%s %s\" d=\"", dashed ? " second" : "", canvas_tints[color].name);
+  for (size_t i = 0; i < count; i++) {
+    buffer_char(out, points[i].starts ? 'M' : 'L');
+    svg_number(out, points[i].x);
+    buffer_char(out, ' ');
+    svg_number(out, points[i].y);
+  }
+  buffer_text(out, "\"/>\n");
+}
+
+static void dot(struct canvas *canvas, double x, double y, enum canvas_color color) {
+  buffer_format(canvas->out, "<circle class=\"%s\" r=\"2.5\"", canvas_tints[color].name);
+  attribute(canvas->out, "cx", x);
+  attribute(canvas->out, "cy", y);
+  buffer_text(canvas->out, "/>\n");
+}
+
+const struct canvas_kind canvas_svg = {begin, end, text, line, rectangle, path, dot};

@@ -161,7 +161,7 @@ static bool draw(const struct training_log *log, struct error *error) {
                        .curves = curves,
                        .count = log->score.count ? 3 : 2};
   struct buffer svg = {0};
-  bool ok = curves_draw(&svg, &all, error) && file_write_all(log->curves_path, buffer_string(&svg), svg.size, error);
+  bool ok = curves_draw(&svg, PICTURE_SVG, &all, error) && file_write_all(log->curves_path, buffer_string(&svg), svg.size, error);
   buffer_free(&svg);
   return ok;
 }

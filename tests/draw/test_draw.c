@@ -98,7 +98,7 @@ static void draw_some_curves(struct buffer *out) {
   const struct curve list[] = {{"loss <train> & co", CURVE_LEFT, steps, loss, 4}, {"BLEU", CURVE_RIGHT, steps, bleu, 4}};
   const struct curves curves = {"run \"1\"", "step", "loss", "BLEU", list, 2};
   struct error error = {0};
-  assert_true(curves_draw(out, &curves, &error));
+  assert_true(curves_draw(out, PICTURE_SVG, &curves, &error));
 }
 
 static void curves_have_axes_and_a_legend(void **state) {
@@ -113,8 +113,7 @@ static void curves_have_axes_and_a_legend(void **state) {
   assert_non_null(strstr(out.data, ">2.5</text>"));   // on the left one
   // The first curve is interrupted by its missing point; the last point of the second stands alone.
   assert_int_equal(occurrences(out.data, "class=\"curve c0\""), 2);
-  const char *path = strstr(out.data, "class=\"curve c0\" stroke-linecap=\"round\" d=\"");
-  assert_non_null(path);
+  const char *path = strstr(strstr(out.data, "class=\"curve c0\"") + 1, "class=\"curve c0\"");  // behind that of the legend
   struct buffer line = {0};
   buffer_append(&line, path, strcspn(path, ">"));
   assert_int_equal(occurrences(line.data, "M"), 2);
@@ -137,7 +136,7 @@ static void curves_without_a_range_are_drawn(void **state) {
     const struct curves curves = {.curves = &lists[i], .count = 1};
     struct buffer out = {0};
     struct error error = {0};
-    assert_true(curves_draw(&out, &curves, &error));
+    assert_true(curves_draw(&out, PICTURE_SVG, &curves, &error));
     assert_well_formed(out.data);
     assert_true(out.size < 20000);
     buffer_free(&out);
@@ -145,7 +144,7 @@ static void curves_without_a_range_are_drawn(void **state) {
   const struct curves nothing = {0};
   struct buffer out = {0};
   struct error error = {0};
-  assert_true(curves_draw(&out, &nothing, &error));
+  assert_true(curves_draw(&out, PICTURE_SVG, &nothing, &error));
   assert_well_formed(out.data);
   buffer_free(&out);
 }
@@ -165,7 +164,7 @@ static void many_points_are_thinned(void **state) {
   const struct curves curves = {.curves = &curve, .count = 1};
   struct buffer out = {0};
   struct error error = {0};
-  assert_true(curves_draw(&out, &curves, &error));
+  assert_true(curves_draw(&out, PICTURE_SVG, &curves, &error));
   assert_well_formed(out.data);
   assert_in_range(out.size, 20000, 150000);
   assert_non_null(strstr(out.data, ">8</text>"));
@@ -183,12 +182,42 @@ static void heat_map_is_drawn(void **state) {
   (void)state;
   struct buffer out = {0};
   struct error error = {0};
-  assert_true(heat_map_draw(&out, &small_map, &error));
+  assert_true(heat_map_draw(&out, PICTURE_SVG, &small_map, &error));
   assert_well_formed(out.data);
   assert_non_null(strstr(out.data, "fill-opacity=\"0.9\"><title>el \xE2\x86\x92 the: 0.9000</title>"));
   assert_non_null(strstr(out.data, "<title>perro \xE2\x86\x92 &lt;/s&gt;: 0.8000</title>"));
   assert_int_equal(occurrences(out.data, "\xE2\x86\x92"), 5);  // the empty cell is left out
   buffer_free(&out);
+}
+
+// Both drawings as PNG and PDF: whole files of the right size, with their title and whatever their labels are; or, in a library
+// without cairo, an error that says what to do.
+static void pictures_are_drawn_by_cairo(void **state) {
+  (void)state;
+  static const char *const odd[] = {"<b>\"&", "\xFF\x01"}, *const scripts[] = {"\xE7\x8C\xAB", "\xD7\xA9\xD7\x9C", ""};
+  const struct heat_map odd_map = {values, 2, 3, odd, scripts, "layer 1 & 2", "target", "source", 1};
+  for (enum picture_format format = PICTURE_PNG; format <= PICTURE_PDF; format++) {
+    struct buffer out = {0};
+    struct error error = {0};
+    bool drawn = heat_map_draw(&out, format, &odd_map, &error);
+#ifdef HAS_CAIRO
+    assert_true(drawn);
+    assert_true(out.size > 1500);
+    assert_memory_equal(out.data, format == PICTURE_PNG ? "\x89PNG\r\n\x1A\n" : "%PDF-1.", 7);
+    assert_non_null(memmem(out.data, out.size, format == PICTURE_PNG ? "IEND" : "%%EOF", 4 + (format == PICTURE_PDF)));
+    buffer_clear(&out);
+    static const double steps[] = {1, 2, 3}, loss[] = {5.25, NAN, 3.5};
+    const struct curve curve = {"loss", CURVE_RIGHT, steps, loss, 3};
+    assert_true(curves_draw(&out, format, &(struct curves){.title = "run", .curves = &curve, .count = 1}, &error));
+    assert_true(out.size > 1500);
+#else
+    assert_false(drawn);
+    assert_int_equal(error.code, ERROR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "libcairo2-dev"));
+    assert_int_equal(out.size, 0);
+#endif
+    buffer_free(&out);
+  }
 }
 
 static void assert_printed(const struct heat_map *map, enum terminal_shades shades, size_t width, const char *wanted) {
@@ -316,7 +345,7 @@ static void terminal_pictures_are_aligned(void **state) {
     assert_true(lines >= sides[0] + 3);
     if (round % 4 >= TERMINAL_256_COLORS) assert_int_equal(rows_seen % sides[0], 0);
     buffer_free(&out);
-    assert_true(heat_map_draw(&out, &map, &error));
+    assert_true(heat_map_draw(&out, PICTURE_SVG, &map, &error));
     assert_well_formed(out.data);
     buffer_free(&out);
     for (int side = 0; side < 2; side++)
@@ -376,8 +405,8 @@ static void failing_memory_is_reported(void **state) {
       struct buffer out = {0};
       struct error error = {0};
       memory_fail_after(refused);
-      done = which == 0   ? curves_draw(&out, &curves, &error)
-             : which == 1 ? heat_map_draw(&out, &small_map, &error)
+      done = which == 0   ? curves_draw(&out, PICTURE_SVG, &curves, &error)
+             : which == 1 ? heat_map_draw(&out, PICTURE_SVG, &small_map, &error)
                           : heat_map_print(&out, &small_map, TERMINAL_BLOCKS, 80, &error);
       memory_fail_after(-1);
       assert_int_equal(error.code, done ? ERROR_NONE : ERROR_MEMORY);
@@ -395,6 +424,7 @@ int main(void) {
       cmocka_unit_test(curves_without_a_range_are_drawn),
       cmocka_unit_test(many_points_are_thinned),
       cmocka_unit_test(heat_map_is_drawn),
+      cmocka_unit_test(pictures_are_drawn_by_cairo),
       cmocka_unit_test(terminal_pictures_look_so),
       cmocka_unit_test(crowded_columns_have_upright_labels),
       cmocka_unit_test(terminal_pictures_are_aligned),

@@ -41,6 +41,8 @@ check_command_includes() {
   grep -n '^ *# *include *"' cli/*.[ch] | grep -v '"qkv.h"\|"cli/'
 }
 
+check_cairo() { grep -lr '^ *# *include *<cairo' src cli include tests | grep -v '^src/draw/canvas_cairo.c$'; }
+
 sources() { find src cli include tests examples bench scripts -type f \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) 2> /dev/null; }
 
 check_names() { sources | awk -F/ '{ places[$NF] = places[$NF] " " $0; count[$NF]++ } END { for (name in count) if (count[name] > 1) print name ":" places[name] }'; }
@@ -51,6 +53,7 @@ check_lengths() { sources | grep -v '^include/qkv.h' | tr '\n' '\0' | xargs -0 a
 [ "$(find src -name '*.c' | wc -l)" -gt 0 ] || { echo "Bail out! no sources in $PWD"; exit 99; }
 report "files include only lower layers" < <(check_includes)
 report "the command sees only qkv.h" < <(check_command_includes)
+report "one file knows cairo" < <(check_cairo)
 report "file names are unique" < <(check_names)
 report "no file has more than 800 lines" < <(check_lengths)
 echo "1..$number"
