@@ -95,11 +95,12 @@ void BF16_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int x
   struct linear linear = {y, pre, x, bias, (const uint32_t *)packed, (size_t)y_stride, (size_t)x_stride, rows, columns, depth, activation,
                           accumulate, 0, 0, 0};
   if (rows <= 0 || columns <= 0) return;
-  size_t panels = ceil_div((size_t)columns, PANEL), wanted = 4 * (size_t)parallel_threads();
+  const bool alone = parallel_inside();
+  size_t panels = ceil_div((size_t)columns, PANEL), wanted = alone ? 1 : 4 * (size_t)parallel_threads();
   linear.row_block = rows < ROW_BLOCK ? rows : ROW_BLOCK;
   linear.row_blocks = (int)ceil_div((size_t)rows, (size_t)linear.row_block);
-  // x is rounded once per task: as many panels to a task as leave every thread a few tasks.
-  linear.panels_each = (int)size_max(1, size_min(panels * (size_t)linear.row_blocks / wanted, 16));
+  // x is rounded once per task: as many panels to a task as leave every thread a few tasks, all where a thread works for itself.
+  linear.panels_each = (int)size_max(1, size_min(panels * (size_t)linear.row_blocks / wanted, alone ? panels : 16));
   size_t groups = ceil_div(panels, (size_t)linear.panels_each);
   linear.panels_each = (int)ceil_div(panels, groups);
   work_for(groups * (size_t)linear.row_blocks, (double)rows * columns * depth / 80 + (double)columns * depth / 32, linear_task, &linear);

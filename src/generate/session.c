@@ -9,9 +9,9 @@
 #include "base/parallel.h"
 
 enum {
-  WORKER_ROWS = 128,        // hypotheses that a worker's step works on
+  WORKER_ROWS = 64,         // hypotheses that a worker's step works on
   ROWS_FOR_A_WORKER = 24,   // with fewer, threads do more good inside the kernels than beside each other
-  SOURCE_TOKENS = 8192,     // that join together
+  SOURCE_TOKENS = 1024,     // that join together; more would only take more memory
 };
 
 static const size_t CACHE_MEMORY = (size_t)4 << 30;  // of all workers together, and not more than half of the machine's
