@@ -70,7 +70,7 @@ checked=("kernels" "bf16" "golden model" "hf golden_open" "generate golden_score
 threads=("base" "exactness of kernels" "updates" "forward" "command translate")
 
 # What takes minutes under a sanitizer and runs there on no code that the other tests don't run.
-slow=("gradients" "command bench" "command train_disk" "command train_killed" "text golden_tokenizers" "installed library and examples")
+slow=("gradients" "command bench" "command train_disk" "command train_killed" "text golden_tokenizers" "installed library and examples" "lectures")
 
 # all_but NAME WORD...: fills the array `chosen` with the names of the tests of build-test/NAME except those given.
 all_but() {
@@ -91,7 +91,7 @@ if build gcc gcc; then
 fi
 if [ "${1:-}" != quick ]; then
   if command -v clang > /dev/null && build clang clang; then
-    all_but clang "command train_disk" "command train_killed"
+    all_but clang "command train_disk" "command train_killed" "lectures"
     check clang "clang" "${chosen[@]}"
     QKV_CPU=reference check clang "clang, reference kernels" "${numbers[@]}"
   fi

@@ -145,7 +145,7 @@ const struct verb verb_forward = {
     "qkv forward bert --ids \"101 7592 102 2088 102\" --type-ids \"0 0 0 1 1\" --want nsp",
   .least = 1,
   .most = 1,
-  .common = COMMON_THREADS | COMMON_PROFILE,
+  .common = COMMON_THREADS | COMMON_QUIET | COMMON_PROFILE,
   .size = sizeof(struct arguments),
   .defaults = defaults,
   VERB_OPTIONS(options),

@@ -11,7 +11,7 @@
 
 struct arguments {
   struct qkv_train_options train;
-  bool resume, resume_anyway, lowercase, no_header, whole_words, split_sentences, show_batch, recompute;
+  bool resume, resume_anyway, lowercase, no_header, whole_words, split_sentences, show_batch, layer_gradients, recompute;
 };
 
 static void defaults(void *memory) {
@@ -147,6 +147,7 @@ static const struct option options[] = {
     OPTION_CHOICE(train.average_of, "average-of", "best|last", "which N models", .unset = "best"),
     OPTION_INTEGER(train.keep_every, "keep-every", "N", 0, NO_LIMIT,
                    "keep a copy of the model in OUT/steps/N after every N updates", .unset = "never"),
+    OPTION_FLAG(layer_gradients, "layer-gradients", "log.jsonl also has the norm of each layer's gradient, before clipping, for every update"),
 
     OPTION_GROUP("Memory"),
     OPTION_SIZE(train.memory, "memory", "SIZE", 1 << 20, NO_LIMIT,
@@ -221,6 +222,7 @@ static int run(struct call *call) {
   if (!arguments->show_batch && !call->positional.count) return call_misused(call, "OUT is missing: the directory to make");
   if (arguments->lowercase) train->lowercase = 1;
   if (arguments->recompute) train->recompute = 1;
+  if (arguments->layer_gradients) train->layer_gradients = 1;
   if (arguments->no_header) train->no_header = 1;
   if (arguments->whole_words) train->whole_words = 1;
   if (arguments->split_sentences) train->split_sentences = 1;

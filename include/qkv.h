@@ -815,6 +815,7 @@ struct qkv_train_options {
   int64_t average;                   // how many checkpoints are averaged at the end, if that is better; 0: none
   const char *average_of;            // "best" or "last"
   int64_t keep_every;                // updates after which a copy of the model stays in OUT/steps/N; 0: never
+  int64_t layer_gradients;           // 1: log.jsonl also has the norm of each layer's gradient
 
   // Memory
   int64_t memory;                    // bytes that the process may take: batches become smaller, and more of them make an update

@@ -42,6 +42,7 @@ struct weight {
   bool product;       // used as the matrix of a product: packed copies are made
   float *values;      // [rows, cols]
   float *gradient;    // [rows, cols]
+  double gradient_squares;  // summed up by the last update, before clipping
   float *first, *second;  // moments
   float *packed, *packed_transposed;
 };

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "tensor/profile.h"
 
 struct optimizer_options optimizer_defaults(void) {
@@ -12,15 +13,15 @@ struct optimizer_options optimizer_defaults(void) {
 static bool is_trained(const struct weight *weight) { return weight->trainable && weight->gradient; }
 
 // The norm of all gradients; names the first weight with a number that is not finite.
-static bool gradient_norm(const struct model *model, int64_t step, double *norm, struct error *error) {
+static bool gradient_norm(struct model *model, int64_t step, double *norm, struct error *error) {
   double sum = 0;
   for (int i = 0; i < model->weight_count; i++) {
-    const struct weight *weight = &model->weights[i];
+    struct weight *weight = &model->weights[i];
     if (!is_trained(weight)) continue;
     double squares = model->kernels->sum_squares(weight->gradient, weight_size(weight));
     if (!isfinite(squares))
       return error_set(error, ERROR_NUMERIC, "update %lld: the gradient of %s is not finite", (long long)step, weight->name);
-    sum += squares;
+    sum += weight->gradient_squares = squares;
   }
   *norm = sqrt(sum);
   return true;
@@ -50,4 +51,33 @@ void optimizer_clear_gradients(struct model *model) {
     struct weight *weight = &model->weights[i];
     if (is_trained(weight)) memset(weight->gradient, 0, weight_size(weight) * sizeof(float));
   }
+}
+
+// Weights are called STACK.LAYER.rest, STACK.part.rest or part.rest.
+static int part_length(const char *name) {
+  size_t length = strcspn(name, ".");
+  bool of_stack = strncmp(name, "encoder.", 8) == 0 || strncmp(name, "decoder.", 8) == 0;
+  return (int)(of_stack ? length + 1 + strcspn(name + length + 1, ".") : length);
+}
+
+void optimizer_write_layers(const struct model *model, struct buffer *out) {
+  char separator = '{';
+  for (int i = 0, next; i < model->weight_count; i = next) {
+    const char *name = model->weights[i].name;
+    int length = part_length(name);
+    double squares = 0;
+    bool trained = false;
+    for (next = i; next < model->weight_count; next++) {
+      const struct weight *weight = &model->weights[next];
+      if (part_length(weight->name) != length || strncmp(weight->name, name, (size_t)length) != 0) break;
+      if (!is_trained(weight)) continue;
+      squares += weight->gradient_squares;
+      trained = true;
+    }
+    if (!trained) continue;
+    buffer_format(out, "%c\"%.*s\":", separator, length, name);
+    json_write_number(out, sqrt(squares));
+    separator = ',';
+  }
+  buffer_text(out, separator == '{' ? "{}" : "}");
 }

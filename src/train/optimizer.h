@@ -3,6 +3,7 @@
 // The gradients lie in the weights, already scaled to a mean over the update's targets. A step that finds a number that is
 // not finite changes nothing and says which weight it stands in.
 #pragma once
+#include "base/buffer.h"
 #include "model/model.h"
 
 struct optimizer_options {
@@ -18,3 +19,5 @@ struct optimizer_options optimizer_defaults(void);  // betas 0.9 and 0.98, epsil
 bool optimizer_step(struct model *model, const struct optimizer_options *options, int64_t step, double learning_rate,
                     double *norm, struct error *error);
 void optimizer_clear_gradients(struct model *model);
+// The norm of the last update's gradient in each layer, before clipping, as a JSON object: {"embedding":0.4,"decoder.0":1.2,...}
+void optimizer_write_layers(const struct model *model, struct buffer *out);

@@ -92,6 +92,7 @@ static const struct field fields[] = {
   FIELD(FIELD_INTEGER, average, "average", 0, 1000),
   FIELD(FIELD_TEXT, average_of, "average-of", 0, 0, " best last "),
   FIELD(FIELD_INTEGER, keep_every, "keep-every", 0, MANY),
+  FIELD(FIELD_INTEGER, layer_gradients, "layer-gradients", 0, 1),
   FIELD(FIELD_INTEGER, recompute, "recompute", 0, 1),
 };
 enum { FIELDS = sizeof fields / sizeof *fields };

@@ -145,7 +145,8 @@ static bool note_update(struct training *training, const struct update *update, 
   struct log_update line = {.step = position->step, .loss = mean_loss(&update->loss),
                             .epoch = (double)position->epoch + (double)position->update / (double)training->plan.update_count,
                             .learning_rate = rate, .norm = update->norm, .seconds = seconds_spent(training),
-                            .labels = update->loss.count, .tokens = update->tokens};
+                            .labels = update->loss.count, .tokens = update->tokens,
+                            .layers = training->options->layer_gradients > 0 ? training->model : NULL};
   training->update_seconds = smooth(training->update_seconds, seconds);
   show_progress(training, update, rate, seconds);
   return training_log_update(&training->log, &line, training->error);

@@ -131,6 +131,10 @@ bool training_log_update(struct training_log *log, const struct log_update *upda
   number(&line, "norm", update->norm);
   buffer_format(&line, ",\"labels\":%" PRId64 ",\"tokens\":%" PRId64, update->labels, update->tokens);
   number(&line, "seconds", update->seconds);
+  if (update->layers) {
+    buffer_text(&line, ",\"layer_gradients\":");
+    optimizer_write_layers(update->layers, &line);
+  }
   buffer_char(&line, '}');
   return add_point(&log->loss, (double)update->step, update->loss, error) && write_buffer(log, &line, error);
 }

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "train/optimizer.h"
 #include "train/scores.h"
 
 struct training_log {
@@ -26,6 +27,7 @@ struct log_update {
   int64_t step;
   double epoch, loss, learning_rate, norm, seconds;  // seconds since the training began
   int64_t labels, tokens;                            // tokens: rows of encoder and decoder
+  const struct model *layers;                        // whose gradients are written layer by layer; NULL: they are not
 };
 
 // Starts a new log, or cuts an existing one to `size` bytes and goes on with it.

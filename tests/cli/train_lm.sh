@@ -50,6 +50,11 @@ run 0 "$QKV" train big $one_batch --batch-tokens 4096
 run 0 "$QKV" train split $one_batch --batch-tokens 16 --accumulate 100
 norm() { grep -o '"norm":[0-9][^,]*' "$1/log.jsonl" | cut -d: -f2; }
 check "accumulating gives the gradient of the big batch" awk -v a="$(norm big)" -v b="$(norm split)" 'BEGIN { d = (a - b) / a; exit !(d < 1e-5 && d > -1e-5) }'
+run 0 "$QKV" train layers $one_batch --batch-tokens 4096 --layer-gradients
+check "without --layer-gradients the log has none" bash -c "! grep -q layer_gradients big/log.jsonl"
+check "--layer-gradients changes no byte of the model" cmp big/model.safetensors layers/model.safetensors
+check "the squares of the layers' norms sum up to that of all" awk -v all="$(norm layers)" -v layers="$(sed -n 's/.*"layer_gradients":{\([^}]*\)}.*/\1/p' layers/log.jsonl)" '
+  BEGIN { n = split(layers, part, ","); for (i = 1; i <= n; i++) { split(part[i], pair, ":"); sum += pair[2] ^ 2 }; d = sum / all ^ 2 - 1; exit !(n >= 4 && d < 1e-9 && d > -1e-9) }'
 
 # Killed at some moment, and on with another number of threads.
 long="--max-steps 60 --valid-every 10 --tokenizer-type char"
