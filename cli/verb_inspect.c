@@ -15,8 +15,8 @@ enum { HEAD_COLUMNS = sizeof ((struct qkv_head *)0)->measures / sizeof(double) }
 struct arguments {
   const char *attention, *shades, *output, *detail, *language, *sort, *relations;
   struct qkv_strings at, over;
-  bool ablate;
-  int64_t layer, head, width, beam;
+  bool ablate, tree;
+  int64_t layer, head, width, beam, max_new;
 };
 
 static void defaults(void *memory) {
@@ -25,7 +25,7 @@ static void defaults(void *memory) {
   arguments->shades = "auto";
   arguments->language = "en";
   arguments->layer = arguments->head = -1;
-  arguments->beam = 4;
+  arguments->beam = arguments->max_new = -1;
 }
 
 static const struct option options[] = {
@@ -54,8 +54,10 @@ static const struct option options[] = {
   OPTION_TEXT(sort, "sort", "COLUMN", "the table's order: itself, previous, ..., entropy, loss; largest first", .unset = "by layer"),
   OPTION_FILE(relations, "relations", "FILE",
               "which head finds which syntactic relation of a treebank best; FILE is CoNLL-U (Universal Dependencies)"),
-  OPTION_GROUP("A translator without a second TEXT"),
-  OPTION_INTEGER(beam, "beam", "N", 1, 64, "hypotheses of the search for it"),
+  OPTION_GROUP("A search: of a translator without a second TEXT, or for what follows the text"),
+  OPTION_FLAG(tree, "tree", "show the search instead of an attention: all hypotheses of every step, their scores, which were dropped; a page always has it"),
+  OPTION_INTEGER(beam, "beam", "N", 1, 32, "hypotheses that are kept", .unset = "what the model's files say"),
+  OPTION_INTEGER(max_new, "max-new", "N", 1, 100000, "most tokens that are searched for", .unset = "what the model's files say"),
 };
 
 static int64_t terminal_width(void) {
@@ -75,20 +77,6 @@ static const char *shades_here(const struct arguments *arguments) {
   const char *colors = getenv("COLORTERM"), *terminal = getenv("TERM");
   if (colors && (strstr(colors, "truecolor") || strstr(colors, "24bit"))) return "true";
   return terminal && strstr(terminal, "256") ? "256" : "blocks";
-}
-
-// The caller frees it. NULL when the context says why.
-static char *translate(struct qkv_context *context, struct qkv_model *model, const struct arguments *arguments,
-                       const char *source) {
-  struct qkv_translate_options translating = qkv_translate_options_default();
-  translating.beam = arguments->beam;
-  struct qkv_translator *translator = qkv_translator_new(context, &model, 1, &translating);
-  const struct qkv_strings lines = {&source, 1};
-  struct qkv_translations *found = translator ? qkv_translate(context, translator, &lines) : NULL;
-  char *text = found ? strdup(found->items[0].hypotheses[0].text) : NULL;
-  qkv_translations_free(found);
-  qkv_translator_free(translator);
-  return text;
 }
 
 static bool ends_in(const char *text, const char *ending) {
@@ -150,6 +138,12 @@ static int show_attention(struct call *call, struct qkv_context *context, struct
 
 enum { MOST_DETAIL = 1024 };
 
+// What a page shows beside the passes.
+struct extras {
+  const struct qkv_heads *heads;
+  const struct qkv_search_tree *search;
+};
+
 // "3,5,8"
 static bool read_detail(const char *text, int64_t tokens[MOST_DETAIL], size_t *count) {
   *count = 0;
@@ -176,11 +170,11 @@ static char *start_of(const struct arguments *arguments) {
 }
 
 static int write_page(struct call *call, struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *source,
-                      const char *target, const struct qkv_heads *heads) {
+                      const char *target, const struct extras *extras) {
   const struct arguments *arguments = call->arguments;
   int64_t tokens[MOST_DETAIL];
   struct qkv_page_options wanted = {.format = ends_in(arguments->output, ".json") ? "json" : "html", .language = arguments->language, .tokens = tokens,
-                                    .heads = heads};
+                                    .heads = extras->heads, .search = extras->search};
   if (!read_detail(arguments->detail, tokens, &wanted.token_count))
     return call_misused(call, "--detail wants numbers of tokens such as 3,5,8; got \"%s\"", arguments->detail);
   char *start = start_of(arguments);
@@ -194,12 +188,12 @@ static int write_page(struct call *call, struct qkv_context *context, struct qkv
 
 // The models of --at, or the one model.
 static int open_and_write_page(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target,
-                               const struct qkv_heads *heads) {
+                               const struct extras *extras) {
   struct arguments *arguments = call->arguments;
   size_t count = arguments->at.count;
-  if (!count) return write_page(call, context, &model, 1, source, target, heads);
+  if (!count) return write_page(call, context, &model, 1, source, target, extras);
   struct qkv_model **models = calloc(count, sizeof *models);
-  if (!models) return write_page(call, context, &model, 0, source, target, heads);
+  if (!models) return write_page(call, context, &model, 0, source, target, extras);
   qsort(arguments->at.items, count, sizeof *arguments->at.items, by_number);
   size_t opened = 0;
   for (size_t i = 0; i < count; i++) {
@@ -207,7 +201,7 @@ static int open_and_write_page(struct call *call, struct qkv_context *context, s
     if (models[opened]) opened++;
     else message_warning("%s; it is left out", qkv_message(context));
   }
-  int status = opened ? write_page(call, context, models, opened, source, target, heads) : call_failed(call, context);
+  int status = opened ? write_page(call, context, models, opened, source, target, extras) : call_failed(call, context);
   if (status == EXIT_DONE && opened < count) status = EXIT_CUT;
   for (size_t i = 0; i < opened; i++) qkv_model_free(models[i]);
   free(models);
@@ -223,17 +217,51 @@ static bool is_translator(struct qkv_context *context, struct qkv_model *model) 
   return both;
 }
 
+// printf pads by bytes.
+static int columns_left(const char *text, int width) {
+  for (; *text && width > 0; text++) width -= (*text & 0xC0) != 0x80;
+  return width;
+}
+
+// A row for each continuation that the search looked at, step by step; those on the way to the result have a star.
+static void print_tree(FILE *out, const char *source, const struct qkv_search_tree *tree) {
+  fprintf(out, "text: %s\nresult: %s\nscore: %.4f, beam %d\n\n", source, tree->text, tree->score, (int)tree->beam);
+  fprintf(out, "  %4s %4s %4s %9s %9s  %-8s  %-16s %s\n", "step", "rank", "from", "log p", "sum", "fate", "token", "so far");
+  for (size_t i = 0; i < tree->count; i++) {
+    const struct qkv_search_node *node = &tree->nodes[i];
+    char from[24] = "-";
+    if (node->parent >= 0) snprintf(from, sizeof from, "%d", (int)tree->nodes[node->parent].rank);
+    if (i && node->step != node[-1].step) fputc('\n', out);
+    fprintf(out, "%s %4d %4d %4s %9.4f %9.4f  %-8s  %s%*s %s\n", node->best ? "*" : " ", (int)node->step, (int)node->rank, from, node->log_probability,
+            node->sum, node->fate, node->token, columns_left(node->token, 16), "", node->text);
+  }
+}
+
+static int show_tree(struct call *call, const char *source, const struct qkv_search_tree *tree) {
+  const struct arguments *arguments = call->arguments;
+  struct output output;
+  if (!output_open(&output, arguments->output)) return EXIT_FAILED;
+  print_tree(output.stream, source, tree);
+  return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
+}
+
+static bool wants_search(const struct call *call) { return ((struct arguments *)call->arguments)->tree || call_given(call, "beam") || call_given(call, "max-new"); }
+
 static int look(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target,
                 const struct qkv_heads *heads) {
-  char *found = NULL;
-  if (!target && is_translator(context, model)) {
-    found = translate(context, model, call->arguments, source);
-    if (!found) return call_failed(call, context);
-    target = found;
+  const struct arguments *arguments = call->arguments;
+  bool translates = is_translator(context, model);
+  struct qkv_search_tree *tree = NULL;
+  if (!target && (translates || wants_search(call))) {
+    tree = qkv_search_tree(context, model, source, arguments->beam, arguments->max_new);
+    if (!tree) return call_failed(call, context);
+    if (translates) target = tree->text;
   }
-  int status = is_page(call->arguments) ? open_and_write_page(call, context, model, source, target, heads)
-                                        : show_attention(call, context, model, source, target);
-  free(found);
+  const struct extras extras = {heads, tree};
+  int status = is_page(arguments)  ? open_and_write_page(call, context, model, source, target, &extras)
+               : wants_search(call) && (arguments->tree || !translates) ? show_tree(call, source, tree)
+                                   : show_attention(call, context, model, source, target);
+  qkv_search_tree_free(tree);
   return status;
 }
 
@@ -361,7 +389,10 @@ static int check_call(struct call *call, const char *source, const char *given) 
   if (!has_known_ending(arguments->output))
     return call_misused(call, "-o %s: the ending says what is written; it can be .html, .json, .txt, .svg, .png or .pdf", arguments->output);
   if (arguments->over.count > 2) return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
-  if (given && call_given(call, "beam")) return call_misused(call, "--beam searches for a target, and the target is given");
+  if (given && wants_search(call)) return call_misused(call, "--beam, --max-new and --tree are of a search, and the second text is given");
+  if (!source && wants_search(call)) return call_misused(call, "--beam, --max-new and --tree search for what follows a text; give one");
+  if (arguments->tree && picture_format(arguments->output))
+    return call_misused(call, "--tree is a table or a part of a page; write it with -o NAME.txt or -o NAME.html");
   if ((arguments->ablate || arguments->sort) && !arguments->over.count) return call_misused(call, "--ablate and --sort belong to --over FILE");
   if (!source && is_page(arguments)) return call_misused(call, "a page shows a text; give one beside --over");
   if (source && arguments->over.count && !is_page(arguments)) return call_misused(call, "a text and --over FILE together make a page; write it with -o NAME.html");
@@ -391,11 +422,12 @@ const struct verb verb_inspect = {
     "A translator translates TEXT (or takes the second TEXT as its translation); an encoder reads one text or a pair, a decoder one. "
     "Without -o one attention is drawn in the terminal: how much each token looks at each other. With -o NAME.html everything goes "
     "into one file for a browser: tokens, all layers and heads, one token's way in numbers with every formula, what the model would say "
-    "after each layer, positions, nearest words. Layers and heads count from 0.",
+    "after each layer, the search, positions, nearest words. Layers and heads count from 0.",
   .example =
     "qkv inspect out \"A man rides a red bike.\"\nqkv inspect out \"A man rides a red bike.\" -o bike.html\n"
     "qkv inspect out \"A man rides a red bike.\" --at out/steps/* -o learning.html\n"
     "qkv inspect out \"A red bike.\" \"Ein rotes Fahrrad.\" --attention encoder --layer 0 --head 2 -o head.pdf\n"
+    "qkv inspect out \"A man rides a red bike.\" --tree --beam 3\n"
     "qkv inspect out --over test.en test.de --ablate --sort loss",
   .least = 1,
   .most = 3,

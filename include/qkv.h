@@ -655,6 +655,35 @@ struct qkv_relations {
 QKV_API struct qkv_relations *qkv_relations_of(struct qkv_context *context, struct qkv_model *model, const char *path);
 QKV_API void qkv_relations_free(struct qkv_relations *relations);
 
+// What a beam search looked at on its way to a translation, or to what follows a text.
+struct qkv_search_node {
+  int64_t parent;          // its number in the tree; -1: the beginning
+  int64_t step;            // from 1
+  int64_t rank;            // among all that this step looked at, by sum; 0 is the best
+  int32_t id;
+  const char *token;       // its text without the blanks around it, or its name where it has no text
+  const char *text;        // of the whole hypothesis up to here
+  double log_probability;  // of the token, natural logarithm
+  double sum;              // of the tokens up to here
+  double score;            // sum / tokens ^ length_penalty, by which finished hypotheses are ranked
+  const char *fate;        // "kept" into the next step, "finished", "dropped"
+  bool best;               // it lies on the way to the result
+};
+
+struct qkv_search_tree {
+  const struct qkv_search_node *nodes;  // [count], step by step, each step by rank
+  size_t count;
+  int64_t beam;
+  const char *text;        // the result
+  double score;
+};
+
+// Of a translator: what qkv_translate with the same beam finds for `text`; of a decoder: what follows `text`. beam and max_new (tokens of the
+// result): negative for what the model's files say. A beam of 1 is greedy search: the tree is a path. Free with qkv_search_tree_free.
+QKV_API struct qkv_search_tree *qkv_search_tree(struct qkv_context *context, struct qkv_model *model, const char *text, int64_t beam,
+                                                int64_t max_new);
+QKV_API void qkv_search_tree_free(struct qkv_search_tree *tree);
+
 struct qkv_page_options {
   const char *format;    // "html" or NULL: a page for a browser; "json": its numbers alone, arrays in base64
   const char *language;  // of the page's labels: "en" or NULL, "es", "pt"
@@ -662,6 +691,7 @@ struct qkv_page_options {
   const int64_t *tokens; // [token_count] whose steps are given in numbers, by their place in each stack's input, from 0;
   size_t token_count;    // 0: all if they are few, else the last
   const struct qkv_heads *heads;  // of the first model, shown as a table; NULL: there is none
+  const struct qkv_search_tree *search;  // the way to the second text, or on from the first; NULL: there is none
 };
 
 // One file without any link to another that shows what a model does with a text: tokens, attention of all layers and heads, one

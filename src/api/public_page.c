@@ -72,6 +72,26 @@ static void write_heads(struct buffer *out, const struct qkv_heads *heads) {
   buffer_char(out, '}');
 }
 
+// ,"search":{"beam","score","text","nodes":[{"parent","step","rank","token","id","log_probability","sum","score","fate","best"}]}
+static void write_search(struct buffer *out, const struct qkv_search_tree *tree) {
+  buffer_format(out, ",\"search\":{\"beam\":%d", (int)tree->beam);
+  write_number(out, "score", tree->score);
+  buffer_text(out, ",\"text\":");
+  json_write_text(out, tree->text, strlen(tree->text));
+  buffer_text(out, ",\"nodes\":[");
+  for (size_t i = 0; i < tree->count; i++) {
+    const struct qkv_search_node *node = &tree->nodes[i];
+    buffer_format(out, "%s{\"parent\":%d,\"step\":%d,\"rank\":%d,\"id\":%d,\"fate\":\"%s\",\"best\":%s,\"token\":", i ? "," : "", (int)node->parent,
+                  (int)node->step, (int)node->rank, (int)node->id, node->fate, node->best ? "true" : "false");
+    json_write_text(out, node->token, strlen(node->token));
+    write_number(out, "log_probability", node->log_probability);
+    write_number(out, "sum", node->sum);
+    write_number(out, "score", node->score);
+    buffer_char(out, '}');
+  }
+  buffer_text(out, "]}");
+}
+
 static bool write_page(struct buffer *out, const struct page_subject *subjects, size_t count, const struct page_detail *detail,
                        const struct qkv_page_options *options, struct error *error) {
   const char *format = options->format ? options->format : "html", *language = options->language ? options->language : "en";
@@ -80,6 +100,7 @@ static bool write_page(struct buffer *out, const struct page_subject *subjects, 
   if (!check_language(language, error)) return false;
   if (!json && strcmp(format, "html") != 0) return error_set(error, ERROR_USAGE, "the format is \"%s\"; it can be html or json", format);
   if (options->heads) write_heads(&extra, options->heads);
+  if (options->search) write_search(&extra, options->search);
   bool fine = buffer_check(&extra, error) &&
               (json ? page_write_json(out, subjects, (int)count, detail, buffer_string(&extra), error)
                     : page_write(out, subjects, (int)count, detail, buffer_string(&extra), language, options->start, error));

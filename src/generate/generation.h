@@ -34,6 +34,27 @@ enum {
   STOP_WINDOW = 256,           // ids that a stop looks at, at most
 };
 
+// Why a hypothesis ended.
+enum ending {
+  ENDING_NONE,      // nothing was possible
+  ENDING_TOKEN,     // an end token
+  ENDING_STOP,      // generation_options.stops
+  ENDING_LENGTH,    // max_length or max_new_tokens
+  ENDING_FULL,      // the model's positions
+  ENDING_WATCHER,   // generation_options.watch
+};
+
+// What became of one of the continuations that a step of a search looked at.
+struct search_choice {
+  int32_t node;       // its number, by which later choices name it; -1: it was dropped
+  int32_t parent;     // the hypothesis that it goes on from; -1: the beginning
+  int32_t id;
+  float log_prob;     // of the id
+  float sum;          // of the ids up to it
+  float score;        // sum / count ^ length_penalty, by which finished hypotheses are ranked; greedy search: the sum
+  enum ending ending; // ENDING_NONE: it goes on
+};
+
 struct generation_request {
   const int32_t *source;  // [source_count] with whatever special tokens the model wants; none for a decoder alone
   int source_count;
@@ -79,6 +100,10 @@ struct generation_options {
   // may call at the same time, but never for one request. NULL: nobody watches.
   bool (*watch)(void *user, const struct generation_request *request, int sample, int32_t id);
   void *watch_user;
+  // Called after each step of a search with all the continuations that it looked at, the most probable first; of greedy search and of
+  // samples with the one that was taken. step counts from 1. Called by workers as watch is. NULL: nobody records.
+  void (*record)(void *user, const struct generation_request *request, int step, const struct search_choice *choices, int count);
+  void *record_user;
 };
 
 // What the architecture's config says, and otherwise greedy search without any rule.
@@ -105,15 +130,6 @@ int generation_max_length(const struct generation_options *options, const struct
 int generation_min_length(const struct generation_options *options, int prefix);
 // Numbers [rows], `stride` apart, that came out of a model.
 bool generation_check_numbers(const float *numbers, size_t rows, size_t stride, struct error *error);
-
-enum ending {
-  ENDING_NONE,      // nothing was possible
-  ENDING_TOKEN,     // an end token
-  ENDING_STOP,      // generation_options.stops
-  ENDING_LENGTH,    // max_length or max_new_tokens
-  ENDING_FULL,      // the model's positions
-  ENDING_WATCHER,   // generation_options.watch
-};
 
 struct alternative {
   int32_t id;

@@ -148,6 +148,10 @@ static void advance_samples(struct sentence *sentence, const struct generation_o
       ending = ending_at(sentence, options, beam.node);
       if (!watched(sentence, options, sample, drawn.id) && ending == ENDING_NONE) ending = ENDING_WATCHER;
     }
+    if (options->record && drawn.id >= 0) {
+      const struct search_choice taken = {beam.node, parent->node, drawn.id, drawn.log_prob, beam.score, beam.score, ending};
+      options->record(options->record_user, sentence->request, sentence->length - sentence->prefix, &taken, 1);
+    }
     if (drawn.id >= 0 && ending == ENDING_NONE) {
       beams[count++] = beam;
       continue;
@@ -166,6 +170,8 @@ struct choice {
   int beam;
   int32_t id;
   float log_prob, score;
+  int32_t node;         // -1: it is dropped
+  enum ending ending;
 };
 
 // The best of all beams' candidates, best first; equal ones in the order of beams. Impossible ones are left out.
@@ -183,7 +189,7 @@ static int merge(struct choice *choices, const struct sentence *sentence, const 
     if (!(heads[best] > LOGIT_NEVER / 2)) break;
     int at = best * n + next[best];
     choices[count++] = (struct choice){best, candidates->ids[at], candidates->values[at] - candidates->log_sums[best],
-                                       heads[best]};
+                                       heads[best], -1, ENDING_NONE};
     next[best]++;
     heads[best] = -INFINITY;
     if (next[best] < n) heads[best] = sentence->beams[best].score + (candidates->values[at + 1] - candidates->log_sums[best]);
@@ -219,6 +225,18 @@ static void give_up(struct sentence *sentence, const struct generation_options *
   sentence->done = true;
 }
 
+// Tells whoever records what has become of the choices, before the beams go on.
+static void report(const struct sentence *sentence, const struct generation_options *options, const struct choice *choices, int count) {
+  struct search_choice seen[CANDIDATES];
+  int generated = sentence->length - sentence->prefix;
+  for (int i = 0; i < count; i++) {
+    const struct choice *choice = &choices[i];
+    seen[i] = (struct search_choice){.node = choice->node, .parent = sentence->beams[choice->beam].node, .id = choice->id, .log_prob = choice->log_prob,
+                                     .sum = choice->score, .score = penalised(choice->score, generated, options->length_penalty), .ending = choice->ending};
+  }
+  options->record(options->record_user, sentence->request, generated, seen, count);
+}
+
 static void advance_beams(struct sentence *sentence, const struct generation_options *options,
                           const struct candidates *candidates) {
   struct choice choices[CANDIDATES];
@@ -230,20 +248,25 @@ static void advance_beams(struct sentence *sentence, const struct generation_opt
   }
   sentence->length++;
   for (int i = 0; i < count; i++) {
-    const struct choice *choice = &choices[i];
+    struct choice *choice = &choices[i];
     if (i >= options->beams && beam_count == options->beams) break;
     size_t nodes = sentence->node_count;
     int32_t node = add_node(sentence, options, candidates, choice->beam,
                             (struct node){choice->id, sentence->beams[choice->beam].node, choice->log_prob});
     int generated = sentence->length - sentence->prefix;
-    enum ending ending = ending_at(sentence, options, node);
-    if (ending != ENDING_NONE && i < options->beams)
-      finish(sentence, options->beams, (struct finished){.node = node, .count = generated, .ending = ending,
+    choice->ending = ending_at(sentence, options, node);
+    choice->node = node;
+    if (choice->ending != ENDING_NONE && i < options->beams) {
+      finish(sentence, options->beams, (struct finished){.node = node, .count = generated, .ending = choice->ending,
              .score = penalised(choice->score, generated, options->length_penalty)});
-    else if (ending == ENDING_NONE && beam_count < options->beams)
+    } else if (choice->ending == ENDING_NONE && beam_count < options->beams) {
       beams[beam_count++] = (struct beam){.node = node, .parent = choice->beam, .score = choice->score};
-    else sentence->node_count = nodes;  // it neither ends among the best nor goes on
+    } else {
+      sentence->node_count = nodes;  // it neither ends among the best nor goes on
+      choice->node = -1;
+    }
   }
+  if (options->record) report(sentence, options, choices, count);
   for (int b = 0; b < beam_count; b++) sentence->beams[b] = beams[b];
   sentence->beam_count = beam_count;
   sentence->done = beam_count == 0 || !can_improve(sentence, options);

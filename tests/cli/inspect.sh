@@ -38,6 +38,32 @@ cp -r model steps/200 && cp -r model steps/1000
 run 0 "$QKV" inspect model "w5 w6" "w8" --at steps/1000 steps/200 -o moments.json
 check "moments are sorted by number" grep -qE '"title":"steps/200".*"title":"steps/1000"' moments.json
 
+# The tree of the search: its way to the result is what `translate` prints, with its score; sums add up along every branch.
+for beam in 1 3 4; do
+  "$QKV" translate model --beam $beam --dtype f32 --scores <<< "w5 w6 w7" > translated 2> /dev/null
+  run 0 "$QKV" inspect model "w5 w6 w7" --tree --beam $beam
+  cp out tree
+  check "the tree's result is the translation (beam $beam)" test "$(sed -n 's/^result: //p' tree)" = "$(sed 's/ |||.*//' translated)"
+  check "and so is its score" awk -v wanted="$(sed 's/.*||| //' translated)" '/^score/ { d = $2 - wanted; exit !(d < 1e-4 && d > -1e-4) }' tree
+  check "the stars lead to it" test "$(sed -n 's/^\*.* \(finished\) .*/\1/p' tree | wc -l)" -eq 1
+  check "sums add up, at most $beam of a step go on" awk -v beam=$beam '
+    /^[* ] +[0-9]/ { sub(/^\*/, ""); before = $3 == "-" ? 0 : sum[$1 - 1, $3]; sum[$1, $2] = $5; d = $5 - before - $4; if (d > 2e-4 || d < -2e-4) wrong = 1
+      if ($6 == "kept") kept[$1]++; if (kept[$1] > beam) wrong = 1; rows++ }
+    END { exit wrong || rows < 2 }' tree
+done
+run 0 "$QKV" inspect model "w5 w6 w7" --beam 3 -o tree.json
+check "a page's numbers have the tree" grep -q '"search":{"beam":3,"score":-[0-9.]*,"text":"[^"]*","nodes":\[{"parent":-1,"step":1,"rank":0,' tree.json
+words_model gpt2 continues
+run 0 "$QKV" inspect continues "w5 w6 w7" --tree --beam 2 --max-new 3
+"$QKV" generate continues --beam 2 --max-new 3 --dtype f32 --quiet <<< "w5 w6 w7" > generated 2> /dev/null
+check "a text that goes on is searched for, too" test "$(sed -n 's/^result: //p' out | tr -d ' ')" = "$(tr -d ' \n' < generated)"
+run 2 "$QKV" inspect model "w5 w6" "w8" --tree
+err_has "are of a search, and the second text is given"
+run 2 "$QKV" inspect model "w5 w6" --tree -o tree.svg
+err_has "--tree is a table or a part of a page"
+run 2 "$QKV" inspect model --over sources --tree
+err_has "search for what follows a text; give one"
+
 printf 'w5 w6 w7\n\nw8 w9 w8\n' > sources
 printf 'w9 w10\nw1\nw11 w4 w5\n' > targets
 run 0 "$QKV" inspect model --over sources targets --ablate
@@ -80,8 +106,15 @@ err_has "missing"
 
 run 2 "$QKV" inspect model ""
 err_has "the text is empty"
+long=$(printf 'w5 %.0s' $(seq 2000))
+run 2 "$QKV" inspect model "$long" -o long.html
+err_has "more than the model takes"
+run 2 "$QKV" inspect model "w5" "$long" -o long.html
+err_has "tokens"
+run 2 "$QKV" inspect model "   "
+err_has "empty"
 run 2 "$QKV" inspect model "w5" "w6" --beam 2
-err_has "--beam searches for a target"
+err_has "--beam, --max-new and --tree are of a search, and the second text is given"
 run 2 "$QKV" inspect model "w5" "w6" --lang es
 err_has "belong to a page"
 run 2 "$QKV" inspect model "w5" "w6" --detail 1,x -o page.html

@@ -76,6 +76,13 @@ is "an address opens its view" 'step decoder 1 3 5' 'return [state.view, state.k
 open_page 'marian.html#view=step&kind=nothing&layer=99&head=-7&token=x&moment=5'
 is "a wrong address opens something" true 'return document.querySelectorAll(".part").length > 3'
 
+run 0 "$QKV" inspect marian "w5 w6 w7" --beam 3 -o tree.html
+open_page tree.html#view=search
+is "the tree has a box for each continuation" true 'return document.querySelectorAll("#tree .node").length === data.search.nodes.length && data.search.nodes.length > 5'
+is "its best path ends the search" finished 'const best = data.search.nodes.filter(node => node.best); return best[best.length - 1].fate'
+js 'document.querySelectorAll("#tree .node")[4].dispatchEvent(new Event("click")); return 1' > /dev/null
+is "a click marks the way to a node" true 'return document.querySelectorAll("#tree .node.path").length === data.search.nodes[4].step && state.node === 4'
+
 mkdir steps
 cp -r marian steps/1 && cp -r marian-knobs steps/2
 run 0 "$QKV" inspect marian "w5 w6" "w9" --at steps/1 steps/2 -o moments.html

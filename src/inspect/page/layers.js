@@ -36,11 +36,13 @@ function entropyMap(view, stack) {
   return element("div", {class: "scroll"}, table);
 }
 
-function searchView(view) {
+function searchView(view) { return [...treeParts(), ...alternativesParts(view)]; }
+
+function alternativesParts(view) {
   const stack = lensStack(view);
   if (!stack) return [element("p", {}, label("noLens"))];
   const last = stack.lens[stack.lens.length - 1], table = element("table", {id: "alternatives"});
-  table.append(element("tr", {}, element("th"), element("th", {class: "word"}, label("predictedAt")), element("th", {class: "word"}, label("taken")), element("th", {class: "word", colspan: 5}, label("search")), element("th", {}, label("entropy"))));
+  table.append(element("tr", {}, element("th"), element("th", {class: "word"}, label("predictedAt")), element("th", {class: "word"}, label("taken")), element("th", {class: "word", colspan: 5}, label("alternatives")), element("th", {}, label("entropy"))));
   stack.tokens.forEach((token, i) => {
     const next = followingToken(view, stack, i);
     table.append(element("tr", {}, element("td", {}, String(i)), element("td", {class: "word"}, `… ${token.label}`), element("td", {class: "word"}, next ? next.label : ""), ...last.ids[i].map((id, n) => {
@@ -49,5 +51,5 @@ function searchView(view) {
       return cell;
     }), element("td", {}, number(last.entropy[i]))));
   });
-  return [element("p", {class: "faint"}, label("searchText")), element("div", {class: "scroll"}, table)];
+  return [element("h2", {}, label("alternatives")), element("p", {class: "faint"}, label("searchText")), element("div", {class: "scroll"}, table)];
 }

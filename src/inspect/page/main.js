@@ -4,7 +4,7 @@
 const VIEWS = {tokens: tokensView, attention: attentionView, step: stepView, layers: layersView, search: searchView, heads: headsView, tables: tablesView};
 const WORDS = ["view", "kind", "lang", "theme"];  // the other values of the state are numbers
 
-var state = {view: "attention", moment: 0, kind: "", layer: 0, head: 0, token: 0, part: 0, decimals: 3, swap: 0, large: 0, sort: 0, lang: "en", theme: ""};
+var state = {view: "attention", moment: 0, kind: "", layer: 0, head: 0, token: 0, part: 0, decimals: 3, swap: 0, large: 0, sort: 0, node: -1, lang: "en", theme: ""};
 
 function readAddress() {
   const said = new URLSearchParams(location.hash.slice(1) || JSON.parse(document.getElementById("start").textContent));
@@ -61,7 +61,7 @@ function draw() {
 function choices(view) {
   const stack = stackOf(view), controls = [], numbers = (count, name) => Array.from({length: count}, (_, i) => [i, `${name} ${i}`]);
   if (data.views.length > 1) controls.push(momentSlider());
-  if (state.view !== "tokens" && state.view !== "heads") controls.push(chooser(label("where"), state.kind, attentionKinds(view).map(kind => [kind, label(kind)]), kind => change({kind})));
+  if (["attention", "step", "tables"].includes(state.view)) controls.push(chooser(label("where"), state.kind, attentionKinds(view).map(kind => [kind, label(kind)]), kind => change({kind})));
   if (state.view === "attention" || state.view === "step") {
     controls.push(chooser(label("layer"), state.layer, numbers(stack.layers.length, label("layer")), layer => change({layer: Number(layer)})));
     const heads = numbers(stack.heads, label("head"));
