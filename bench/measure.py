@@ -55,6 +55,16 @@ def run(command, **options):
     return seconds, out, err
 
 
+def peak_memory(command):
+    """The largest resident memory of a command in MB, its mapped files and libraries in it."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed with {process.returncode}")
+    return usage.ru_maxrss / 1024
+
+
 def peer(script, *options):
     return json.loads(run([sys.executable, os.path.join(HERE, "peers", script), *map(str, options)])[1].strip().splitlines()[-1])
 
@@ -91,17 +101,34 @@ class Better:
         return rates[self.dtypes[0]]
 
 
+def training_options(size, tokenizer, steps, dtype):
+    """Of qkv and of its peer, for the same training of a translator."""
+    shared = ["--size", size, "--tokenizer", tokenizer, "--batch-tokens", 4096, "--dropout", 0.1]
+    ours = ["--task", "translation", "--train", data("train.en.txt"), data("train.de.txt"), "--valid", data("val.en.txt"), data("val.de.txt"), *shared,
+            "--max-steps", steps + 4, "--metric", "loss", "--dtype", dtype]
+    return ours, ["--source", data("train.en.txt"), "--target", data("train.de.txt"), *shared, "--steps", steps]
+
+
 def training(size, dtype, bar, aim, steps):
     def measure(folder):
-        tokenizer = learnt_tokenizer(folder)
-        theirs = Better("train_translation.py", "tokens_per_s", "--source", data("train.en.txt"), "--target", data("train.de.txt"), "--tokenizer", tokenizer,
-                        "--size", size, "--batch-tokens", 4096, "--dropout", 0.1, "--steps", steps)
+        ours, theirs = training_options(size, learnt_tokenizer(folder), steps, dtype)
+        better = Better("train_translation.py", "tokens_per_s", *theirs)
         for _ in range(args.pairs):
-            mine = qkv_rate(folder, "--task", "translation", "--train", data("train.en.txt"), data("train.de.txt"), "--valid", data("val.en.txt"),
-                            data("val.de.txt"), "--size", size, "--tokenizer", tokenizer, "--batch-tokens", 4096, "--dropout", 0.1,
-                            "--max-steps", steps + 4, "--metric", "loss", "--dtype", dtype)
-            yield mine, theirs.measure()
+            yield qkv_rate(folder, *ours), better.measure()
     return dict(name=f"training, {size}, {dtype}, 4,096 tokens", unit="source+target tokens/s", peer="PyTorch, better of f32 and bf16", bar=bar, aim=aim, measure=measure)
+
+
+def training_memory(size, dtype, bar, aim, steps):
+    """Batches are drawn at random, so a few updates see nearly, not always, the largest."""
+    def measure(folder):
+        out = os.path.join(folder, "memory")
+        ours, theirs = training_options(size, learnt_tokenizer(folder), steps, dtype)
+        for _ in range(args.pairs):
+            shutil.rmtree(out, ignore_errors=True)
+            mine = peak_memory([args.qkv, "train", out, *map(str, ours), "--valid-every", "100000", "--average", "0"])
+            yield mine, min(peer("train_translation.py", *theirs, "--dtype", d)["peak_rss_mb"] for d in ("f32", "bf16"))
+    return dict(name=f"peak memory of training, {size}, {dtype}, 4,096 tokens", unit="MB resident", peer="PyTorch, the smaller of f32 and bf16", bar=f"below {bar}",
+                aim=f"below {aim}", measure=measure, notes=f"both whole processes with their libraries, {steps} updates")
 
 
 def language_model(name, shape, bar, aim, steps):
@@ -196,6 +223,8 @@ FIGURES = {
     "train-base": lambda: training("base", "f32", 1.2, "", args.steps or 3),
     "train-tiny-bf16": lambda: training("tiny", "bf16", 3, 5, args.steps or 12),
     "train-base-bf16": lambda: training("base", "bf16", 3, 5, args.steps or 3),
+    "memory-tiny": lambda: training_memory("tiny", "bf16", 0.5, 0.4, args.steps or 30),
+    "memory-base": lambda: training_memory("base", "bf16", 0.5, 0.4, args.steps or 5),
     "translate-greedy": lambda: translating(1, "f32", 1.0, 1.25, "float32"),
     "translate-beam": lambda: translating(5, "f32", 1.0, 1.25, "float32"),
     "translate-greedy-bf16": lambda: translating(1, "bf16", 1.5, 2.5, "int8"),

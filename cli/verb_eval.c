@@ -18,6 +18,7 @@ struct arguments {
   struct qkv_translate_options translate;
   struct qkv_predict_options predict;
   struct qkv_text_evaluation_options text;
+  bool accept_cuts;
 };
 
 static void defaults(void *memory) {
@@ -54,6 +55,7 @@ static const struct option options[] = {
   OPTION_TEXT(text.document_separator, "document-separator", "blank|TEXT",
               "documents end at blank lines, or at lines that are TEXT; <|endoftext|> always ends one", .unset = "a file is one"),
   OPTION_FLAG(text.cross_documents, "cross-documents", "the window sees the documents before"),
+  OPTION_FLAG(accept_cuts, "accept-cuts", "the exit status is 0, not 3, when pairs of prompt and answer were cut"),
   OPTION_GROUP("Output"),
   OPTION_DTYPE(dtype),
   OPTION_CHOICE(format, "format", "text|json", "a line for each score, or one JSON object for all"),
@@ -227,7 +229,10 @@ static int evaluate_text(struct call *call, struct qkv_context *context, struct 
             (long long)result.context, (long long)result.stride);
   if (result.unknown) message_note("%lld pieces of the text hold what the vocabulary lacks", (long long)result.unknown);
   if (result.invalid) message_note("%lld bytes are no UTF-8 and were read as U+FFFD", (long long)result.invalid);
-  return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
+  if (result.cut)
+    message_warning("%lld pairs are longer than the %lld tokens of the window and were cut", (long long)result.cut, (long long)result.context);
+  if (!output_close(&output)) return EXIT_FAILED;
+  return result.cut && !arguments->accept_cuts ? EXIT_CUT : EXIT_DONE;
 }
 
 // ---- the verb ----
@@ -274,7 +279,8 @@ static const struct {
                {"context", LANGUAGE_MODEL},
                {"stride", LANGUAGE_MODEL},
                {"document-separator", LANGUAGE_MODEL},
-               {"cross-documents", LANGUAGE_MODEL}};
+               {"cross-documents", LANGUAGE_MODEL},
+               {"accept-cuts", LANGUAGE_MODEL}};
 
 static bool options_fit(const struct call *call, enum kind kind) {
   for (size_t i = 0; i < sizeof limited / sizeof *limited; i++) {

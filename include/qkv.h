@@ -329,10 +329,12 @@ struct qkv_text_evaluation {
   int64_t tokens, bytes, documents;
   int64_t context, stride;         // those that were used
   int64_t unknown, invalid;        // places that hold what the vocabulary lacks; bytes that are not UTF-8
+  int64_t cut;                     // pairs that were longer than the window and were cut to it
 };
 
 QKV_API struct qkv_text_evaluation_options qkv_text_evaluation_options_default(void);
 // Files are those of `qkv train --task lm`: plain text, or .jsonl and .tsv, of whose pairs of prompt and answer the answers count.
+// A pair has a window of its own; stride, cross_documents and document_separator, which say how text is cut, are refused there.
 QKV_API bool qkv_evaluate_text(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *files,
                                const struct qkv_text_evaluation_options *options, struct qkv_text_evaluation *evaluation);
 

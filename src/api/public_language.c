@@ -246,6 +246,9 @@ static bool read_files(struct token_stream *stream, struct document_reader *read
                                         .cut_long = true,
                                         .directory = unnamed_file_directory()};
   if (!token_stream_read(stream, reader, &documents, &wanted, error)) return false;
+  if (stream->pairs && (options->stride >= 0 || options->cross_documents || options->document_separator))
+    return error_set(error, ERROR_USAGE, "%s holds prompts and answers, each with a window of its own: "
+                     "stride, cross-documents and document-separator are for plain text", reader->paths[0]);
   return stream->count + (arch->eos_id >= 0) >= 2 ||
          error_set(error, ERROR_FORMAT, "%s: there is nothing to predict", reader->paths[0]);
 }
@@ -273,6 +276,7 @@ static bool measure_files(struct lm_samples *windows, const struct model *model,
   out->documents = (int64_t)stream->document_count;
   out->unknown = (int64_t)stream->ledger.entries[LEDGER_UNKNOWN].count;
   out->invalid = (int64_t)stream->ledger.invalid_bytes;
+  out->cut = (int64_t)stream->ledger.entries[LEDGER_CUT].count;
   return ok;
 }
 

@@ -71,6 +71,13 @@ printf 'w5 w6\tw7\nw5 w6\tw8 w9\n' > bare.tsv
 run 0 "$QKV" eval model bare.tsv --no-header
 cp out of_table
 check "a table without a header has the prompt first" cmp of_table of_objects
+run 2 "$QKV" eval model pairs.jsonl --stride 2
+err_has 'pairs.jsonl holds prompts and answers'
+run 2 "$QKV" eval model pairs.jsonl --cross-documents
+err_has 'cross-documents and document-separator are for plain text'
+run 3 "$QKV" eval model pairs.jsonl --context 3
+err_has '1 pairs are longer than the 3 tokens of the window and were cut'
+run 0 "$QKV" eval model pairs.jsonl --context 3 --accept-cuts
 run 2 "$QKV" eval model texts --no-answer 1
 err_has '--no-answer does nothing here: model is a language model'
 
