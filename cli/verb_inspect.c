@@ -419,7 +419,7 @@ const struct verb verb_inspect = {
   .usage = "MODEL TEXT [TEXT]\nMODEL --over FILE\nMODEL --relations FILE",
   .summary = "shows what a model does with a text: a page for a browser, or attention in the terminal",
   .description =
-    "A translator translates TEXT (or takes the second TEXT as its translation); an encoder reads one text or a pair, a decoder one. "
+    "A translator translates TEXT (or takes the second TEXT as its translation); an encoder reads one text or a pair, a decoder one, or a pair if it labels texts. "
     "Without -o one attention is drawn in the terminal: how much each token looks at each other. With -o NAME.html everything goes "
     "into one file for a browser: tokens, all layers and heads, one token's way in numbers with every formula, what the model would say "
     "after each layer, the search, positions, nearest words. Layers and heads count from 0.",

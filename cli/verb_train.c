@@ -43,7 +43,7 @@ static const struct option options[] = {
 
     OPTION_GROUP("The model"),
     OPTION_CHOICE(train.family, "family", "marian|pegasus|gpt2|openai-gpt|llama|bert",
-                  "translation: norm after each sublayer (marian, the Transformer of 2017), or before; lm: gpt2, openai-gpt or llama; labels: bert",
+                  "translation: norm after each sublayer (marian, the Transformer of 2017), or before; lm: gpt2, openai-gpt or llama; labels: bert or one of these three",
                   .unset = "marian, gpt2, bert"),
     OPTION_CHOICE(train.size, "size", "blackboard|tiny|small|base|large", "a preset of layers, widths and heads; blackboard: vectors of 8 numbers, to look at", CHOSEN),
     OPTION_INTEGER(train.layers, "layers", "N", 1, 256, "layers, of encoder and decoder each", .unset = "those of the size"),
@@ -127,6 +127,14 @@ static const struct option options[] = {
     OPTION_GROUP("Fine-tuning"),
     OPTION_NUMBER(train.layer_decay, "layer-decay", "FACTOR", 0.01, 1,
                   "the learning rate of each layer is that of the one above times FACTOR", .unset = "1"),
+    OPTION_CHOICE(train.input_form, "input-form", "plain|gpt1|gpt1-similarity",
+                  "labels by a decoder: what a text becomes. gpt1, as in the paper on GPT-1: start TEXT extract; start TEXT delimiter PAIR "
+                  "extract; a choice: start QUESTION delimiter CHOICE extract, with learnt tokens, and the state of extract is classified. "
+                  "gpt1-similarity: pairs in both orders, the two states added. plain: as the tokenizer has it, the last token's state, which "
+                  "transformers opens",
+                  .unset = "gpt1"),
+    OPTION_NUMBER(train.lm_weight, "lm-weight", "WEIGHT", 0, 1000,
+                  "gpt1: the loss is that of the labels plus WEIGHT times that of the next tokens", .unset = "0.5"),
     OPTION_TEXT(train.freeze, "freeze", "PART", "what stays as it is: embeddings; N: these and the N lowest layers; all: all but the head",
                 .unset = "nothing"),
 

@@ -826,6 +826,9 @@ struct qkv_train_options {
   const char *freeze;                // "embeddings"; "3": these and the first 3 layers; "all": all but the head
   const char *columns;               // of a table, in its order: "label,text,pair"; "-" for one to skip
   int64_t no_header;                 // 1: the first line of a table is data
+  const char *input_form;            // of texts for a decoder (Radford et al., 2018, 3.3): "gpt1" (start, delimiter and extract
+                                     // tokens), "gpt1-similarity" (pairs in both orders), "plain" (as the tokenizer has them)
+  double lm_weight;                  // gpt1: of the language model's loss beside that of the labels (their equation 5)
   // Masked words
   const char *next_sentence;         // "random" (half of the second texts are from elsewhere), "swapped" (Lan et al., 2020), "none"
   double mask_rate;                  // share of the tokens that are predicted

@@ -79,9 +79,10 @@ static bool make_batch(struct made_up *made, const struct arch *arch, int tokens
   for (int s = 0; s < count; s++) {
     int first = s * length;
     made->spans[s] = (struct span){.q0 = first, .qn = length, .k0 = first, .kn = length};
-    bool choice = arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE;
+    bool choice = arch_has_choices(arch);
     int row = arch->pooling == POOLING_LAST ? first + length - 1 : first;
-    made->texts[s] = (struct batch_text){.first = first, .count = length, .row = row, .group = s / 2, .label = choice ? s % 2 : 0};
+    made->texts[s] = (struct batch_text){.first = first, .count = length, .row = row, .second = arch->both_orders ? first + 1 : 0,
+                                         .group = s / 2, .label = choice ? s % 2 : 0};
   }
   struct batch_side side = {.rows = rows, .ids = made->ids, .positions = made->positions, .row_keys = made->row_keys,
                             .spans = made->spans, .span_count = count};

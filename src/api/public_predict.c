@@ -42,7 +42,7 @@ static bool get_model(struct predicting *predicting, enum example_shape *shape) 
   bool named = arch->head == HEAD_CLASSIFY || arch->head == HEAD_TAG;
   predicting->labels = named
                          ? (struct label_names){opened->checkpoint.labels.names, opened->checkpoint.labels.count}
-                         : (struct label_names){next_sentence_names, arch_has_texts(arch) && arch->head != HEAD_CHOICE ? 2 : 0};
+                         : (struct label_names){next_sentence_names, arch_has_texts(arch) && !arch_has_choices(arch) ? 2 : 0};
   return true;
 }
 
@@ -173,7 +173,8 @@ static bool give_one(struct qkv_predictions_owner *owner, const struct predictin
     out->value = prediction->value;
     return true;
   }
-  const char *name = head == HEAD_CHOICE ? example->parts[prediction->label].text : predicting->labels.names[prediction->label];
+  const char *name = arch_has_choices(&predicting->model->arch) ? example->parts[prediction->label].text
+                                                                : predicting->labels.names[prediction->label];
   float *probabilities =
     example_memory(&owner->memory, ((size_t)prediction->probability_count + 1) * sizeof *probabilities, predicting->error);
   if (!probabilities || !(out->label = copy(owner, name, strlen(name), predicting->error))) return false;
@@ -187,7 +188,8 @@ static const char *kind_of(const struct arch *arch) {
   switch (arch->head) {
     case HEAD_TAG: return "tag";
     case HEAD_SPAN: return "span";
-    case HEAD_CHOICE: return "choice";
+    case HEAD_CHOICE:
+    case HEAD_DOUBLE: return "choice";
     case HEAD_CLASSIFY: return arch->labels == 1 ? "regress" : "classify";
     default: return "next-sentence";
   }

@@ -64,38 +64,43 @@ static bool check_id(const struct maker *maker, int32_t id) {
     id, vocabulary);
 }
 
-// Adds the kept rows of the present encoding as a sequence. NULL on failure.
-static struct feature *add_sequence(struct maker *maker, const struct kept *kept) {
+// Adds the kept rows of the present encoding to the sequence.
+static bool add_rows(struct maker *maker, struct feature *feature, const struct kept *kept) {
   struct features *features = maker->features;
   const struct encoding *encoding = &maker->encoding;
-  if (!memory_grow(maker->error, &features->sequences, &features->capacity, features->count + 1, sizeof *features->sequences) ||
-      !memory_grow(maker->error, &features->rows, &features->row_capacity, features->row_count + encoding->count + 1,
-                   sizeof *features->rows))
-    return NULL;
-  struct feature *feature = &features->sequences[features->count++];
-  *feature = (struct feature){.first = features->row_count, .example = maker->example, .text = packed_text()};
-  size_t seen[2] = {0, 0};
+  size_t first = features->row_count, seen[2] = {0, 0};
+  if (!memory_grow(maker->error, &features->rows, &features->row_capacity, first + encoding->count + 1, sizeof *features->rows))
+    return false;
   for (size_t i = 0; i < encoding->count; i++) {
     int side = encoding->sequences[i];
     size_t number = side >= 0 ? seen[side]++ : 0;
     if (side >= 0 && (number < kept->from[side] || number >= kept->to[side])) continue;
-    if (!check_id(maker, encoding->ids[i])) return NULL;
+    if (!check_id(maker, encoding->ids[i])) return false;
     features->rows[features->row_count++] = (struct feature_row){
       encoding->ids[i], encoding->types[i], -1, -1, side == 1 ? encoding->starts[i] : 0, side == 1 ? encoding->ends[i] : 0};
   }
   // Where the tokenizer puts nothing around an empty text, the token between texts stands for it.
   const struct arch *arch = maker->options->arch;
   int32_t blank = arch->bos_id >= 0 ? arch->bos_id : arch->eos_id;
-  if (features->row_count == feature->first && blank >= 0 && check_id(maker, blank))
+  if (features->row_count == first && blank >= 0 && check_id(maker, blank))
     features->rows[features->row_count++] = (struct feature_row){.id = blank, .label = -1, .word = -1};
+  for (size_t row = first; maker->options->next_tokens && row + 1 < features->row_count; row++)
+    features->rows[row].label = features->rows[row + 1].id;
   feature->count = (uint32_t)(features->row_count - feature->first);
   if (feature->count > features->longest) features->longest = feature->count;
-  if (!feature->count) {
-    error_set(maker->error, ERROR_FORMAT, "%s line %llu: the text gives no token, and the tokenizer puts none around it",
-              path_of(maker), line_of(maker));
+  return features->row_count > first ||
+         error_set(maker->error, ERROR_FORMAT, "%s line %llu: the text gives no token, and the tokenizer puts none around it",
+                   path_of(maker), line_of(maker));
+}
+
+// Adds the kept rows of the present encoding as a sequence. NULL on failure.
+static struct feature *add_sequence(struct maker *maker, const struct kept *kept) {
+  struct features *features = maker->features;
+  if (!memory_grow(maker->error, &features->sequences, &features->capacity, features->count + 1, sizeof *features->sequences))
     return NULL;
-  }
-  return feature;
+  struct feature *feature = &features->sequences[features->count++];
+  *feature = (struct feature){.first = features->row_count, .example = maker->example, .text = packed_text()};
+  return add_rows(maker, feature, kept) ? feature : NULL;
 }
 
 static bool add_sample(struct maker *maker, size_t sequences) {
@@ -132,12 +137,25 @@ static bool read_label(const struct maker *maker, struct batch_text *text) {
   return text->label >= 0 || unknown_label(maker, example->label.text);
 }
 
+static bool add_other_order(struct maker *maker, struct feature *feature) {
+  const struct example *example = present(maker);
+  feature->second = feature->count;
+  if (!encode(maker, example->pair, &example->text)) return false;
+  struct kept kept = cut_to(maker, maker->limit);
+  return add_rows(maker, feature, &kept);
+}
+
 static bool make_text(struct maker *maker) {
   const struct example *example = present(maker);
-  if (!encode(maker, example->text, example->pair.text ? &example->pair : NULL)) return false;
+  bool pair = example->pair.text, both = maker->options->arch->both_orders;
+  if (both && !pair)
+    return error_set(maker->error, ERROR_FORMAT,
+                     "%s line %llu: there is one text, but the model compares two, in both orders (--input-form gpt1-similarity)",
+                     path_of(maker), line_of(maker));
+  if (!encode(maker, example->text, pair ? &example->pair : NULL)) return false;
   struct kept kept = cut_to(maker, maker->limit);
   struct feature *feature = add_sequence(maker, &kept);
-  return feature && read_label(maker, &feature->text) && add_sample(maker, 1);
+  return feature && (!both || add_other_order(maker, feature)) && read_label(maker, &feature->text) && add_sample(maker, 1);
 }
 
 // ---- words with tags ----
@@ -360,6 +378,7 @@ static bool add_feature(struct features *features, const struct feature *feature
                                      .types = types,
                                      .labels = labels,
                                      .count = count,
+                                     .second = feature->second,
                                      .text = feature->text,
                                      .number = (uint64_t)(feature - features->sequences),
                                      .line = features->examples->items[feature->example].place};
@@ -387,13 +406,15 @@ static struct sample_rows rows_of(const void *user, uint64_t epoch, size_t numbe
 
 static void count_targets(const void *user, uint64_t epoch, size_t number, int64_t targets[TARGET_HEADS]) {
   const struct features *features = user;
-  const struct feature *feature = &features->sequences[features->samples[number].first];
+  const struct feature_sample *sample = &features->samples[number];
+  bool vocabulary = arch_has_vocabulary(features->arch);
   (void)epoch;
-  if (features->arch->head != HEAD_TAG) {
-    targets[0]++;
-    return;
+  if (features->arch->head != HEAD_TAG) targets[vocabulary]++;
+  if (features->arch->head != HEAD_TAG && !vocabulary) return;
+  for (uint32_t k = 0; k < sample->count; k++) {
+    const struct feature *feature = &features->sequences[sample->first + k];
+    for (uint32_t i = 0; i < feature->count; i++) targets[0] += features->rows[feature->first + i].label >= 0;
   }
-  for (uint32_t i = 0; i < feature->count; i++) targets[0] += features->rows[feature->first + i].label >= 0;
 }
 
 static const struct batch *fill(void *user, uint64_t epoch, const uint32_t *list, size_t count, struct error *error) {

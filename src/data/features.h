@@ -5,6 +5,8 @@
 //   sequences [count]         a text or pair; some words of a sentence; a window over a context; one of several choices
 //   samples   [sample_count]  sequences that have to stay together: the choices of a question, otherwise one
 //
+// With arch.both_orders a pair is one sequence in both orders, one after the other, each seeing only itself.
+//
 // Methods: pairs are cut at the longer side (Devlin et al., 2019, released code); a word's first piece carries its tag (5.3);
 // contexts that are too long are read in windows with a stride, those without the answer point at row 0 (released code for
 // SQuAD).
@@ -16,7 +18,7 @@
 #include "text/tokenizer.h"
 
 struct feature_row {
-  int32_t id, type, label;  // label: of the word that begins here; -1: nothing is learnt
+  int32_t id, type, label;  // label: of the word that begins here, or the next token; -1: nothing is learnt
   int32_t word;             // number of the word that begins here; -1: none does
   uint32_t start, end;      // bytes of the context; both 0 outside of it
 };
@@ -24,6 +26,7 @@ struct feature_row {
 struct feature {
   uint64_t first;  // row
   uint32_t count;  // rows
+  uint32_t second; // arch.both_orders: the row with which the other order begins; 0: there is none
   uint32_t example;
   struct batch_text text;  // what is learnt from it as a whole
 };
@@ -55,6 +58,7 @@ struct feature_options {
   size_t stride;                     // rows between the beginnings of two windows over a context; 0: 128
   size_t max_question;               // rows of a question beside its context; 0: 64
   bool training;                     // drop what nothing can be learnt from; else every example gives a sequence
+  bool next_tokens;                  // rows are to learn the next token; the arch has a vocabulary beside the texts' head
 };
 
 // The examples have to outlive the features. Labels are taken where the examples have them.

@@ -24,6 +24,7 @@ static bool pack(const struct sequence_pass *pass, struct packed_batch *packed, 
     struct packed_sequence adding = {.ids = sequence->ids,
                                      .types = sequence->types,
                                      .count = (size_t)sequence->count,
+                                     .second = (size_t)sequence->second,
                                      .number = order[*taken],
                                      .text = packed_text()};
     if (!packed_add(packed, &pass->model->arch, &adding, error)) return false;

@@ -8,6 +8,7 @@
 struct pass_sequence {
   const int32_t *ids, *types;  // [count]; types NULL: all 0
   int count;                   // at least 1
+  int second;                  // as in struct packed_sequence
 };
 
 struct sequence_pass {

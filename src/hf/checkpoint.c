@@ -55,11 +55,49 @@ static bool choose_head(struct checkpoint *out, const struct head_choice *choice
   enum head_kind before = out->arch.head;
   // The head that is there keeps its parts: in a mix of knobs no class would say them.
   if (choice && choice->head == before && out->arch.labels) out->arch.labels = choice->labels;
-  if (choice && choice->head != before && !heads_set(&out->arch, choice->head, choice->labels, error)) return false;
+  if (choice && choice->head != before && !heads_choose(&out->arch, choice->head, choice->labels, error)) return false;
+  if (choice && out->arch.head == HEAD_CLASSIFY) {
+    out->arch.language_too = choice->language_too;
+    out->arch.both_orders = choice->both_orders;
+  }
   if (!out->arch.labels) return true;
   if (!labels_read(&out->labels, out->config, "config.json", error)) return false;
   if (out->labels.count != out->arch.labels || out->arch.head != before) labels_free(&out->labels);
   return arch_check(&out->arch, error);
+}
+
+// A model that the file's layout has no words for is a "qkv" model from here on, of which nothing in the old config.json speaks.
+static void leave_layout(struct checkpoint *out) {
+  struct error refusal = {0};
+  if (out->layout == &layout_qkv || config_can_say(out->layout, &out->model->arch, &refusal)) return;
+  out->layout = &layout_qkv;
+  snprintf(out->arch.layout, sizeof out->arch.layout, "%s", layout_qkv.model_type);
+  out->model->arch = out->arch;
+}
+
+static bool add_tokens(struct checkpoint *out, const struct head_choice *choice, struct error *error) {
+  if (choice->vocabulary <= arch_head_vocabulary(&out->arch)) return true;
+  struct model *larger = model_with_vocabulary(out->model, choice->vocabulary, choice->seed, error);
+  if (!larger) return false;
+  model_free(out->model);
+  out->model = larger;
+  out->arch = larger->arch;
+  return true;
+}
+
+static bool suit(struct checkpoint *out, const struct head_choice *choice, struct error *error) {
+  if (!choice) return true;
+  if (!add_tokens(out, choice, error)) return false;
+  leave_layout(out);
+  return true;
+}
+
+bool checkpoint_arch(const char *directory, struct arch *arch, struct error *error) {
+  struct checkpoint checkpoint = {0};
+  bool ok = read_config(&checkpoint, directory, error);
+  *arch = checkpoint.arch;
+  cJSON_Delete(checkpoint.config);
+  return ok;
 }
 
 bool checkpoint_open(const char *directory, struct checkpoint *out, struct error *error) {
@@ -70,7 +108,8 @@ bool checkpoint_open_as(const char *directory, const struct head_choice *choice,
   *out = (struct checkpoint){0};
   generation_defaults_init(&out->generation);
   bool ok = read_config(out, directory, error) && choose_head(out, choice, error) &&
-            generation_defaults_read(&out->generation, directory, out->config, error) && load(out, directory, choice, error);
+            generation_defaults_read(&out->generation, directory, out->config, error) && load(out, directory, choice, error) &&
+            suit(out, choice, error);
   if (!ok) checkpoint_close(out);
   return ok;
 }

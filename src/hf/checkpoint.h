@@ -27,11 +27,15 @@ struct head_choice {
   enum head_kind head;
   int labels;      // of HEAD_CLASSIFY and HEAD_TAG, otherwise 0
   uint64_t seed;   // of the random numbers
+  bool language_too, both_orders;  // the knobs of struct arch; what the file's layout can't say becomes a "qkv" model
+  int vocabulary;  // tokens that the model is to have at least: new ones start from random numbers, behind those that are there
 };
 
 // Needs config.json and model.safetensors; generation_config.json may be missing. On failure nothing is left to close.
 bool checkpoint_open(const char *directory, struct checkpoint *out, struct error *error);
 bool checkpoint_open_as(const char *directory, const struct head_choice *choice, struct checkpoint *out, struct error *error);
+// What config.json says, without the weights.
+bool checkpoint_arch(const char *directory, struct arch *arch, struct error *error);
 void checkpoint_close(struct checkpoint *checkpoint);
 
 struct checkpoint_saving {

@@ -118,6 +118,7 @@ static const struct layout_head *head_of_kind(const struct layout *layout, enum 
 
 static void apply(struct arch *arch, const struct layout_head *head, int labels) {
   arch->head = head->kind;
+  if (head->kind != HEAD_CLASSIFY) arch->language_too = arch->both_orders = false;
   arch->labels = has_labels(head->kind) ? labels : 0;
   arch->head_transform = head->transform != NO_TRANSFORM;
   arch->head_activation = !head->transform ? ACTIVATION_NONE :
@@ -200,6 +201,20 @@ bool heads_set(struct arch *arch, enum head_kind head, int labels, struct error 
     arch->head_bias_trainable = trainable;
   }
   return true;
+}
+
+bool heads_choose(struct arch *arch, enum head_kind head, int labels, struct error *error) {
+  struct error refusal = {0};
+  char layout[sizeof arch->layout];
+  bool may_leave = head == HEAD_DOUBLE && arch->family == FAMILY_DECODER;
+  if (heads_set(arch, head, labels, may_leave ? &refusal : error)) return true;
+  if (!may_leave) return false;
+  memcpy(layout, arch->layout, sizeof layout);
+  snprintf(arch->layout, sizeof arch->layout, "%s", layout_qkv.model_type);
+  bool ok = heads_set(arch, head, labels, error);
+  arch->classifier_bias = false;
+  memcpy(arch->layout, layout, sizeof layout);
+  return ok;
 }
 
 const char *heads_architecture(const struct layout *layout, const struct arch *arch) {

@@ -26,6 +26,8 @@ bool heads_write(cJSON *config, const struct layout *layout, const struct arch *
 // Gives the arch another head (labels: of HEAD_CLASSIFY and HEAD_TAG, otherwise 0), in its own layout's way. False where the
 // layout has no such head.
 bool heads_set(struct arch *arch, enum head_kind head, int labels, struct error *error);
+// The same, but double heads are there for every decoder. Where the layout has no class for them, config_can_say says so.
+bool heads_choose(struct arch *arch, enum head_kind head, int labels, struct error *error);
 // The class of transformers that the arch is saved as.
 const char *heads_architecture(const struct layout *layout, const struct arch *arch);
 // "a head for sequence classification", for messages.

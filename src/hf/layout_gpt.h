@@ -28,6 +28,7 @@ static inline void gpt_constants(struct arch *arch, enum norm_place norm_place) 
   CONFIG_RATE("resid_pdrop", dropout, 0.1),                                                                                   \
   CONFIG_RATE("embd_pdrop", embedding_dropout, 0.1),                                                                          \
   CONFIG_RATE("attn_pdrop", attention_dropout, 0.1),                                                                          \
+  {.key = "summary_first_dropout", .type = CONFIG_NUMBER, .field = FIELD(head_dropout), .high = 0.999, .incidental = true},   \
   CONFIG_TOKEN("bos_token_id", bos_id, bos),                                                                                  \
   CONFIG_TOKEN("eos_token_id", eos_id, eos),                                                                                  \
   CONFIG_TOKEN("pad_token_id", pad_id, -1)
@@ -37,7 +38,7 @@ static inline void gpt_constants(struct arch *arch, enum norm_place norm_place) 
   {"num_hidden_layers", "n_layer"}
 
 #define GPT_HARMLESS                                                                                                          \
-  "n_ctx", "n_special", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj"
+  "n_ctx", "n_special", "summary_activation", "summary_proj_to_labels", "summary_type", "summary_use_proj"
 
 #define GPT_CONV1D(stored, weight, part_)                                                                                     \
   {stored ".weight", weight ".weight", .part = part_, .transposed = true}, { stored ".bias", weight ".bias", .part = part_ }

@@ -71,6 +71,8 @@ static const struct config_key keys[] = {
   CONFIG_WHOLE("relative_distance", relative_distance, 0, 0, POSITION_LIMIT),
   CONFIG_NAMED("head", head, HEAD_LANGUAGE, heads),
   CONFIG_WHOLE("labels", labels, 0, 0, LABEL_LIMIT),
+  CONFIG_SWITCH("language_too", language_too, false),
+  CONFIG_SWITCH("both_orders", both_orders, false),
   CONFIG_SWITCH("head_transform", head_transform, false),
   CONFIG_NAMED("head_activation", head_activation, ACTIVATION_NONE, activations),
   CONFIG_NAMED("pooling", pooling, POOLING_FIRST, poolings),

@@ -103,8 +103,9 @@ static bool fill(struct inspected_text *text, const struct arch *arch, const str
   if (arch->family == FAMILY_ENCODER) {
     if (!encode(&text->source, tokenizer, first, second, error)) return false;
   } else if (arch->family == FAMILY_DECODER) {
-    if (second) return error_set(error, ERROR_USAGE, "a model with only a decoder reads one text; two were given");
-    if (!encode(&text->inputs, tokenizer, first, NULL, error)) return false;
+    if (second && !arch_has_texts(arch))
+      return error_set(error, ERROR_USAGE, "a decoder that labels no texts reads one text; two were given");
+    if (!encode(&text->inputs, tokenizer, first, second, error)) return false;
   } else {
     if (!encode(&text->source, tokenizer, first, NULL, error) || !encode(&text->outputs, tokenizer, second, NULL, error) ||
         !shift_right(text, arch, tokenizer, error))

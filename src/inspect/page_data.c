@@ -397,7 +397,8 @@ static bool write_all(struct writer *writer, const struct inspected_text *inspec
     fine = write_stack(writer, &model->encoder, "encoder", &inspected->source, subject->first, both ? NULL : subject->second);
   if (fine && inspected->inputs.count) {
     if (inspected->source.count) buffer_char(writer->out, ',');
-    fine = write_stack(writer, &model->decoder, "decoder", &inspected->inputs, both ? subject->second : subject->first, NULL);
+    fine = write_stack(writer, &model->decoder, "decoder", &inspected->inputs, both ? subject->second : subject->first,
+                                both ? NULL : subject->second);
   }
   buffer_text(writer->out, "],\"outputs\":[");
   if (fine) write_tokens(writer, &inspected->outputs, subject->second, NULL);

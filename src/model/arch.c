@@ -20,12 +20,14 @@ int arch_head_vocabulary(const struct arch *arch) {
 }
 
 bool arch_has_vocabulary(const struct arch *arch) {
-  return arch->head == HEAD_LANGUAGE || arch->head == HEAD_PRETRAINING || arch->head == HEAD_DOUBLE;
+  return arch->head == HEAD_LANGUAGE || arch->head == HEAD_PRETRAINING || arch->head == HEAD_DOUBLE || arch->language_too;
 }
+
+bool arch_has_choices(const struct arch *arch) { return arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE; }
 
 bool arch_has_texts(const struct arch *arch) {
   return arch->head == HEAD_PRETRAINING || arch->head == HEAD_NEXT_SENTENCE || arch->head == HEAD_CLASSIFY ||
-         arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE;
+         arch_has_choices(arch);
 }
 
 int arch_head_outputs(const struct arch *arch) {
@@ -110,6 +112,12 @@ static bool check_head(const struct arch *arch, struct error *error) {
   if (!labelled && arch->labels)
     return error_set(error, ERROR_UNSUPPORTED, "a model with the head \"%s\" has no labels; this one says %d", names[arch->head],
                      arch->labels);
+  if ((arch->language_too || arch->both_orders) && arch->head != HEAD_CLASSIFY)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "%s belongs to the head \"classify\"; this model's is \"%s\"",
+                     arch->language_too ? "a vocabulary beside the head" : "adding up both orders of a pair", names[arch->head]);
+  if (arch->language_too && arch->family != FAMILY_DECODER)
+    return error_set(error, ERROR_UNSUPPORTED, "only a decoder's rows can learn the next token beside the head \"classify\"");
   if (arch->family == FAMILY_ENCODER_DECODER && arch->head != HEAD_LANGUAGE)
     return error_set(error, ERROR_UNSUPPORTED,
                      "the head \"%s\" needs a model with one stack; on an encoder-decoder only \"language\" is built",

@@ -82,6 +82,8 @@ struct arch {
 
   enum head_kind head;
   int labels;                 // of HEAD_CLASSIFY and HEAD_TAG, otherwise 0
+  bool language_too;          // HEAD_CLASSIFY of a decoder: rows have logits over the vocabulary beside it (Radford et al. 2018, 3.2)
+  bool both_orders;           // HEAD_CLASSIFY: a text is a pair in both orders, whose two rows are added (their 3.3, similarity)
   bool head_transform;        // before the vocabulary: dense, head_activation, norm
   enum activation head_activation;
   enum pooling pooling;
@@ -107,6 +109,7 @@ const struct stack_arch *arch_head_stack(const struct arch *arch);
 int arch_head_vocabulary(const struct arch *arch);
 bool arch_has_vocabulary(const struct arch *arch);  // rows have logits over the vocabulary
 bool arch_has_texts(const struct arch *arch);       // texts have logits (next sentence, classify, choice, double)
+bool arch_has_choices(const struct arch *arch);     // texts have one score each, compared within their group (choice, double)
 int arch_head_outputs(const struct arch *arch);     // logits of the layer that is not the vocabulary's; 0: there is none
 int arch_head_width(const struct arch *arch, const struct stack_arch *stack);
 // False with a message that names the knob, its value and the remedy when no such model can exist.

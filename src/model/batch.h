@@ -7,6 +7,7 @@
 //   HEAD_LANGUAGE      id of the next (causal) or masked token  -                                               label_count
 //   HEAD_TAG           class                                    -                                               label_count
 //   HEAD_CLASSIFY      -                                        label: class; with arch.labels 1 value          text_label_count
+//     language_too     as HEAD_LANGUAGE                         the same                                        both
 //   HEAD_NEXT_SENTENCE -                                        label: 0 B follows A, 1 it does not             text_label_count
 //   HEAD_SPAN          -                                        start, end: rows counted from the text's first  text_label_count
 //   HEAD_CHOICE        -                                        label: 1 the group's right one, 0 a wrong one   text_label_count
@@ -30,10 +31,11 @@ struct batch_side {
   int span_count;
 };
 
-// One sequence of the predicting side that a head speaks about as a whole.
+// One sequence of the predicting side that a head speaks about as a whole; with arch.both_orders two of them, one after the other.
 struct batch_text {
   int first, count;    // its rows
   int row;             // the row that stands for it (arch.pooling): first, first + count - 1, or any other of a builder's choice
+  int second;          // arch.both_orders: the row that stands for the other order; 0: there is none
   int group;           // choices of one question are neighbours with the same number; other heads don't read it
   int32_t label;       // see above; -1: nothing is learnt here. In a group either no text or exactly one has 1
   int32_t start, end;  // HEAD_SPAN, from 0 to count - 1, the same row for "no answer"; start -1: nothing is learnt here

@@ -57,6 +57,22 @@ static const uint64_t *text_keys(struct context *context, const struct batch_sid
   return keys;
 }
 
+// Every text needs its second row: a state counted once beside states that are added up would not be compared fairly.
+static struct tensor *add_second_rows(struct context *context, const struct batch *batch, struct tensor *hidden,
+                                      struct tensor *pooled) {
+  static const struct norm no_norm = {0};
+  int32_t *rows = context_node(context, (size_t)batch->text_count * sizeof *rows);
+  for (int i = 0; rows && i < batch->text_count; i++) {
+    rows[i] = batch->texts[i].second;
+    if (rows[i]) continue;
+    error_set(context->error, ERROR_USAGE, "the model reads pairs in both orders; text %d of the batch has one order", i + 1);
+    return NULL;
+  }
+  struct tensor *second = rows ? op_gather(context, "head.second_texts", hidden, rows, batch->text_count) : NULL;
+  if (!second) return NULL;
+  return op_residual_norm(context, "head.both_orders", NULL, pooled, second, NULL, NULL, &no_norm, &(struct dropout){0});
+}
+
 static struct tensor *drop_out(struct context *context, const char *name, struct tensor *x, float rate, enum site site,
                                const uint64_t *keys) {
   struct dropout dropout = dropout_make(context, rate, (uint32_t)site, keys);
@@ -70,7 +86,8 @@ struct tensor *model_pooled(struct context *context, const struct model *model, 
   if (!rows || !hidden) return NULL;
   for (int i = 0; i < batch->text_count; i++) rows[i] = batch->texts[i].row;
   struct tensor *pooled = op_gather(context, "head.texts", hidden, rows, batch->text_count);
-  if (!model->head.pooler.weight) return pooled;
+  if (arch->both_orders) pooled = add_second_rows(context, batch, hidden, pooled);
+  if (!model->head.pooler.weight || !pooled) return pooled;
   if (arch->pooler_dropout)
     pooled = drop_out(context, "head.pooler.dropout", pooled, arch->head_dropout, SITE_POOLER,
                       text_keys(context, predicting_side(model, batch), batch));
@@ -81,7 +98,7 @@ struct tensor *model_pooled(struct context *context, const struct model *model, 
 static struct tensor *before_classifier(struct context *context, const struct model *model, const struct batch *batch,
                                         struct tensor *pooled) {
   const struct arch *arch = &model->arch;
-  if (arch->head != HEAD_CLASSIFY && arch->head != HEAD_CHOICE && arch->head != HEAD_DOUBLE) return pooled;
+  if (arch->head != HEAD_CLASSIFY && !arch_has_choices(arch)) return pooled;
   return drop_out(context, "head.dropout", pooled, arch->head_dropout, SITE_CLASSIFIER,
                   text_keys(context, predicting_side(model, batch), batch));
 }
@@ -214,7 +231,7 @@ static bool learn_texts(const struct learning *learning, float scale, struct hea
   struct tensor *pooled = model_pooled(learning->context, learning->model, learning->batch, learning->hidden);
   pooled = pooled ? before_classifier(learning->context, learning->model, learning->batch, pooled) : NULL;
   if (!pooled) return false;
-  if (arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE) return learn_choices(learning, pooled, scale, loss, losses);
+  if (arch_has_choices(arch)) return learn_choices(learning, pooled, scale, loss, losses);
   if (arch->head == HEAD_CLASSIFY && arch->labels == 1) return learn_values(learning, pooled, scale, loss, losses);
   return learn_classes(learning, pooled, arch->head == HEAD_CLASSIFY ? learning->smoothing : 0, scale, loss, losses);
 }

@@ -266,6 +266,41 @@ bool model_initialise(struct model *model, uint64_t seed, struct error *error) {
   return true;
 }
 
+// What lies in a mapped file stays there.
+static bool copy_weight(struct weight *to, const struct weight *from, struct error *error) {
+  memcpy(to->parts, from->parts, sizeof to->parts);
+  if (!from->values) return true;
+  if (!weight_own_values(to, error)) return false;
+  memcpy(to->values, from->values, weight_size(from) * sizeof *from->values);
+  return true;
+}
+
+// A weight with one row a token.
+static bool lengthen(struct weight *to, const struct weight *from, uint64_t seed, struct error *error) {
+  float *scratch = memory_new(error, (size_t)from->cols, sizeof *scratch);
+  bool ok = scratch && weight_own_values(to, error);
+  if (ok) weight_initialise(to, seed);
+  for (int row = 0; ok && row < from->rows; row++)
+    memcpy(to->values + (size_t)row * (size_t)to->cols, weight_row(from, row, scratch), (size_t)to->cols * sizeof *to->values);
+  free(scratch);
+  return ok;
+}
+
+struct model *model_with_vocabulary(const struct model *model, int vocabulary, uint64_t seed, struct error *error) {
+  struct arch arch = model->arch;
+  *(arch.family == FAMILY_ENCODER ? &arch.source_vocab : &arch.target_vocab) = vocabulary;
+  struct model *larger = model_new(&arch, error);
+  bool ok = larger != NULL;
+  for (int i = 0; ok && i < model->weight_count; i++) {
+    const struct weight *from = &model->weights[i];
+    struct weight *to = &larger->weights[i];
+    ok = to->rows == from->rows ? copy_weight(to, from, error) : lengthen(to, from, seed, error);
+  }
+  if (ok) return larger;
+  model_free(larger);
+  return NULL;
+}
+
 size_t model_parameters(const struct model *model) {
   size_t count = 0;
   for (int i = 0; i < model->weight_count; i++)

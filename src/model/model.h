@@ -63,6 +63,8 @@ void model_free(struct model *model);
 struct weight *model_weight(const struct model *model, const char *name);  // NULL: no such weight
 bool model_initialise(struct model *model, uint64_t seed, struct error *error);
 size_t model_parameters(const struct model *model);
+// The same model with more tokens: their rows start as model_initialise would have them, all else is copied. Of one stack.
+struct model *model_with_vocabulary(const struct model *model, int vocabulary, uint64_t seed, struct error *error);
 
 // Bytes that model_prepare makes and what was there before becomes, by the same rules.
 struct model_memory {

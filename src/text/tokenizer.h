@@ -61,6 +61,14 @@ struct special_ids {
 };
 struct special_ids tokenizer_special_ids(const struct tokenizer *tokenizer);
 
+// Special tokens around texts: start TEXT extract, and start TEXT delimiter PAIR extract (Radford et al., 2018, figure 1).
+struct text_form {
+  const char *start, *delimiter, *extract;
+};
+// Puts them there from now on, in place of what the tokenizer puts there; those that it does not have are added behind the
+// vocabulary. Only while nobody else uses the tokenizer. On failure it is of no more use.
+bool tokenizer_set_form(struct tokenizer *tokenizer, const struct text_form *form, struct error *error);
+
 // Writes tokenizer.json and tokenizer_config.json (of an opened tokenizer: what was read, unknown keys kept).
 // extra: the text of a JSON object whose keys are set in tokenizer_config.json, or NULL, such as {"model_max_length": 512}.
 bool tokenizer_save(const struct tokenizer *tokenizer, const char *directory, const char *extra, struct error *error);

@@ -243,6 +243,7 @@ static void set_up(struct job *job, const char *out, const struct qkv_train_list
   job->training.error = error;
   job->training.listener = listener;
   job->training.options = &job->options;
+  for (int head = 0; head < TARGET_HEADS; head++) job->training.weights[head] = 1;
   find_parent(job);
 }
 

@@ -1,10 +1,13 @@
-// Fine-tuning on labelled examples (Devlin et al., 2019, section 4): --task classify, regress, tag, span, choice. They differ in
-// the shape of their examples, the model's head, and the scores; everything else is the same.
+// Fine-tuning on labelled examples (Devlin et al., 2019, section 4; decoders: Radford et al., 2018, section 3): --task classify,
+// regress, tag, span, choice. They differ in the shape of their examples, the model's head, and the scores; everything else is the
+// same.
 #include <inttypes.h>
 #include <string.h>
 
 #include "hf/layout.h"
 #include "train/bert_model.h"
+#include "train/gpt_model.h"
+#include "train/input_form.h"
 #include "train/prediction.h"
 #include "train/tuning.h"
 
@@ -99,15 +102,41 @@ static bool learn_tokenizer(struct job *job) {
     job->task->name);
 }
 
+static struct head_choice plain_choice(const struct job *job, uint64_t seed) {
+  int labels = has_label_names(job) ? job->labels.count : is_regression(job) ? 1 : 0;
+  return (struct head_choice){.head = head_of(job), .labels = labels, .seed = seed};
+}
+
 static bool choose_head(struct job *job, struct head_choice *choice) {
-  choice->head = head_of(job);
-  choice->labels = has_label_names(job) ? job->labels.count : is_regression(job) ? 1 : 0;
+  struct arch arch;
+  struct error unread = {0};
+  *choice = plain_choice(job, choice->seed);
+  // What is wrong with the model is said where it is opened.
+  return !checkpoint_arch(job->options.resume > 0 ? job->out : job->options.from, &arch, &unread) ||
+         input_form_choose(job, &arch, true, choice);
+}
+
+// A new decoder's texts are as long as those that it can read.
+static bool describe_decoder(struct job *job, struct arch *arch) {
+  struct qkv_train_options *options = &job->options;
+  if (options->max_length > options->context) options->context = options->max_length;
+  arch->eos_id = tokenizer_special_ids(job->tokenizer).end;
+  gpt_describe(job, arch);
+  options->context = -1;
+  snprintf(arch->layout, sizeof arch->layout, "%s", options->family);
   return true;
 }
 
 static bool describe_model(struct job *job, struct arch *arch) {
-  struct head_choice choice = {0};
-  return bert_describe(job, arch) && choose_head(job, &choice) && heads_set(arch, choice.head, choice.labels, job->error);
+  struct head_choice choice = plain_choice(job, 0);
+  bool encoder = strcmp(job->options.family, "bert") == 0;
+  arch->family = encoder ? FAMILY_ENCODER : FAMILY_DECODER;
+  if (!input_form_choose(job, arch, false, &choice)) return false;
+  if (!(encoder ? bert_describe(job, arch) : describe_decoder(job, arch))) return false;
+  if (!heads_choose(arch, choice.head, choice.labels, job->error)) return false;
+  arch->language_too = choice.language_too;
+  arch->both_orders = choice.both_orders;
+  return true;
 }
 
 // A model that already tells the same labels apart keeps their numbers.
@@ -120,6 +149,13 @@ static bool take_label_order(struct job *job) {
   return labels_copy(&job->labels, old, job->error);
 }
 
+// GPT-1's dropout before its new classifier (their section 4.1), where neither the user nor the model says one.
+static void drop_out_before_head(struct job *job) {
+  const struct qkv_train_options *options = &job->options;
+  if (input_form_is_on(job) && options->resume <= 0 && options->dropout < 0 && job->model->arch.head_dropout == 0)
+    job->model->arch.head_dropout = 0.1f;
+}
+
 static bool check_model(struct job *job) {
   if (job->model->arch.family == FAMILY_ENCODER_DECODER)
     return error_set(job->error, ERROR_UNSUPPORTED,
@@ -127,6 +163,7 @@ static bool check_model(struct job *job) {
   if (job->options.layer_decay > 0 && !job->checkpoint.model)
     return error_set(job->error, ERROR_USAGE,
                      "--layer-decay spares what a model knows; without --from there is nothing to spare");
+  drop_out_before_head(job);
   return take_label_order(job) && tuning_apply(job);
 }
 
@@ -141,6 +178,7 @@ static bool make_features(struct job *job, struct features *features, const stru
                                    .arch = &job->model->arch,
                                    .labels = &names,
                                    .training = training,
+                                   .next_tokens = input_form_is_on(job) && options->lm_weight > 0,
                                    .max_length = options->max_length > 0 ? (size_t)options->max_length : 0,
                                    .stride = options->stride > 0 ? (size_t)options->stride : 0};
   if (!wanted.max_length && head_of(job) == HEAD_SPAN) wanted.max_length = SPAN_LENGTH;
@@ -169,6 +207,7 @@ static void say_features(const struct job *job, const char *name, const struct f
 static void say_text(const struct job *job) {
   const struct labelled *own = job->state;
   char list[300];
+  input_form_say(job);
   struct label_names names = names_of(job);
   say_features(job, "training examples", &own->train);
   say_features(job, "validation examples", &own->valid);
@@ -192,6 +231,23 @@ static void add_identity(const struct job *job, cJSON *identity) {
 
 // --- Validation
 
+static const struct score_kind label_loss = {.metric = "label-loss", .key = "label_loss", .name = "loss of the labels",
+                                             .before = "of the labels ", .after = "", .factor = 1, .decimals = 3, .smaller_is_better = true};
+static const struct score_kind language_loss = {.metric = "lm-loss", .key = "lm_loss", .name = "loss of the next tokens",
+                                                .before = "of the next tokens ", .after = "", .factor = 1, .decimals = 3,
+                                                .smaller_is_better = true};
+
+// The loss that is learnt from, and its two parts.
+static struct scores scores_of_two(const struct job *job, const struct loss *sum) {
+  double tokens = sum->count ? sum->plain_sum / (double)sum->count : 0;
+  double labels = sum->texts.count ? sum->texts.plain_sum / (double)sum->texts.count : 0;
+  struct scores scores = {.loss = labels + job->training.weights[0] * tokens};
+  scores_add(&scores, &score_loss, scores.loss);
+  scores_add(&scores, &label_loss, labels);
+  if (sum->count) scores_add(&scores, &language_loss, tokens);
+  return scores;
+}
+
 static bool validate(struct job *job, struct scores *scores) {
   struct labelled *own = job->state;
   struct loss sum;
@@ -199,7 +255,7 @@ static bool validate(struct job *job, struct scores *scores) {
   struct prediction_options options = prediction_defaults();
   struct label_names names = names_of(job);
   if (!validation_loss(&job->validation, &job->context, job->model, &sum)) return false;
-  *scores = scores_of_loss(&sum, false);
+  *scores = arch_has_vocabulary(&job->model->arch) ? scores_of_two(job, &sum) : scores_of_loss(&sum, false);
   for (size_t i = 0; i < own->valid_examples.count; i++)
     if (own->valid_examples.items[i].impossible) options.no_answer = 0;
   bool ok = predictions_make(&predictions, &own->valid, job->model, &options, job->error) &&
@@ -256,11 +312,11 @@ static void close_labelled(struct job *job) {
 
 #define TUNING " max-length layer-decay freeze "
 
-#define LABELLED_TASK(variable, name_, files_, options_, metrics_)     \
+#define LABELLED_TASK(variable, name_, files_, families_, options_, metrics_) \
   const struct task variable = {.name = name_,                         \
                                 .files = files_,                       \
                                 .options = TUNING options_,            \
-                                .families = " bert ",                  \
+                                .families = families_,                 \
                                 .metrics = metrics_,                   \
                                 .state_size = sizeof(struct labelled), \
                                 .open_text = open_text,                \
@@ -276,10 +332,13 @@ static void close_labelled(struct job *job) {
                                 .say_next = say_next,                  \
                                 .close = close_labelled}
 
-LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", " columns no-header ",
+#define FORMS " input-form lm-weight "
+#define FAMILIES " bert gpt2 openai-gpt llama "
+
+LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", FAMILIES, FORMS " columns no-header ",
               " accuracy f1 macro-f1 matthews loss ");
-LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", " columns no-header ",
+LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", FAMILIES, FORMS " columns no-header ",
               " pearson spearman loss ");
-LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", "", " f1 precision recall accuracy loss ");
-LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " stride ", " f1 exact loss ");
-LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", "", " accuracy loss ");
+LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", " bert ", "", " f1 precision recall accuracy loss ");
+LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " bert ", " stride ", " f1 exact loss ");
+LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", FAMILIES, FORMS, " accuracy loss ");

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "data/lm_batch.h"
 #include "text/learn.h"
+#include "train/gpt_model.h"
 #include "train/lm_show.h"
 #include "train/task.h"
 
@@ -83,17 +84,8 @@ static bool learn_tokenizer(struct job *job) {
 // --- Model
 
 static bool describe_model(struct job *job, struct arch *arch) {
-  const struct qkv_train_options *options = &job->options;
-  arch->family = FAMILY_DECODER;
-  arch->target_vocab = (int)tokenizer_size(job->tokenizer);
-  arch->max_positions = (int)options->context;
-  arch->decoder = (struct stack_arch){
-    .layers = (int)options->layers, .heads = (int)options->heads, .kv_heads = (int)options->kv_heads, .ffn = (int)options->ffn};
-  arch->tied_head = strcmp(options->family, "llama") != 0;
-  arch->scaled_residuals = strcmp(options->family, "gpt2") == 0;
-  arch->initial_deviation = 0.02f;
   arch->eos_id = job_special_id(job, "end", tokenizer_special_ids(job->tokenizer).end, DOCUMENT_MARK);
-  arch->bos_id = arch->eos_id;
+  gpt_describe(job, arch);
   return job->error->code == ERROR_NONE;
 }
 

@@ -30,7 +30,8 @@ bool prediction_shape(enum example_shape *shape, const struct arch *arch, const 
     case HEAD_PRETRAINING: *shape = EXAMPLE_TEXT; return true;
     case HEAD_TAG: *shape = EXAMPLE_WORDS; return true;
     case HEAD_SPAN: *shape = EXAMPLE_QUESTION; return true;
-    case HEAD_CHOICE: *shape = EXAMPLE_CHOICE; return true;
+    case HEAD_CHOICE:
+    case HEAD_DOUBLE: *shape = EXAMPLE_CHOICE; return true;
     default:
       return error_set(error, ERROR_UNSUPPORTED,
                        "%s: the model has no head that labels anything; make one with qkv train OUT --task classify (or regress, "
@@ -115,7 +116,7 @@ static bool take(void *user, struct context *context, const struct batch *batch,
   struct maker *maker = user;
   struct head_outputs out = {0};
   static const int32_t no_rows[1] = {0};
-  bool vocabulary = maker->model->arch.head == HEAD_PRETRAINING;
+  bool vocabulary = arch_has_vocabulary(&maker->model->arch);
   if (!model_head_outputs(context, maker->model, batch, hidden, vocabulary ? no_rows : NULL, vocabulary ? 1 : 0, &out))
     return false;
   for (int i = 0; i < batch->text_count; i++) {
@@ -127,7 +128,7 @@ static bool take(void *user, struct context *context, const struct batch *batch,
       take_words(maker, feature, logits, of->cols);
     else if (maker->model->arch.head == HEAD_SPAN)
       take_answer(maker, feature, logits);
-    else if (maker->model->arch.head == HEAD_CHOICE)
+    else if (arch_has_choices(&maker->model->arch))
       maker->scores[numbers[i]] = logits[0];
     else
       take_class(&maker->predictions->items[feature->example], logits, of->cols);
@@ -158,7 +159,8 @@ static void finish_answers(const struct maker *maker) {
 
 static int probability_count(const struct maker *maker, const struct example *example) {
   switch (maker->model->arch.head) {
-    case HEAD_CHOICE: return (int)example->part_count;
+    case HEAD_CHOICE:
+    case HEAD_DOUBLE: return (int)example->part_count;
     case HEAD_CLASSIFY: return maker->model->arch.labels;
     case HEAD_TAG:
     case HEAD_SPAN: return 0;
@@ -206,7 +208,7 @@ static bool run(struct maker *maker) {
   }
   for (size_t i = 0; ok && i < features->count; i++) {
     const struct feature *feature = &features->sequences[i];
-    sequences[i] = (struct pass_sequence){ids + feature->first, types + feature->first, (int)feature->count};
+    sequences[i] = (struct pass_sequence){ids + feature->first, types + feature->first, (int)feature->count, (int)feature->second};
   }
   struct sequence_pass pass = {
     .model = maker->model, .sequences = sequences, .count = features->count, .take = take, .user = maker};
@@ -221,7 +223,7 @@ bool predictions_make(struct predictions *predictions, const struct features *fe
   *predictions = (struct predictions){0};
   struct maker maker = {.predictions = predictions, .features = features, .model = model, .options = options, .error = error};
   bool ok = make_room(&maker) && run(&maker);
-  if (ok && model->arch.head == HEAD_CHOICE) finish_choices(&maker);
+  if (ok && arch_has_choices(&model->arch)) finish_choices(&maker);
   if (ok && model->arch.head == HEAD_SPAN) finish_answers(&maker);
   free(maker.scores);
   free(maker.best);

@@ -43,7 +43,7 @@ static const struct example *example_of(const struct scoring *scoring, size_t i)
 
 static int right_label(const struct scoring *scoring, const struct example *example) {
   if (!example->label.text) return -1;
-  return scoring->features->arch->head == HEAD_CHOICE ? atoi(example->label.text)
+  return arch_has_choices(scoring->features->arch) ? atoi(example->label.text)
                                                       : label_names_find(scoring->labels, example->label.text);
 }
 
@@ -159,7 +159,8 @@ bool predictions_score(const struct predictions *predictions, const struct featu
   switch (features->arch->head) {
     case HEAD_TAG: return score_tags(&scoring);
     case HEAD_SPAN: return score_answers(&scoring);
-    case HEAD_CHOICE: return score_choices(&scoring);
+    case HEAD_CHOICE:
+    case HEAD_DOUBLE: return score_choices(&scoring);
     case HEAD_CLASSIFY: return features->arch->labels == 1 ? score_numbers(&scoring) : score_classes(&scoring);
     default: return score_classes(&scoring);
   }

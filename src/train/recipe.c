@@ -7,17 +7,18 @@
 
 // --- The tables
 
-// What the layouts of transformers are like; other choices give another layout, or the layout "qkv".
+// What the layouts of transformers are like; other choices give another layout, or the layout "qkv". Of a task's families the
+// first one here is the default.
 static const struct family_preset {
   const char *name, *norm, *norm_place, *positions, *activation, *gated, *bias;
   bool no_dropout;  // the layout has no word for it
 } families[] = {
   {"marian", "layer", "post", "sinusoid", "relu", "off", "on"},
   {"pegasus", "layer", "pre", "sinusoid", "relu", "off", "on"},
+  {"bert", "layer", "post", "learned", "gelu", "off", "on"},
   {"gpt2", "layer", "pre", "learned", "gelu-tanh", "off", "on"},
   {"openai-gpt", "layer", "post", "learned", "gelu-tanh", "off", "on"},
   {"llama", "rms", "pre", "rotary", "silu", "on", "off", .no_dropout = true},
-  {"bert", "layer", "post", "learned", "gelu", "off", "on"},
 };
 
 static const struct size_preset sizes[] = {

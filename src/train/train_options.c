@@ -74,6 +74,8 @@ static const struct field fields[] = {
   FIELD(FIELD_TEXT, freeze, "freeze", ANY_WORD),
   FIELD(FIELD_TEXT, columns, "columns", ANY_WORD),
   FIELD(FIELD_INTEGER, no_header, "no-header", 0, 1),
+  FIELD(FIELD_TEXT, input_form, "input-form", 0, 0, " plain gpt1 gpt1-similarity "),
+  FIELD(FIELD_NUMBER, lm_weight, "lm-weight", 0, 1000),
   FIELD(FIELD_TEXT, next_sentence, "next-sentence", 0, 0, " random swapped none "),
   FIELD(FIELD_NUMBER, mask_rate, "mask-rate", 0, 1),
   FIELD(FIELD_TEXT, mask_split, "mask-split", ANY_WORD),

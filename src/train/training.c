@@ -79,6 +79,7 @@ static bool run_update(struct training *training, struct update *update) {
   count_targets(training, first, count, targets);
   update_begin(update, training->context, training->model, position->step + 1, (uint64_t)options->seed,
                options->label_smoothing > 0 ? options->label_smoothing : 0, targets);
+  for (int head = 0; head < TARGET_HEADS; head++) update->scales[head] *= training->weights[head];
   update->paths = samples->paths;
   for (size_t b = first; b < first + count; b++) {
     struct batch_list list = batch_plan_batch(&training->plan, b);
@@ -118,9 +119,9 @@ static double seconds_left(const struct training *training) {
 }
 
 // Of tokens, and where the model learns both, of texts: the sum that a validation reports, too.
-static double mean_loss(const struct loss *loss) {
-  return (loss->count ? loss->plain_sum / (double)loss->count : 0) +
-         (loss->texts.count ? loss->texts.plain_sum / (double)loss->texts.count : 0);
+static double mean_loss(const struct training *training, const struct loss *loss) {
+  return training->weights[0] * (loss->count ? loss->plain_sum / (double)loss->count : 0) +
+         training->weights[1] * (loss->texts.count ? loss->texts.plain_sum / (double)loss->texts.count : 0);
 }
 
 static void show_progress(struct training *training, const struct update *update, double rate, double seconds) {
@@ -135,14 +136,14 @@ static void show_progress(struct training *training, const struct update *update
   training_say(training, QKV_TRAIN_PROGRESS, "update %" PRId64 "%s, epoch %.2f: loss %.3f, learning rate %.2g, %.0f tokens/s%s%s",
                training->position.step, most,
                (double)training->position.epoch + (double)training->position.update / (double)training->plan.update_count,
-               mean_loss(&update->loss), rate,
+               mean_loss(training, &update->loss), rate,
                tokens / (training->update_seconds > 0 ? training->update_seconds : seconds), left[0] ? ", at most " : "", left);
 }
 
 static bool note_update(struct training *training, const struct update *update, double seconds) {
   struct training_position *position = &training->position;
   double rate = schedule_rate(&training->schedule, position->step);
-  struct log_update line = {.step = position->step, .loss = mean_loss(&update->loss),
+  struct log_update line = {.step = position->step, .loss = mean_loss(training, &update->loss),
                             .epoch = (double)position->epoch + (double)position->update / (double)training->plan.update_count,
                             .learning_rate = rate, .norm = update->norm, .seconds = seconds_spent(training),
                             .labels = update->loss.count, .tokens = update->tokens,

@@ -38,6 +38,7 @@ struct training {
   struct error *error;
   const struct samples *samples;
   struct schedule schedule;
+  double weights[TARGET_HEADS];  // of the heads' losses in their sum
   struct optimizer_options optimizer;
   const struct qkv_train_listener *listener;  // may be NULL
   void *user;             // of the three functions that follow

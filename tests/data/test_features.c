@@ -149,6 +149,44 @@ static void choices_stay_together(void **state) {
   assert_int_equal(batch->text_label_count, 1);
 }
 
+// A decoder's pair in both orders: one text, two sequences that don't see each other, whose rows learn the next token.
+static void pairs_in_both_orders(void **state) {
+  struct arch arch = {.family = FAMILY_DECODER, .head = HEAD_CLASSIFY, .labels = 2, .target_vocab = 29, .max_positions = 4,
+                      .positions = POSITIONS_LEARNED, .pooling = POOLING_LAST, .language_too = true, .both_orders = true};
+  struct feature_options options = {.tokenizer = tokenizer, .arch = &arch, .labels = &labels, .next_tokens = true};
+  assert_true(make(EXAMPLE_TEXT, HEAD_CLASSIFY, 2, "a.tsv", "yes\ta b\tc\nno\td\te f g h\n", (struct feature_options){0}));
+  features_free(&features);
+  assert_true(features_make(&features, &examples, &options, &error));
+  ids_are(0, "abccab");
+  ids_are(1, "defgefgd");  // each order is cut to four
+  assert_int_equal(features.sequences[0].second, 3);
+  assert_int_equal(features.sequences[1].second, 4);
+  assert_int_equal(features.rows[0].label, 3);
+  assert_int_equal(features.rows[2].label, -1);
+  assert_int_equal(features.rows[5].label, -1);
+  struct samples samples = features_samples(&features);
+  int64_t targets[TARGET_HEADS] = {0};
+  for (size_t i = 0; i < 2; i++) samples.count_targets(samples.user, 0, i, targets);
+  assert_int_equal(targets[0], 4 + 6);
+  assert_int_equal(targets[1], 2);
+  uint32_t list[] = {0, 1};
+  const struct batch *batch = samples.fill(samples.user, 0, list, 2, &error);
+  const int rows[] = {2, 9}, seconds[] = {5, 13};
+  assert_int_equal(batch->text_count, 2);
+  assert_int_equal(batch->target.span_count, 4);
+  assert_int_equal(batch->label_count, targets[0]);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(batch->texts[i].row, rows[i]);
+    assert_int_equal(batch->texts[i].second, seconds[i]);
+  }
+  assert_int_equal(batch->target.positions[3], 0);
+  assert_int_equal(batch->target.spans[1].k0, 3);
+  assert_true(make(EXAMPLE_TEXT, HEAD_CLASSIFY, 2, "a.tsv", "yes\ta\n", (struct feature_options){0}));
+  features_free(&features);
+  assert_false(features_make(&features, &examples, &options, &error));
+  assert_non_null(strstr(error.message, "there is one text, but the model compares two"));
+}
+
 static void labels_are_ordered(void **state) {
   struct label_names found;
   assert_true(make(EXAMPLE_TEXT, HEAD_CLASSIFY, 1, "a.tsv", "10\ta\n9\tb\n9\tc\n", (struct feature_options){0}));
@@ -179,7 +217,7 @@ int main(void) {
     cmocka_unit_test(zero_bytes_are_counted),
     cmocka_unit_test(tags_stand_on_first_pieces), cmocka_unit_test(useless_examples_are_dropped_in_training_only),
     cmocka_unit_test(choices_stay_together),      cmocka_unit_test(contexts_are_read_in_windows),
-    cmocka_unit_test(labels_are_ordered),
+    cmocka_unit_test(labels_are_ordered),         cmocka_unit_test(pairs_in_both_orders),
   };
   return cmocka_run_group_tests(tests, NULL, finish);
 }

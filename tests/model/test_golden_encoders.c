@@ -1,4 +1,5 @@
-// BERT and its kin with each head, and decoders with heads of other tasks, against PyTorch (tests/golden/<case>, made by make_encoders.py): hidden states, attention weights,
+// BERT and its kin with each head, and decoders with heads of other tasks and in GPT-1's input forms, against PyTorch
+// (tests/golden/<case>, made by make_encoders.py and make_input_forms.py): hidden states, attention weights,
 // the head's numbers, the loss, every gradient and ten steps of over-fitting, with each kernel table that this processor can run;
 // and the same again after saving and loading.
 #include "cpu/cpu.h"
@@ -11,7 +12,7 @@ static const char *const cases[] = {
   "distilbert", "distilbert-masked", "distilbert-classify", "distilbert-span", "distilbert-choice", "electra", "electra-masked",
   "electra-classify", "electra-tag", "electra-choice", "albert-pretraining", "albert-classify", "albert-span", "albert-choice", "mpnet",
   "mpnet-masked", "mpnet-classify", "mpnet-tag-long", "gpt2-classify", "gpt2-tag", "gpt2-span", "gpt2-double", "openai-gpt-double",
-  "openai-gpt-classify", "llama-classify", "llama-tag"};
+  "openai-gpt-classify", "llama-classify", "llama-tag", "gpt1-classify", "gpt1-similarity"};
 
 enum { CASES = sizeof cases / sizeof *cases, MOST_TEXTS = 8 };
 
@@ -33,15 +34,17 @@ static void fill_texts(struct encoder_batch *filled, const struct arch *arch, co
                 *groups = numbers(golden, "text.groups");
   const float *values = numbers(golden, "text.values");
   const struct span *spans = batch->source.rows ? batch->source.spans : batch->target.spans;
-  batch->text_count = batch->sequences;
+  int orders = arch->both_orders ? 2 : 1;
+  batch->text_count = batch->sequences / orders;
   assert_true(batch->text_count <= MOST_TEXTS);
   for (int i = 0; i < batch->text_count; i++) {
-    const struct span *span = &spans[i];
-    filled->texts[i] = (struct batch_text){.first = span->q0, .count = span->qn, .row = arch->pooling == POOLING_LAST ? span->q0 + span->qn - 1 : span->q0, .group = groups[i], .label = labels[i],
+    const struct span *span = &spans[orders * i], *last = &span[orders - 1];
+    filled->texts[i] = (struct batch_text){.first = span->q0, .count = last->q0 + last->qn - span->q0, .row = arch->pooling == POOLING_LAST ? span->q0 + span->qn - 1 : span->q0,
+                                           .second = arch->both_orders ? last->q0 + last->qn - 1 : 0, .group = groups[i], .label = labels[i],
                                            .start = starts[i], .end = ends[i], .value = values[i]};
   }
   batch->texts = filled->texts;
-  batch->text_label_count = arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE ? batch->text_count / 2 : batch->text_count;
+  batch->text_label_count = arch_has_choices(arch) ? batch->text_count / 2 : batch->text_count;
 }
 
 static void fill_batch(struct encoder_batch *filled, const struct arch *arch, const struct safetensors *golden) {
@@ -86,25 +89,29 @@ static void check_outputs(struct context *context, const struct model *model, st
     assert_memory_equal(some->data + i * some->cols, outputs.rows->data + asked[i] * some->cols, (size_t)some->cols * sizeof(float));
 }
 
-static struct loss_scale scale_of(const struct arch *arch, const struct batch *batch) {
+// Of the loss of the rows beside that of the texts.
+static float weight_of(const struct safetensors *golden) { return safetensors_find(golden, "lm.weight") ? number(golden, "lm.weight") : 1; }
+
+static struct loss_scale scale_of(const struct arch *arch, const struct batch *batch, float weight) {
   bool rows = arch_has_vocabulary(arch) || arch->head == HEAD_TAG;
-  return (struct loss_scale){.scale = 1.0f / (float)(rows ? batch->label_count : batch->text_label_count),
+  return (struct loss_scale){.scale = weight / (float)(rows ? batch->label_count : batch->text_label_count),
                              .texts = 1.0f / (float)batch->text_label_count};
 }
 
-static double mean(const struct loss *loss) {
-  return loss->sum / (double)loss->count + (loss->texts.count ? loss->texts.sum / (double)loss->texts.count : 0);
+static double mean(const struct loss *loss, float weight) {
+  return (double)weight * loss->sum / (double)loss->count + (loss->texts.count ? loss->texts.sum / (double)loss->texts.count : 0);
 }
 
 static void check_learning(struct context *context, struct model *model, const struct records *records) {
   const struct batch *batch = &records->batch->batch;
   const float *wanted = numbers(records->golden, "steps.losses"), *norms = numbers(records->golden, "steps.norms");
-  struct loss_scale scale = scale_of(&model->arch, batch);
+  float weight = weight_of(records->golden);
+  struct loss_scale scale = scale_of(&model->arch, batch, weight);
   struct loss loss = {0};
   float losses[1024];
   context_begin(context, true, false, 0, 0);
   assert_true(model_loss(context, model, batch, 0, scale, &loss, losses));
-  assert_float_equal(mean(&loss), number(records->golden, "loss"), 2e-5);
+  assert_float_equal(mean(&loss, weight), number(records->golden, "loss"), 2e-5);
   double sum = 0;
   bool rows = arch_has_vocabulary(&model->arch) || model->arch.head == HEAD_TAG;
   for (int i = 0; i < (rows ? batch->source.rows + batch->target.rows : batch->text_count); i++) sum += losses[i];
@@ -119,7 +126,7 @@ static void check_learning(struct context *context, struct model *model, const s
     context_begin(context, true, false, 0, 0);
     assert_true(model_loss(context, model, batch, 0, scale, &loss, NULL));
     assert_true(optimizer_step(model, &options, step + 1, 1e-3, &norm, context->error));
-    assert_float_equal(mean(&loss), wanted[step], 2e-4 * (1 + wanted[step]));
+    assert_float_equal(mean(&loss, weight), wanted[step], 2e-4 * (1 + wanted[step]));
     assert_float_equal(norm, norms[step], 1e-3 * norms[step] + 1e-3);
   }
 }

@@ -66,12 +66,14 @@ static void relu_pooler(struct arch *arch) { if (arch->pooler) arch->pooler_acti
 static void head_dropout(struct arch *arch) { arch->head_dropout = 0.3f, arch->pooler_dropout = true; }
 static void unbiased(struct arch *arch) { arch->classifier_bias = false; }
 static void regression(struct arch *arch) { if (arch->head == HEAD_CLASSIFY) arch->labels = 1; }
+static void language_too(struct arch *arch) { arch->language_too = true; }
+static void both_orders(struct arch *arch) { arch->both_orders = true; }
 static void no_types(struct arch *arch) { arch->types = 0; }
 
 static const struct knob head_knobs[] = {
   {"plain", no_types}, {"relative", relative}, {"shared layers", shared_layers}, {"narrow embedding", narrow}, {"no transform", no_transform},
   {"no pooler", no_pooler}, {"relu pooler", relu_pooler}, {"head dropout", head_dropout}, {"unbiased", unbiased}, {"regression", regression},
-  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}};
+  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"language too", language_too}, {"both orders", both_orders}};
 
 static double loss_of(struct context *context, struct model *model, const struct tiny_batch *tiny, bool recording) {
   struct loss loss = {0};

@@ -88,11 +88,12 @@ static inline void tiny_head_batch(struct tiny_batch *tiny, const struct arch *a
     tiny->labels[row] = row % 4 == 2 ? -1 : (row * 5 + 1) % (arch->labels ? arch->labels : TINY_VOCABULARY - 1);
     batch->label_count += tiny->labels[row] >= 0;
   }
-  bool choices = arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE;
+  bool choices = arch_has_choices(arch);
   for (int i = 0; i < TINY_SEQUENCES; i++) {
     const struct span *span = &side->spans[i];
     tiny->texts[i] = (struct batch_text){.first = span->q0, .count = span->qn,
                                          .row = arch->pooling == POOLING_LAST ? span->q0 + span->qn - 1 : span->q0,
+                                         .second = arch->both_orders ? span->q0 + span->qn / 2 : 0,
                                          .group = i / 2, .label = choices ? i != 0 : i == 1 ? -1 : i % 2,
                                          .start = i == 1 ? -1 : span->qn / 2, .end = span->qn - 1, .value = (float)i - 0.7f};
   }
