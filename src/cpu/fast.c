@@ -17,6 +17,8 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->activate_gradient = KERNEL_NAME(activate_gradient);
   kernels->gate = KERNEL_NAME(gate);
   kernels->gate_gradient = KERNEL_NAME(gate_gradient);
+  kernels->lstm = KERNEL_NAME(lstm);
+  kernels->lstm_gradient = KERNEL_NAME(lstm_gradient);
   kernels->rotary_table = KERNEL_NAME(rotary_table);
   kernels->rotate = KERNEL_NAME(rotate);
   kernels->residual_norm = KERNEL_NAME(residual_norm);

@@ -177,6 +177,46 @@ static void reference_gate_gradient(float *dx, const float *dy, const float *x, 
   }
 }
 
+static float sigmoid(float x) { return (float)(1 / (1 + exp(-(double)x))); }
+
+static void reference_lstm(float *hidden, float *out, int out_stride, float *cells, float *gates, const float *recurrent,
+                           int recurrent_stride, const struct lstm_step *step) {
+  const int n = step->columns;
+  for (int slot = 0; slot < step->count; slot++, recurrent += recurrent_stride) {
+    size_t row = (size_t)step->rows[slot];
+    float *gate = gates + row * 4 * (size_t)n, *cell = cells + row * (size_t)n, *result = out + row * (size_t)out_stride;
+    const float *before = step->previous ? cell + step->previous * n : NULL;
+    for (int c = 0; c < n; c++) {
+      for (int part = 0; part < 4; part++) {
+        float x = gate[part * n + c] + recurrent[part * n + c];
+        gate[part * n + c] = part == 2 ? (float)tanh(x) : sigmoid(x);
+      }
+      cell[c] = gate[c] * gate[2 * n + c] + (before ? gate[n + c] * before[c] : 0);
+      result[c] = hidden[(size_t)slot * (size_t)n + (size_t)c] = gate[3 * n + c] * (float)tanh(cell[c]);
+    }
+  }
+}
+
+static void reference_lstm_gradient(float *gates, float *dcells, const float *dhidden, const float *dout, int dout_stride,
+                                    const float *cells, const struct lstm_step *step) {
+  const int n = step->columns;
+  for (int slot = 0; slot < step->count; slot++, dcells += n, dhidden += n) {
+    size_t row = (size_t)step->rows[slot];
+    const float *cell = cells + row * (size_t)n, *d = dout + row * (size_t)dout_stride;
+    const float *before = step->previous ? cell + step->previous * n : NULL;
+    float *in = gates + row * 4 * (size_t)n, *forget = in + n, *new = forget + n, *open = new + n;
+    for (int c = 0; c < n; c++) {
+      float shown = (float)tanh(cell[c]), dh = d[c] + dhidden[c], dcell = dcells[c] + dh * open[c] * (1 - shown * shown);
+      dcells[c] = dcell * forget[c];
+      float din = dcell * new[c], dnew = dcell * in[c], dforget = before ? dcell * before[c] : 0, dopen = dh * shown;
+      in[c] = din * in[c] * (1 - in[c]);
+      forget[c] = dforget * forget[c] * (1 - forget[c]);
+      new[c] = dnew * (1 - new[c] * new[c]);
+      open[c] = dopen * open[c] * (1 - open[c]);
+    }
+  }
+}
+
 static void reference_rotary_table(float *table, const int32_t *positions, const float *frequencies, float scale, int rows, int half) {
   for (int row = 0; row < rows; row++, table += 2 * half)
     for (int i = 0; i < half; i++) turn_of(&table[i], &table[half + i], (float)positions[row] * frequencies[i], scale);

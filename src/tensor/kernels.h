@@ -47,6 +47,13 @@ struct norm {
   bool rms;  // root mean square without centring
 };
 
+// One step of an LSTM over several sequences: the sequence in slot s takes its row rows[s].
+struct lstm_step {
+  const int32_t *rows;
+  int count, columns;
+  int previous;  // from a row to that of the step before: -1, or 1 where the last row comes first; 0: there was none
+};
+
 enum { GRADIENT_ROWS = 256, GRADIENT_UNIT = 64, GRADIENT_FLOATS = 2 << 20 };
 
 // How many rows linear_gradient takes at a time: as many as fit into GRADIENT_FLOATS in half precision, in units of GRADIENT_ROWS.
@@ -84,6 +91,15 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
                       const struct dropout *dropout))                                                                      \
   KERNEL(void, gate_gradient, (float *dx, const float *dy, const float *x, int rows, int columns,                          \
                                enum activation activation, const struct dropout *dropout))                                 \
+  /* gates [rows, 4 * columns], i | f | g | o, gets recurrent [count, 4 * columns] (by slot; stride 0: one row for all)     \
+     added and becomes sigmoid, sigmoid, tanh, sigmoid of itself; cells[row] = f * cells[row + previous] + i * g;           \
+     out[row] = hidden[slot] = o * tanh(cells[row]). */                                                                    \
+  KERNEL(void, lstm, (float *hidden, float *out, int out_stride, float *cells, float *gates, const float *recurrent,        \
+                      int recurrent_stride, const struct lstm_step *step))                                                 \
+  /* gates become the gradient of what they were before their functions, from dout[row] + dhidden[slot] and dcells[slot],   \
+     which becomes the gradient of the cells before. */                                                                    \
+  KERNEL(void, lstm_gradient, (float *gates, float *dcells, const float *dhidden, const float *dout, int dout_stride,       \
+                               const float *cells, const struct lstm_step *step))                                          \
   /* table[r] = scale * (cos | sin) of positions[r] * frequencies[0 .. half - 1], the angle rounded to f32 */              \
   KERNEL(void, rotary_table, (float *table, const int32_t *positions, const float *frequencies, float scale, int rows,     \
                               int half))                                                                                   \

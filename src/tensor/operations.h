@@ -53,6 +53,15 @@ struct tensor *op_rotary(struct context *context, const char *name, struct tenso
 // [rows, 2 * half] cosines and sines of positions * frequencies, times scale; lives as long as the pass. NULL on failure.
 const float *rotary_table(struct context *context, const int32_t *positions, const float *frequencies, float scale, int rows, int half);
 
+// A layer of an LSTM over packed sequences, whose rows are the spans' queries: every row of x belongs to one. With two
+// directions the second one begins at each sequence's end. [rows, directions * hidden]: the forward states, then the backward ones.
+struct lstm_weights {
+  struct weight *input, *recurrent;            // [4 * hidden, columns of x], [4 * hidden, hidden]: gates i, f, g, o
+  struct weight *input_bias, *recurrent_bias;  // [4 * hidden]
+};
+struct tensor *op_lstm(struct context *context, const char *name, struct tensor *x, const struct lstm_weights *weights, int directions,
+                       const struct span *sequences, int count);
+
 // Rows of x. In backward all other rows get no gradient.
 struct tensor *op_gather(struct context *context, const char *name, struct tensor *x, const int32_t *rows, int count);
 

@@ -258,6 +258,20 @@ static void count_gate_gradient(float *dx, const float *dy, const float *x, int 
   end(started, SLOT_gate_gradient, 0, 20 * area(rows, columns));
 }
 
+static void count_lstm(float *hidden, float *out, int out_stride, float *cells, float *gates, const float *recurrent,
+                       int recurrent_stride, const struct lstm_step *step) {
+  double started = begin();
+  profile.real->lstm(hidden, out, out_stride, cells, gates, recurrent, recurrent_stride, step);
+  end(started, SLOT_lstm, 0, 64 * area(step->count, step->columns));
+}
+
+static void count_lstm_gradient(float *gates, float *dcells, const float *dhidden, const float *dout, int dout_stride,
+                                const float *cells, const struct lstm_step *step) {
+  double started = begin();
+  profile.real->lstm_gradient(gates, dcells, dhidden, dout, dout_stride, cells, step);
+  end(started, SLOT_lstm_gradient, 0, 56 * area(step->count, step->columns));
+}
+
 static void count_rotary_table(float *table, const int32_t *positions, const float *frequencies, float scale, int rows, int half) {
   double started = begin();
   profile.real->rotary_table(table, positions, frequencies, scale, rows, half);
@@ -280,7 +294,7 @@ const struct kernels *profile_wrap(const struct kernels *kernels) {
   COUNT(residual_norm_gradient), COUNT(attention), COUNT(attention_gradient), COUNT(store_keys), COUNT(embed);
   COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(softmax), COUNT(largest), COUNT(sum_squares);
   COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter), COUNT(gate), COUNT(gate_gradient);
-  COUNT(rotary_table), COUNT(rotate);
+  COUNT(rotary_table), COUNT(rotate), COUNT(lstm), COUNT(lstm_gradient);
 #undef COUNT
   profile.real = kernels;
   return wrapped;

@@ -90,6 +90,33 @@ static void gate_gradient_case(const struct kernels *kernels, const struct shape
   kernels->gate_gradient(dx, dy, x, s->rows, s->columns, (enum activation)(s->variant % 8 % 6), &dropout);
 }
 
+// Every second row belongs to the step, in falling order. variant: 1 the first step, 2 one recurrent row for all
+static struct lstm_step lstm_rows(const struct shape *s) {
+  int32_t *rows = case_ints((size_t)s->rows, 0, 1);
+  for (int i = 0; i < s->rows; i++) rows[i] = 2 * (s->rows - i) - 1;
+  return (struct lstm_step){rows, s->rows, s->columns, s->variant & 1 ? 0 : s->variant & 2 ? -1 : 1};
+}
+
+static void lstm_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  size_t rows = 2 * (size_t)s->rows + 1, n = (size_t)s->columns;
+  int stride = s->columns + (s->variant & 4 ? 3 : 0);
+  struct lstm_step step = lstm_rows(s);
+  float *recurrent = case_floats((size_t)s->rows * 4 * n);
+  float *hidden = case_output(outputs, (size_t)s->rows * n, 3e-6f), *out = case_output(outputs, rows * (size_t)stride, 3e-6f);
+  float *cells = case_output(outputs, rows * n, 3e-6f), *gates = case_output(outputs, rows * 4 * n, 3e-6f);
+  for (size_t i = 0; i < rows * 4 * n; i++) gates[i] *= i % 7 == 0 ? 30 : 4;
+  kernels->lstm(hidden, out, stride, cells, gates, recurrent, s->variant & 2 ? 0 : 4 * s->columns, &step);
+}
+
+static void lstm_gradient_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  size_t rows = 2 * (size_t)s->rows + 1, n = (size_t)s->columns;
+  int stride = s->columns + (s->variant & 4 ? 3 : 0);
+  struct lstm_step step = lstm_rows(s);
+  float *dhidden = case_floats((size_t)s->rows * n), *dout = case_floats(rows * (size_t)stride), *cells = case_floats(rows * n);
+  float *dcells = case_output(outputs, (size_t)s->rows * n, 3e-6f), *gates = case_output(outputs, rows * 4 * n, 3e-6f);
+  kernels->lstm_gradient(gates, dcells, dhidden, dout, stride, cells, &step);
+}
+
 // columns are half a head
 static void rotary_table_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   int32_t *positions = case_ints((size_t)s->rows, 0, 100000);
@@ -260,6 +287,8 @@ const struct slot_case slot_cases[] = {
   CASE(activate_gradient, row_shapes),
   CASE(gate, row_shapes),
   CASE(gate_gradient, row_shapes),
+  CASE(lstm, row_shapes),
+  CASE(lstm_gradient, row_shapes),
   CASE(rotary_table, row_shapes),
   CASE(rotate, row_shapes),
   CASE(residual_norm, row_shapes),
