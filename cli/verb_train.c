@@ -136,7 +136,11 @@ static const struct option options[] = {
     OPTION_NUMBER(train.lm_weight, "lm-weight", "WEIGHT", 0, 1000,
                   "gpt1: the loss is that of the labels plus WEIGHT times that of the next tokens", .unset = "0.5"),
     OPTION_TEXT(train.freeze, "freeze", "PART", "what stays as it is: embeddings; N: these and the N lowest layers; all: all but the head",
-                .unset = "nothing"),
+                .unset = "nothing; with --features all"),
+    OPTION_CHOICE(train.features, "features", "embeddings|second-to-last|last|sum-last-4|concat-last-4|sum-all|weighted",
+                  "labels: hidden states of --from, which stays as it is, as input of an LSTM that learns with the head; weighted: with learnt weights"),
+    OPTION_INTEGER(train.lstm_layers, "lstm-layers", "N", 0, 8, "layers of that LSTM, each in both directions", .unset = "2"),
+    OPTION_INTEGER(train.lstm_hidden, "lstm-hidden", "N", 1, 32768, "width of each direction", .unset = "768"),
 
     OPTION_GROUP("How long, and which model is best"),
     OPTION_INTEGER(train.max_steps, "max-steps", "N", 1, NO_LIMIT, "stop after N updates", CHOSEN),

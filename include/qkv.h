@@ -824,6 +824,13 @@ struct qkv_train_options {
   // Labels, and any fine-tuning
   double layer_decay;                // learning rate of a layer divided by that of the one above (Howard and Ruder, 2018)
   const char *freeze;                // "embeddings"; "3": these and the first 3 layers; "all": all but the head
+  // The head reads hidden states of `from` as features (Devlin et al., 2019, section 5.3), through an LSTM; unless `freeze` says
+  // otherwise the model below stays as it is, without dropout. "embeddings", "second-to-last", "last", "sum-last-4",
+  // "concat-last-4", "sum-all" (sums and concatenation of layers' outputs); "weighted": gain * sum of softmax-weighted embeddings
+  // and layers, learnt (Peters et al., 2018, equation 1). The model is saved as model_type "qkv". NULL: the head stands on the model
+  const char *features;
+  int64_t lstm_layers;               // of both directions each (Hochreiter and Schmidhuber, 1997; Graves and Schmidhuber, 2005); 0: none
+  int64_t lstm_hidden;               // width of each direction
   const char *columns;               // of a table, in its order: "label,text,pair"; "-" for one to skip
   int64_t no_header;                 // 1: the first line of a table is data
   const char *input_form;            // of texts for a decoder (Radford et al., 2018, 3.3): "gpt1" (start, delimiter and extract

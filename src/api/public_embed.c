@@ -126,9 +126,10 @@ static bool decide_layer(struct embedding *embedding) {
     return error_set(embedding->error, ERROR_USAGE,
                      "layer is %lld; the model has the layers 0 to %d, 0 being the embeddings' output",
                      (long long)embedding->options->layer, layers);
-  if (embedding->options->layer >= 0 && embedding->options->layer < layers)
-    snprintf(embedding->name, sizeof embedding->name, "%s.hidden.%d", arch->family == FAMILY_DECODER ? "decoder" : "encoder",
-             (int)embedding->options->layer);
+  int layer = embedding->options->layer < 0 ? layers : (int)embedding->options->layer;
+  // The pass hands on the last layer, unless what comes after it are features for a head.
+  if (layer < layers || arch_has_features(arch))
+    snprintf(embedding->name, sizeof embedding->name, "%s.hidden.%d", arch->family == FAMILY_DECODER ? "decoder" : "encoder", layer);
   return true;
 }
 

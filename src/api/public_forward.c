@@ -164,7 +164,7 @@ static bool choose_head(struct forward *forward, const char *want) {
     if (!arch->pooler && !arch_has_texts(arch))
       return error_set(forward->error, ERROR_USAGE, "%s: this %s model has %s and no pooler, so there is no pooled row; the hidden states "
                        "are there with \"hidden\"", forward->directory, arch->layout, heads_name(arch->head));
-    return new_array(forward, texts, arch->hidden, 0);
+    return new_array(forward, texts, arch->pooler ? arch->hidden : arch_head_inputs(arch), 0);
   }
   if (is(want, "nsp")) {
     if (arch->head != HEAD_NEXT_SENTENCE && arch->head != HEAD_PRETRAINING)

@@ -127,6 +127,14 @@ static void describe_shape(struct info *info, const struct arch *arch) {
   if (arch->family != FAMILY_ENCODER) add_switch(info, "head.tied", arch->tied_head);
 }
 
+static void describe_features(struct info *info, const struct arch *arch) {
+  if (!arch_has_features(arch)) return;
+  for (const struct config_choice *choice = feature_choices; choice->name; choice++)
+    if (choice->value == (int)arch->features) add_text(info, "head.features", choice->name);
+  if (arch->lstm.layers) add_number(info, "head.lstm.layers", arch->lstm.layers);
+  if (arch->lstm.layers) add_count(info, "head.lstm.hidden", arch->lstm.hidden);
+}
+
 static void describe_head(struct info *info, const struct checkpoint *checkpoint) {
   static const char *const names[] = {"language", "none", "pre-training", "next sentence", "sequence classification",
                                       "token classification", "question answering", "multiple choice", "double (language and choice)"};
@@ -134,6 +142,7 @@ static void describe_head(struct info *info, const struct checkpoint *checkpoint
   if (arch->family == FAMILY_ENCODER_DECODER) return;
   bool regression = arch->head == HEAD_CLASSIFY && arch->labels == 1;
   add_text(info, "head", regression ? "regression" : names[arch->head]);
+  describe_features(info, arch);
   if (arch->head == HEAD_NONE && arch->family == FAMILY_ENCODER) add_switch(info, "pooler", arch->pooler);
   struct buffer labels = {0};
   for (int i = 0; !regression && i < checkpoint->labels.count && i < LABELS_SHOWN; i++)

@@ -1,10 +1,12 @@
 #include "hf/checkpoint.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "hf/config.h"
 #include "hf/json_exact.h"
+#include "hf/layout.h"
 #include "hf/names.h"
 
 static bool read_config(struct checkpoint *out, const char *directory, struct error *error) {
@@ -59,6 +61,11 @@ static bool choose_head(struct checkpoint *out, const struct head_choice *choice
   if (choice && out->arch.head == HEAD_CLASSIFY) {
     out->arch.language_too = choice->language_too;
     out->arch.both_orders = choice->both_orders;
+  }
+  if (choice && choice->through) {
+    out->arch.features = choice->features;
+    out->arch.lstm = choice->lstm;
+    if (!arch_check(&out->arch, error)) return false;
   }
   if (!out->arch.labels) return true;
   if (!labels_read(&out->labels, out->config, "config.json", error)) return false;

@@ -29,6 +29,9 @@ struct head_choice {
   uint64_t seed;   // of the random numbers
   bool language_too, both_orders;  // the knobs of struct arch; what the file's layout can't say becomes a "qkv" model
   int vocabulary;  // tokens that the model is to have at least: new ones start from random numbers, behind those that are there
+  bool through;    // the head reads these features through this LSTM, whatever the file says
+  enum feature_kind features;
+  struct lstm_arch lstm;
 };
 
 // Needs config.json and model.safetensors; generation_config.json may be missing. On failure nothing is left to close.

@@ -102,6 +102,9 @@ extern const struct layout layout_marian, layout_pegasus, layout_qkv;
 extern const struct layout layout_openai_gpt, layout_gpt2, layout_llama;
 extern const struct layout layout_albert, layout_bert, layout_distilbert, layout_electra, layout_mpnet, layout_roberta, layout_xlm_roberta;
 
+// What --features and config.json call enum feature_kind.
+extern const struct config_choice feature_choices[];
+
 const struct layout *layout_find(const char *model_type);  // NULL: unknown
 // The first layout, in the order of the registry, that can say all of `arch`. layout_qkv always can.
 const struct layout *layout_for(const struct arch *arch);

@@ -20,6 +20,10 @@ static const struct config_choice activations[] = {
 static const struct config_choice heads[] = {
   {"language", HEAD_LANGUAGE}, {"none", HEAD_NONE}, {"pretraining", HEAD_PRETRAINING}, {"next-sentence", HEAD_NEXT_SENTENCE},
   {"classify", HEAD_CLASSIFY}, {"tag", HEAD_TAG}, {"span", HEAD_SPAN}, {"choice", HEAD_CHOICE}, {"double", HEAD_DOUBLE}, {0}};
+const struct config_choice feature_choices[] = {
+  {"last", FEATURES_LAST}, {"embeddings", FEATURES_EMBEDDINGS}, {"second-to-last", FEATURES_SECOND_TO_LAST},
+  {"sum-last-4", FEATURES_SUM_LAST_4}, {"concat-last-4", FEATURES_CONCAT_LAST_4}, {"sum-all", FEATURES_SUM_ALL},
+  {"weighted", FEATURES_WEIGHTED}, {0}};
 static const struct config_choice poolings[] = {{"first", POOLING_FIRST}, {"last", POOLING_LAST}, {0}};
 
 #define STACK(side)                                                                                                           \
@@ -70,6 +74,9 @@ static const struct config_key keys[] = {
   CONFIG_WHOLE("relative_buckets", relative_buckets, 0, 0, POSITION_LIMIT),
   CONFIG_WHOLE("relative_distance", relative_distance, 0, 0, POSITION_LIMIT),
   CONFIG_NAMED("head", head, HEAD_LANGUAGE, heads),
+  CONFIG_NAMED("features", features, FEATURES_LAST, feature_choices),
+  CONFIG_WHOLE("lstm_layers", lstm.layers, 0, 0, LSTM_MOST_LAYERS),
+  CONFIG_WHOLE("lstm_hidden", lstm.hidden, 0, 0, WIDTH_LIMIT),
   CONFIG_WHOLE("labels", labels, 0, 0, LABEL_LIMIT),
   CONFIG_SWITCH("language_too", language_too, false),
   CONFIG_SWITCH("both_orders", both_orders, false),
@@ -110,6 +117,8 @@ static const struct config_key keys[] = {
 #define SIDE(side)                                                                                                            \
   SAME(side ".embedding"), POSITIONS(side), SAME(side ".types"), SAME(side ".relative"), NORM(side ".embedding_norm"),        \
   LINEAR(side ".embedding_projection"), LAYER(side), NORM(side ".norm")
+#define LSTM(direction)                                                                                                       \
+  LINEAR("head.lstm.{}." direction ".input"), LINEAR("head.lstm.{}." direction ".recurrent")
 // Sinusoids can be left out; learned positions are always there (a missing one is refused in reading, see names.c).
 #define POSITIONS(side) {side ".positions", side ".positions", .role = TENSOR_OPTIONAL}
 
@@ -124,6 +133,9 @@ static const struct tensor_name names[] = {
   NORM("decoder.{}.cross.norm"),
   SAME("head.weight"),
   SAME("head.bias"),
+  NORM("head.mix"),
+  LSTM("forward"),
+  LSTM("backward"),
   LINEAR("head.transform"),
   NORM("head.transform.norm"),
   LINEAR("head.pooler"),

@@ -60,7 +60,9 @@ static bool bind_row(struct bindings *bindings, const struct layout *layout, con
 
 bool bindings_make(struct bindings *bindings, const struct layout *layout, const struct model *model, struct error *error) {
   *bindings = (struct bindings){0};
-  int encoder = model->arch.encoder.layers, decoder = model->arch.decoder.layers, most = encoder > decoder ? encoder : decoder;
+  const int layers_of[] = {model->arch.encoder.layers, model->arch.decoder.layers, model->arch.lstm.layers};
+  int most = 0;
+  for (int i = 0; i < 3; i++) most = layers_of[i] > most ? layers_of[i] : most;
   for (const struct tensor_name *row = layout->names; row->stored; row++) {
     int layers = strstr(row->weight, "{}") ? most : 1;
     for (int layer = 0; layer < layers; layer++) {
@@ -127,8 +129,12 @@ static bool same_shape(const struct binding *binding, const struct stored_tensor
   return same;
 }
 
+static bool belongs_to_new_head(const struct loading *loading, const struct weight *weight) {
+  return loading->new_head && strncmp(weight->name, "head.", 5) == 0;
+}
+
 static bool is_new(const struct loading *loading, const struct binding *binding) {
-  return loading->new_head && strncmp(binding->weight->name, "head.", 5) == 0;
+  return belongs_to_new_head(loading, binding->weight);
 }
 
 static bool check_shape(const struct loading *loading, const struct binding *binding, const struct stored_tensor *tensor) {
@@ -210,20 +216,25 @@ static bool may_be_missing(const struct binding *binding) {
 }
 
 // What a new head lacks is made here: a function of (seed, name), as in a new model.
-static bool check_missing(const struct bindings *bindings, const struct loading *loading) {
-  struct names_list missing = {0}, made = {0};
+static bool make_new(const struct loading *loading, struct weight *weight) {
+  if (!weight_own_values(weight, loading->error)) return false;
+  weight_initialise(weight, *loading->new_head);
+  return true;
+}
+
+static bool check_missing(const struct bindings *bindings, const struct loading *loading, struct names_list *made) {
+  struct names_list missing = {0};
   for (size_t i = 0; i < bindings->count; i++) {
     const struct binding *binding = &bindings->items[i];
     int part = binding->part == ALL_PARTS ? 0 : binding->part;
     if (binding->weight->parts[part].stored || binding->weight->values || may_be_missing(binding)) continue;
     if (!is_new(loading, binding)) list_name(&missing, binding->stored);
-    else if (!weight_own_values(binding->weight, loading->error)) break;
-    else weight_initialise(binding->weight, *loading->new_head), list_name(&made, binding->stored);
+    else if (!make_new(loading, binding->weight)) break;
+    else list_name(made, binding->stored);
   }
-  if (made.count && !missing.count)
-    error_warn(loading->error, "%s: %zu tensor%s of the new head start%s from random numbers: %s", loading->directory, made.count,
-               made.count == 1 ? "" : "s", made.count == 1 ? "s" : "", list_text(&made));
-  buffer_free(&made.text);
+  if (made->count && !missing.count)
+    error_warn(loading->error, "%s: %zu tensor%s of the new head start%s from random numbers: %s", loading->directory, made->count,
+               made->count == 1 ? "" : "s", made->count == 1 ? "s" : "", list_text(made));
   if (missing.count)
     error_set(loading->error, ERROR_FORMAT, "%s: %zu tensor%s of the model that config.json describes %s missing: %s",
               loading->directory, missing.count, missing.count == 1 ? "" : "s", missing.count == 1 ? "is" : "are",
@@ -243,15 +254,23 @@ static void report_unused(const struct loading *loading) {
   buffer_free(&unused.text);
 }
 
-// A weight that the layout has no name for would stay without values.
-static bool check_covered(const struct bindings *bindings, const struct model *model, struct error *error) {
-  bool *covered = memory_new(error, (size_t)model->weight_count, sizeof *covered);
+// A weight that the layout has no name for would stay without values; that of a new head, which another layout will save, starts
+// here.
+static bool check_covered(const struct bindings *bindings, const struct model *model, const struct loading *loading,
+                          struct names_list *made) {
+  bool *covered = memory_new(loading->error, (size_t)model->weight_count, sizeof *covered);
   bool ok = covered != NULL;
   for (size_t i = 0; ok && i < bindings->count; i++) covered[bindings->items[i].weight - model->weights] = true;
   for (int w = 0; ok && w < model->weight_count; w++) {
-    if (!covered[w])
-      ok = error_set(error, ERROR_UNSUPPORTED, "the layout \"%s\" has no tensor for the weight %s", model->arch.layout,
-                     model->weights[w].name);
+    struct weight *weight = &model->weights[w];
+    if (covered[w]) continue;
+    if (belongs_to_new_head(loading, weight)) {
+      ok = make_new(loading, weight);
+      list_name(made, weight->name);
+    } else {
+      ok = error_set(loading->error, ERROR_UNSUPPORTED, "the layout \"%s\" has no tensor for the weight %s",
+                     loading->layout->model_type, weight->name);
+    }
   }
   free(covered);
   return ok;
@@ -261,10 +280,12 @@ bool bindings_load(const struct bindings *bindings, const struct safetensors *fi
                    const uint64_t *new_head, struct error *error) {
   struct loading loading = {
       file, layout_find(model->arch.layout), new_head, memory_new(error, file->count, sizeof(bool)), directory, error};
-  bool ok = loading.used != NULL && check_covered(bindings, model, error);
+  struct names_list made = {0};
+  bool ok = loading.used != NULL && check_covered(bindings, model, &loading, &made);
   for (size_t i = 0; ok && i < bindings->count; i++) ok = load_one(&loading, &bindings->items[i]);
-  ok = ok && check_missing(bindings, &loading);
+  ok = ok && check_missing(bindings, &loading, &made);
   if (ok) report_unused(&loading);
+  buffer_free(&made.text);
   free(loading.used);
   return ok;
 }

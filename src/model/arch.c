@@ -45,6 +45,26 @@ int arch_head_outputs(const struct arch *arch) {
   return 0;
 }
 
+bool arch_has_features(const struct arch *arch) { return arch->features != FEATURES_LAST || arch->lstm.layers; }
+
+bool arch_reads_state(const struct arch *arch, int state) {
+  int layers = arch_head_stack(arch)->layers;
+  switch (arch->features) {
+    case FEATURES_LAST: return state == layers;
+    case FEATURES_EMBEDDINGS: return state == 0;
+    case FEATURES_SECOND_TO_LAST: return state == layers - 1;
+    case FEATURES_SUM_LAST_4:
+    case FEATURES_CONCAT_LAST_4: return state > layers - 4;
+    case FEATURES_SUM_ALL: return state > 0;
+    case FEATURES_WEIGHTED: break;
+  }
+  return true;
+}
+
+int arch_feature_width(const struct arch *arch) { return arch->hidden * (arch->features == FEATURES_CONCAT_LAST_4 ? 4 : 1); }
+
+int arch_head_inputs(const struct arch *arch) { return arch->lstm.layers ? 2 * arch->lstm.hidden : arch_feature_width(arch); }
+
 static bool between(struct error *error, const char *what, long value, long least, long most) {
   if (value >= least && value <= most) return true;
   return error_set(error, ERROR_UNSUPPORTED, "%s is %ld; it has to be between %ld and %ld", what, value, least, most);
@@ -130,6 +150,23 @@ static bool check_head(const struct arch *arch, struct error *error) {
   return true;
 }
 
+static bool check_features(const struct arch *arch, struct error *error) {
+  const struct lstm_arch *lstm = &arch->lstm;
+  int layers = arch_head_stack(arch)->layers;
+  if (!between(error, "the number of LSTM layers", lstm->layers, 0, LSTM_MOST_LAYERS) ||
+      !between(error, "the LSTM's width", lstm->hidden, lstm->layers != 0, lstm->layers ? WIDEST : 0))
+    return false;
+  if (!arch_has_features(arch)) return true;
+  if (arch->family == FAMILY_ENCODER_DECODER || arch->head == HEAD_NONE || arch_has_vocabulary(arch))
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "features and an LSTM serve heads for tags, answers, texts and choices of a model with one stack; this model has "
+                     "another head");
+  bool four = arch->features == FEATURES_SUM_LAST_4 || arch->features == FEATURES_CONCAT_LAST_4;
+  if (four && layers < 4)
+    return error_set(error, ERROR_UNSUPPORTED, "the features are of the last four layers, but the model has only %d", layers);
+  return true;
+}
+
 static bool check_rotary(const struct arch *arch, const struct stack_arch *stack, struct error *error) {
   const struct rotary_arch *rotary = &arch->rotary;
   int width = arch_head_width(arch, stack);
@@ -189,5 +226,6 @@ bool arch_check(const struct arch *arch, struct error *error) {
   if (arch->final_norm && arch->norm_place == NORM_POST)
     return error_set(error, ERROR_UNSUPPORTED,
                      "a final norm belongs to a model with the norm first (pre-norm); this one has it behind each sublayer");
-  return check_embeddings(arch, error) && check_head(arch, error) && check_rates(arch, error);
+  return check_embeddings(arch, error) && check_head(arch, error) && check_features(arch, error) &&
+         check_rates(arch, error);
 }

@@ -26,6 +26,19 @@ enum head_kind {
 };
 enum pooling { POOLING_FIRST, POOLING_LAST };  // the row that stands for a text
 
+// Which hidden states of its stack a head reads (Devlin et al. 2019, section 5.3). Embeddings are state 0, layers count from 1;
+// concatenated are the last four, the lowest one first; all are those behind the layers. Weighted: a learnt mix of the embeddings
+// and all layers (Peters et al. 2018, equation 1).
+enum feature_kind { FEATURES_LAST, FEATURES_EMBEDDINGS, FEATURES_SECOND_TO_LAST, FEATURES_SUM_LAST_4, FEATURES_CONCAT_LAST_4, FEATURES_SUM_ALL,
+                FEATURES_WEIGHTED };
+
+// LSTM layers in both directions between these states and the head.
+enum { LSTM_MOST_LAYERS = 8 };
+struct lstm_arch {
+  int layers;  // 0: there are none
+  int hidden;  // of each direction
+};
+
 // How rotary positions reach beyond the lengths that a model was first trained on; rotary_frequencies.c says what each does.
 enum rotary_scaling { ROTARY_PLAIN, ROTARY_LINEAR, ROTARY_DYNAMIC, ROTARY_LLAMA3, ROTARY_YARN };
 
@@ -81,6 +94,8 @@ struct arch {
   int relative_distance;      // from this distance on all are one bucket
 
   enum head_kind head;
+  enum feature_kind features;  // what it reads, and through what
+  struct lstm_arch lstm;
   int labels;                 // of HEAD_CLASSIFY and HEAD_TAG, otherwise 0
   bool language_too;          // HEAD_CLASSIFY of a decoder: rows have logits over the vocabulary beside it (Radford et al. 2018, 3.2)
   bool both_orders;           // HEAD_CLASSIFY: a text is a pair in both orders, whose two rows are added (their 3.3, similarity)
@@ -111,6 +126,10 @@ bool arch_has_vocabulary(const struct arch *arch);  // rows have logits over the
 bool arch_has_texts(const struct arch *arch);       // texts have logits (next sentence, classify, choice, double)
 bool arch_has_choices(const struct arch *arch);     // texts have one score each, compared within their group (choice, double)
 int arch_head_outputs(const struct arch *arch);     // logits of the layer that is not the vocabulary's; 0: there is none
+bool arch_has_features(const struct arch *arch);    // the head reads anything else than the last hidden states
+bool arch_reads_state(const struct arch *arch, int state);
+int arch_feature_width(const struct arch *arch);    // columns of what the first LSTM layer, or the head, reads
+int arch_head_inputs(const struct arch *arch);      // columns of what the head reads
 int arch_head_width(const struct arch *arch, const struct stack_arch *stack);
 // False with a message that names the knob, its value and the remedy when no such model can exist.
 bool arch_check(const struct arch *arch, struct error *error);

@@ -23,6 +23,7 @@ static struct tensor *linear(struct context *context, const char *name, struct t
 }
 
 struct tensor *model_hidden(struct context *context, const struct model *model, const struct batch *batch) {
+  if (arch_has_features(&model->arch)) return model_features(context, model, predicting_side(model, batch));
   struct tensor *encoded = model->arch.family != FAMILY_DECODER ? model_encode(context, model, &batch->source) : NULL;
   if (!context_ok(context) || model->arch.family == FAMILY_ENCODER) return encoded;
   return model_decode(context, model, batch, encoded);

@@ -187,14 +187,51 @@ static void add_vocabulary(struct builder *builder, struct head_weights *head, s
   if (head->vocabulary.bias) head->vocabulary.bias->trainable = arch->head_bias_trainable;
 }
 
+// Of about the deviation that PyTorch's uniform numbers have; its biases are as small as that, ours 0.
+static void add_lstm_matrix(struct builder *builder, struct weight **weight, const char *name, int hidden, int inputs) {
+  *weight = add(builder, name, 4 * hidden, inputs);
+  if (!*weight) return;
+  (*weight)->product = (*weight)->decayed = true;
+  (*weight)->initialisation = INITIAL_NORMAL;
+  (*weight)->deviation = (float)sqrt(1 / (3.0 * hidden));
+}
+
+static void add_lstm(struct builder *builder) {
+  static const char *const directions[] = {"forward", "backward"};
+  const struct arch *arch = &builder->model->arch;
+  int hidden = arch->lstm.hidden;
+  for (int layer = 0; layer < arch->lstm.layers; layer++)
+    for (int d = 0; d < 2; d++) {
+      struct lstm_weights *weights = &builder->model->head.lstm[layer][d];
+      snprintf(builder->prefix, sizeof builder->prefix, "head.lstm.%d.%s.", layer, directions[d]);
+      add_lstm_matrix(builder, &weights->input, "input.weight", hidden, layer ? 2 * hidden : arch_feature_width(arch));
+      add_lstm_matrix(builder, &weights->recurrent, "recurrent.weight", hidden, hidden);
+      weights->input_bias = add_vector(builder, "input.bias", 4 * hidden, INITIAL_ZERO);
+      weights->recurrent_bias = add_vector(builder, "recurrent.bias", 4 * hidden, INITIAL_ZERO);
+    }
+  builder->prefix[0] = 0;
+}
+
+static void add_features(struct builder *builder) {
+  const struct arch *arch = &builder->model->arch;
+  struct norm_weights *mix = &builder->model->head.mix;
+  if (arch->features == FEATURES_WEIGHTED) {
+    mix->bias = add_vector(builder, "head.mix.bias", arch_head_stack(arch)->layers + 1, INITIAL_ZERO);
+    mix->gain = add_vector(builder, "head.mix.gain", 1, INITIAL_ONE);
+  }
+  add_lstm(builder);
+}
+
 static void add_head(struct builder *builder) {
   struct model *model = builder->model;
   const struct arch *arch = &model->arch;
   struct stack *below = arch->family == FAMILY_ENCODER ? &model->encoder : &model->decoder;
+  add_features(builder);
   if (arch_has_vocabulary(arch)) add_vocabulary(builder, &model->head, below->embedding);
-  if (arch->pooler) model->head.pooler = add_linear(builder, "head.pooler", arch->hidden, 0, 0, arch->hidden, true);
-  int outputs = arch_head_outputs(arch);
-  if (outputs) model->head.classifier = add_linear(builder, "head.classifier", outputs, 0, 0, arch->hidden, arch->classifier_bias);
+  int outputs = arch_head_outputs(arch), inputs = arch_head_inputs(arch);
+  if (arch->pooler) model->head.pooler = add_linear(builder, "head.pooler", arch->hidden, 0, 0, inputs, true);
+  if (arch->pooler && arch_has_texts(arch)) inputs = arch->hidden;
+  if (outputs) model->head.classifier = add_linear(builder, "head.classifier", outputs, 0, 0, inputs, arch->classifier_bias);
 }
 
 static void add_weights(struct builder *builder) {

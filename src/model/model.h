@@ -4,6 +4,7 @@
 #include "model/arch.h"
 #include "model/batch.h"
 #include "tensor/context.h"
+#include "tensor/operations.h"
 #include "tensor/weight.h"
 
 struct linear_weights {
@@ -41,11 +42,13 @@ struct stack {
 };
 
 struct head_weights {
+  struct norm_weights mix;                     // FEATURES_WEIGHTED: bias [layers + 1] before their softmax, gain [1]; or NULL
+  struct lstm_weights lstm[LSTM_MOST_LAYERS][2];  // [arch.lstm.layers] forward, backward
   struct linear_weights transform;             // before the vocabulary, with its norm; weight NULL: none
   struct norm_weights transform_norm;
   struct linear_weights vocabulary;            // weight may be an embedding table; NULL: this head has no vocabulary
   struct linear_weights pooler;                // weight NULL: none
-  struct linear_weights classifier;            // [arch_head_outputs, hidden]; weight NULL: none
+  struct linear_weights classifier;            // [arch_head_outputs, inputs or pooler]; weight NULL: none
 };
 
 struct model {
@@ -92,6 +95,9 @@ struct decoder_cache {
 
 // Encoder: hidden states [source rows, hidden]. NULL when the context has failed.
 struct tensor *model_encode(struct context *context, const struct model *model, const struct batch_side *source);
+// The hidden states that the head reads (arch_reads_state) of a model with one stack, in rising order into states [layers + 1].
+// Where nothing of the stack learns, it runs as it will run later: without dropout. Returns how many; 0 when the context has failed.
+int model_states(struct context *context, const struct model *model, const struct batch_side *side, struct tensor *states[]);
 // Decoder over whole sequences: hidden states [target rows, hidden]. encoded may be NULL (decoder-only).
 struct tensor *model_decode(struct context *context, const struct model *model, const struct batch *batch, struct tensor *encoded);
 // Keys and values of `encoded` for every decoder layer into the cross pages: row r goes to slot slots[r].
@@ -102,11 +108,15 @@ struct tensor *model_decode_cached(struct context *context, const struct model *
 
 // ---- heads (head.c)
 
-// The last hidden states of the side that predicts, [rows, hidden]. NULL when the context has failed.
+// What the head reads of the side that predicts: its last hidden states, or features of them, [rows, arch_head_inputs]. NULL when
+// the context has failed.
 struct tensor *model_hidden(struct context *context, const struct model *model, const struct batch *batch);
+// The same for a model with features: its states put together, then the LSTM (feature_head.c).
+struct tensor *model_features(struct context *context, const struct model *model, const struct batch_side *side);
 // Logits over the vocabulary for hidden states (NULL rows: all of them; otherwise the given rows); with the head's transform.
 struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows, int count);
-// The texts' rows (batch_text.row), through the pooler if the model has one: [text_count, hidden].
+// The texts' rows (batch_text.row), through the pooler if the model has one: [text_count, hidden]
+// (without a pooler, arch_head_inputs).
 struct tensor *model_pooled(struct context *context, const struct model *model, const struct batch *batch, struct tensor *hidden);
 
 // What the model's head says, whatever it is. A part that the head lacks is NULL.

@@ -26,6 +26,8 @@ struct run {
   const struct decoder_cache *cache;     // NULL: whole sequences
   const float *rotary;                   // angles of the rows, or NULL
   struct tensor *relative;               // biases by distance that all layers use, or NULL
+  struct tensor **states;                // those that the head reads are kept here, one after the other; NULL: none
+  int state_count;
   int layer;
 };
 
@@ -196,11 +198,14 @@ static struct tensor *embed(const struct run *run) {
 
 // Reports the hidden state after each layer under one name for all places of the norm: "decoder.hidden.3". Hidden 0 is the
 // embeddings' output; a pre-norm stack's last one is after the final norm, as in transformers.
+static struct tensor *hidden_of(const struct run *run, const struct stream *stream) {
+  return run->layer + 1 == run->stack->arch->layers ? stream->input : stream->sum;
+}
+
 static void report_hidden(const struct run *run, const struct stream *stream) {
   if (!run->context->probe) return;
   char *name = context_node(run->context, 48);
-  bool last = run->layer + 1 == run->stack->arch->layers;
-  const struct tensor *hidden = last ? stream->input : stream->sum;
+  const struct tensor *hidden = hidden_of(run, stream);
   if (!name || !hidden) return;
   snprintf(name, 48, "%s.hidden.%d", run->stack_name, run->layer + 1);
   context_report(run->context, name, hidden);
@@ -219,6 +224,13 @@ static void forget_layer(struct context *context, size_t mark, const struct stre
     if (!context->arena.measuring) memmove(place, kept[i]->data, bytes);
     kept[i]->data = place;
   }
+}
+
+// A state that the head reads: what comes from now on lies above it.
+static void keep_state(struct run *run, const struct stream *stream, size_t *mark) {
+  if (!run->states || !arch_reads_state(&run->model->arch, run->layer + 1)) return;
+  run->states[run->state_count++] = hidden_of(run, stream);
+  *mark = run->context->arena.low;
 }
 
 // ---- recomputing ----
@@ -271,7 +283,7 @@ static bool make_angles(struct run *run) {
   return run->rotary != NULL;
 }
 
-static struct tensor *run_stack(struct run *run) {
+static struct tensor *run_layers(struct run *run) {
   if (!make_angles(run)) return NULL;
   run->layer = -1;
   if (run->stack->relative) {
@@ -283,6 +295,7 @@ static struct tensor *run_stack(struct run *run) {
   stream.sum = stream.input = embed(run);
   if (!stream.sum) return NULL;
   report_hidden(run, &stream);
+  keep_state(run, &stream, &mark);
   if (run->model->arch.norm_place == NORM_PRE)
     stream.input = add_and_normalise(run, "first_norm", &stream.sum, stream.sum, NULL, &run->stack->layers[0].self.norm, SITE_EMBEDDING);
   for (run->layer = 0; run->layer < run->stack->arch->layers && context_ok(run->context); run->layer++) {
@@ -290,8 +303,30 @@ static struct tensor *run_stack(struct run *run) {
     else run_layer(run, &stream);
     report_hidden(run, &stream);
     if (!run->context->recording) forget_layer(run->context, mark, &stream);
+    keep_state(run, &stream, &mark);
   }
   return context_ok(run->context) ? stream.input : NULL;
+}
+
+// Whether anything below the head learns; of models with one stack.
+static bool learns(const struct model *model) {
+  for (int i = 0; i < model->weight_count; i++)
+    if (model->weights[i].trainable && strncmp(model->weights[i].name, "head.", 5) != 0) return true;
+  return false;
+}
+
+// Nothing goes back through a stack that is frozen, so it leaves no tape.
+static struct tensor *run_stack(struct run *run) {
+  struct context *context = run->context;
+  bool recording = context->recording, training = context->training;
+  if (run->model->arch.family != FAMILY_ENCODER_DECODER && !learns(run->model)) {
+    context->recording = false;
+    if (run->states) context->training = false;
+  }
+  struct tensor *last = run_layers(run);
+  context->recording = recording;
+  context->training = training;
+  return last;
 }
 
 // ---- public ----
@@ -299,6 +334,13 @@ static struct tensor *run_stack(struct run *run) {
 struct tensor *model_encode(struct context *context, const struct model *model, const struct batch_side *source) {
   struct run run = {.context = context, .model = model, .stack = &model->encoder, .stack_name = "encoder", .side = source};
   return run_stack(&run);
+}
+
+int model_states(struct context *context, const struct model *model, const struct batch_side *side, struct tensor *states[]) {
+  bool encoder = model->arch.family == FAMILY_ENCODER;
+  struct run run = {.context = context, .model = model, .stack = encoder ? &model->encoder : &model->decoder,
+                    .stack_name = encoder ? "encoder" : "decoder", .side = side, .states = states};
+  return run_stack(&run) ? run.state_count : 0;
 }
 
 struct tensor *model_decode(struct context *context, const struct model *model, const struct batch *batch, struct tensor *encoded) {

@@ -62,6 +62,13 @@ struct lstm_weights {
 struct tensor *op_lstm(struct context *context, const char *name, struct tensor *x, const struct lstm_weights *weights, int directions,
                        const struct span *sequences, int count);
 
+// Several tensors of one shape, at least one, as one: their sum; with scores [count] and gain [1] gain * sum_k softmax(scores)_k
+// x_k. One alone is returned itself.
+struct tensor *op_mix(struct context *context, const char *name, struct tensor *const *parts, int count, struct weight *scores,
+                      struct weight *gain);
+// Side by side: [rows, all columns].
+struct tensor *op_concatenate(struct context *context, const char *name, struct tensor *const *parts, int count);
+
 // Rows of x. In backward all other rows get no gradient.
 struct tensor *op_gather(struct context *context, const char *name, struct tensor *x, const int32_t *rows, int count);
 

@@ -107,13 +107,26 @@ static struct head_choice plain_choice(const struct job *job, uint64_t seed) {
   return (struct head_choice){.head = head_of(job), .labels = labels, .seed = seed};
 }
 
+// The names were checked when the options were read.
+static bool choose_features(struct job *job, struct head_choice *choice) {
+  struct qkv_train_options *options = &job->options;
+  if (!options->features) return true;
+  choice->through = true;
+  for (const struct config_choice *named = feature_choices; named->name; named++)
+    if (strcmp(named->name, options->features) == 0) choice->features = (enum feature_kind)named->value;
+  // What stays as it is learns no new tokens and no language.
+  if (!options->input_form && task_lists(job->task->options, "input-form") && choice->head != HEAD_CHOICE) options->input_form = "plain";
+  choice->lstm = (struct lstm_arch){.layers = (int)options->lstm_layers, .hidden = options->lstm_layers ? (int)options->lstm_hidden : 0};
+  return true;
+}
+
 static bool choose_head(struct job *job, struct head_choice *choice) {
   struct arch arch;
   struct error unread = {0};
   *choice = plain_choice(job, choice->seed);
   // What is wrong with the model is said where it is opened.
-  return !checkpoint_arch(job->options.resume > 0 ? job->out : job->options.from, &arch, &unread) ||
-         input_form_choose(job, &arch, true, choice);
+  bool known = checkpoint_arch(job->options.resume > 0 ? job->out : job->options.from, &arch, &unread);
+  return choose_features(job, choice) && (!known || input_form_choose(job, &arch, true, choice));
 }
 
 // A new decoder's texts are as long as those that it can read.
@@ -164,6 +177,8 @@ static bool check_model(struct job *job) {
     return error_set(job->error, ERROR_USAGE,
                      "--layer-decay spares what a model knows; without --from there is nothing to spare");
   drop_out_before_head(job);
+  // Features are what a model says that stays as it is.
+  if (arch_has_features(&job->model->arch) && !job->options.freeze) job->options.freeze = "all";
   return take_label_order(job) && tuning_apply(job);
 }
 
@@ -310,7 +325,7 @@ static void close_labelled(struct job *job) {
   examples_free(&own->train_examples);
 }
 
-#define TUNING " max-length layer-decay freeze "
+#define TUNING " max-length layer-decay freeze features lstm-layers lstm-hidden "
 
 #define LABELLED_TASK(variable, name_, files_, families_, options_, metrics_) \
   const struct task variable = {.name = name_,                         \

@@ -140,6 +140,8 @@ static const struct task_settings *settings_for(const char *task) {
 
 // --- Deciding
 
+enum { FEATURE_EPOCHS = 10 };  // a new LSTM takes longer than a trained model to be nudged
+
 static void decide_integer(int64_t *field, int64_t value) {
   if (*field < 0) *field = value;
 }
@@ -212,10 +214,19 @@ static void decide_new_model(struct qkv_train_options *options, const struct rec
   decide_number(&options->activation_dropout, 0);
 }
 
+// A new LSTM over features that stay as they are: nothing has to be spared.
+static void decide_features(struct qkv_train_options *options) {
+  if (!options->features) return;
+  decide_integer(&options->lstm_layers, 2);
+  decide_integer(&options->lstm_hidden, 768);
+  decide_number(&options->learning_rate, 0.001);
+}
+
 void recipe_decide(struct qkv_train_options *options, uint64_t amount, struct buffer *said) {
   const struct recipe *recipe = recipe_for(options->task, amount);
   const struct task_settings *row = settings_for(options->task);
   if (!options->from) decide_new_model(options, recipe, amount, said);
+  decide_features(options);
   decide_number(&options->learning_rate, row->tuning_rate);
   decide_integer(&options->warmup_steps, row->tuning_warmup);
   // A schedule that falls to an end has to know it.
@@ -248,8 +259,8 @@ static int64_t between(int64_t low, int64_t value, int64_t high) { return value 
 void recipe_decide_steps(struct qkv_train_options *options, uint64_t amount, int64_t updates_per_epoch, struct buffer *said) {
   const struct task_settings *row = settings_for(options->task);
   if (options->max_steps < 0 && options->epochs < 0 && row->tuning_epochs) {
-    options->epochs = row->tuning_epochs;
-    buffer_format(said, "%d epochs (--epochs, --max-steps)\n", row->tuning_epochs);
+    options->epochs = options->features ? FEATURE_EPOCHS : row->tuning_epochs;
+    buffer_format(said, "%d epochs (--epochs, --max-steps)\n", (int)options->epochs);
   }
   if (options->max_steps < 0 && options->epochs < 0 && options->max_time < 0) {
     options->max_steps = options->from ? 20 * updates_per_epoch : recipe_for(options->task, amount)->max_steps;

@@ -72,6 +72,9 @@ static const struct field fields[] = {
   FIELD(FIELD_INTEGER, stride, "stride", 1, 1 << 20),
   FIELD(FIELD_NUMBER, layer_decay, "layer-decay", 0.01, 1),
   FIELD(FIELD_TEXT, freeze, "freeze", ANY_WORD),
+  FIELD(FIELD_TEXT, features, "features", 0, 0, " embeddings second-to-last last sum-last-4 concat-last-4 sum-all weighted "),
+  FIELD(FIELD_INTEGER, lstm_layers, "lstm-layers", 0, 8),
+  FIELD(FIELD_INTEGER, lstm_hidden, "lstm-hidden", 1, 32768),
   FIELD(FIELD_TEXT, columns, "columns", ANY_WORD),
   FIELD(FIELD_INTEGER, no_header, "no-header", 0, 1),
   FIELD(FIELD_TEXT, input_form, "input-form", 0, 0, " plain gpt1 gpt1-similarity "),
@@ -244,7 +247,7 @@ static bool check_task(const struct qkv_train_options *options, bool complete, s
          check_word(task, "metric", options->metric, task->metrics, error);
 }
 
-static bool check_contradictions(const struct qkv_train_options *options, struct error *error) {
+static bool check_contradictions(const struct qkv_train_options *options, bool complete, struct error *error) {
   for (int i = 0; i < FIELDS; i++)
     if (options->from && fields[i].new_model && !undecided(options, &fields[i]))
       return error_set(error, ERROR_USAGE,
@@ -256,6 +259,11 @@ static bool check_contradictions(const struct qkv_train_options *options, struct
                      : options->lowercase >= 0 ? "lowercase"
                                                : "tokenizer-type",
                      options->tokenizer);
+  if (complete && options->features && !options->from)
+    return error_set(error, ERROR_USAGE, "--features are those of a trained model; say of which with --from");
+  if (!options->features && (options->lstm_layers >= 0 || options->lstm_hidden >= 0))
+    return error_set(error, ERROR_USAGE, "--%s is of the LSTM that reads --features, which is missing",
+                     options->lstm_layers >= 0 ? "lstm-layers" : "lstm-hidden");
   if (options->min_learning_rate > 0 && options->learning_rate >= 0 && options->min_learning_rate > options->learning_rate)
     return error_set(error, ERROR_USAGE, "--min-learning-rate %g is more than --learning-rate %g", options->min_learning_rate,
                      options->learning_rate);
@@ -277,7 +285,7 @@ static bool check_contradictions(const struct qkv_train_options *options, struct
 bool train_options_check(const struct qkv_train_options *options, bool complete, struct error *error) {
   for (int i = 0; i < FIELDS; i++)
     if (!undecided(options, &fields[i]) && !check_field(options, &fields[i], error)) return false;
-  return check_task(options, complete, error) && check_contradictions(options, error);
+  return check_task(options, complete, error) && check_contradictions(options, complete, error);
 }
 
 // A number with all its digits: cJSON's own has 15.

@@ -177,31 +177,111 @@ static void check_forecast(struct run *run) {
   context_close(&measured);
 }
 
+// frozen: nothing below the head learns.
+static void check_arch(const struct arch *arch, const struct kernels *kernels, bool frozen) {
+  struct run *run = calloc(1, sizeof *run);
+  if (!(run->model = model_new(arch, &run->error)) || !model_initialise(run->model, 3, &run->error))
+    fail_msg("%s", run->error.message);
+  for (int w = 0; frozen && w < run->model->weight_count; w++)
+    run->model->weights[w].trainable = strncmp(run->model->weights[w].name, "head.", 5) == 0;
+  assert_true(model_prepare(run->model, kernels, true, &run->error) &&
+              context_open(&run->context, kernels, (size_t)1 << 30, &run->error));
+  check_neighbours(run);
+  if (arch->head != HEAD_NONE) check_threads(run);
+  if (arch->head != HEAD_NONE) check_forecast(run);
+  assert_int_equal(run->error.code, 0);
+  context_close(&run->context);
+  model_free(run->model);
+  free(run);
+}
+
 static void test_same_bits(void **state) {
   struct error error = {0};
   const struct kernels *kernels = cpu_kernels(*state ? PRECISION_BF16 : PRECISION_F32, &error);
   if (!kernels) skip();
   for (int head = 0; head <= HEAD_DOUBLE; head++) {
     for (int decoder = 0; decoder < 2; decoder++) {
-      struct run *run = calloc(1, sizeof *run);
       struct arch arch = arch_of((enum head_kind)head, decoder);
-      if (!(run->model = model_new(&arch, &run->error)) || !model_initialise(run->model, 3, &run->error))
-        fail_msg("%s", run->error.message);
-      assert_true(model_prepare(run->model, kernels, true, &run->error) &&
-                  context_open(&run->context, kernels, (size_t)1 << 30, &run->error));
-      check_neighbours(run);
-      if (head != HEAD_NONE) check_threads(run);
-      if (head != HEAD_NONE) check_forecast(run);
-      assert_int_equal(run->error.code, 0);
-      context_close(&run->context);
-      model_free(run->model);
-      free(run);
+      check_arch(&arch, kernels, false);
     }
+  }
+}
+
+static void test_features(void **state) {
+  struct error error = {0};
+  const struct kernels *kernels = cpu_kernels(*state ? PRECISION_BF16 : PRECISION_F32, &error);
+  if (!kernels) skip();
+  for (int features = FEATURES_LAST; features <= FEATURES_WEIGHTED; features++) {
+    struct arch arch = arch_of(features % 2 ? HEAD_TAG : HEAD_CLASSIFY, features == FEATURES_SUM_ALL);
+    (arch.family == FAMILY_DECODER ? &arch.decoder : &arch.encoder)->layers = 4;
+    arch.features = (enum feature_kind)features;
+    arch.lstm = (struct lstm_arch){2, 20};
+    check_arch(&arch, kernels, features != FEATURES_SUM_LAST_4);
+  }
+}
+
+// Features of a frozen stack are the states that a pass reports, put together; the same while it trains.
+static void catch_state(void *user, const char *name, const struct tensor *tensor) {
+  float *states = user;
+  const char *at = strstr(name, ".hidden.");
+  size_t size = (size_t)tensor->rows * (size_t)tensor->cols;
+  if (at) memcpy(states + size * (size_t)atoi(at + strlen(".hidden.")), tensor->data, size * sizeof *states);
+}
+
+static float wanted_feature(enum feature_kind features, const float *states, size_t size, size_t i) {
+  float sum = 0;
+  switch (features) {
+    case FEATURES_EMBEDDINGS: return states[i];
+    case FEATURES_SECOND_TO_LAST: return states[3 * size + i];
+    case FEATURES_SUM_LAST_4:
+    case FEATURES_SUM_ALL: return states[size + i] + states[2 * size + i] + states[3 * size + i] + states[4 * size + i];
+    case FEATURES_WEIGHTED:
+      for (int k = 0; k < 5; k++) sum += states[(size_t)k * size + i] / 5;  // scores 0, gain 1
+      return sum;
+    default: return states[4 * size + i];
+  }
+}
+
+static void test_states(void **state) {
+  static const enum norm_place places[] = {NORM_POST, NORM_PRE};
+  struct error error = {0};
+  for (int variant = 0; variant < 2 * (FEATURES_WEIGHTED + 1); variant++) {
+    struct run *run = calloc(1, sizeof *run);
+    struct arch arch = arch_of(HEAD_TAG, false);
+    arch.encoder.layers = 4;
+    arch.norm_place = places[variant % 2];
+    arch.final_norm = variant % 2;
+    arch.features = (enum feature_kind)(variant / 2);
+    assert_true((run->model = model_new(&arch, &error)) && model_initialise(run->model, 3, &error));
+    for (int w = 0; w < run->model->weight_count; w++)
+      run->model->weights[w].trainable = strncmp(run->model->weights[w].name, "head.", 5) == 0;
+    assert_true(model_prepare(run->model, cpu_kernels(PRECISION_F32, &error), true, &error) &&
+                context_open(&run->context, run->model->kernels, (size_t)1 << 30, &error));
+    fill(&run->many, &arch, 0, 5, false);
+    size_t size = (size_t)run->many.batch.source.rows * (size_t)arch.hidden;
+    float *states = calloc(5 * size, sizeof *states);
+    run->context.probe = catch_state;
+    run->context.probe_user = states;
+    context_begin(&run->context, variant % 4 < 2, true, 0, 0);
+    const struct tensor *found = model_features(&run->context, run->model, &run->many.batch.source);
+    assert_true(found && found->cols == arch_feature_width(&arch));
+    for (size_t i = 0; i < size; i++) {
+      if (arch.features == FEATURES_CONCAT_LAST_4) {
+        for (size_t k = 0; k < 4; k++)
+          assert_true(found->data[(i / 48) * 192 + k * 48 + i % 48] == states[(k + 1) * size + i]);
+      } else assert_float_equal(found->data[i], wanted_feature(arch.features, states, size, i), 1e-5);
+    }
+    free(states);
+    context_close(&run->context);
+    model_free(run->model);
+    free(run);
   }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_same_bits, (void *)0),
-                                     cmocka_unit_test_prestate(test_same_bits, (void *)1)};
+                                     cmocka_unit_test_prestate(test_same_bits, (void *)1),
+                                     cmocka_unit_test_prestate(test_features, (void *)0),
+                                     cmocka_unit_test_prestate(test_features, (void *)1), cmocka_unit_test(test_states)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,10 +70,28 @@ static void language_too(struct arch *arch) { arch->language_too = true; }
 static void both_orders(struct arch *arch) { arch->both_orders = true; }
 static void no_types(struct arch *arch) { arch->types = 0; }
 
+static void lstm(struct arch *arch) { arch->lstm = (struct lstm_arch){2, 3}; }
+static void features(struct arch *arch, enum feature_kind features) {
+  lstm(arch);
+  arch->features = features;
+  arch->lstm.layers = 1;
+  if (arch->encoder.layers) arch->encoder.layers = 4;
+  else arch->decoder.layers = 4;
+}
+static void embeddings(struct arch *arch) { features(arch, FEATURES_EMBEDDINGS); }
+static void second_to_last(struct arch *arch) { features(arch, FEATURES_SECOND_TO_LAST), pre_norm(arch); }
+static void sum_last_4(struct arch *arch) { features(arch, FEATURES_SUM_LAST_4), pre_norm(arch); }
+static void concat_last_4(struct arch *arch) { features(arch, FEATURES_CONCAT_LAST_4), head_dropout(arch); }
+static void sum_all(struct arch *arch) { features(arch, FEATURES_SUM_ALL); }
+static void weighted(struct arch *arch) { features(arch, FEATURES_WEIGHTED), arch->lstm = (struct lstm_arch){0}; }
+
 static const struct knob head_knobs[] = {
   {"plain", no_types}, {"relative", relative}, {"shared layers", shared_layers}, {"narrow embedding", narrow}, {"no transform", no_transform},
   {"no pooler", no_pooler}, {"relu pooler", relu_pooler}, {"head dropout", head_dropout}, {"unbiased", unbiased}, {"regression", regression},
-  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"language too", language_too}, {"both orders", both_orders}};
+  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"language too", language_too}, {"both orders", both_orders},
+  {"lstm", lstm},
+  {"embeddings", embeddings}, {"second to last", second_to_last}, {"sum of the last 4", sum_last_4}, {"the last 4", concat_last_4},
+  {"sum of all", sum_all}, {"weighted", weighted}};
 
 static double loss_of(struct context *context, struct model *model, const struct tiny_batch *tiny, bool recording) {
   struct loss loss = {0};
