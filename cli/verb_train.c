@@ -141,6 +141,9 @@ static const struct option options[] = {
                   "labels: hidden states of --from, which stays as it is, as input of an LSTM that learns with the head; weighted: with learnt weights"),
     OPTION_INTEGER(train.lstm_layers, "lstm-layers", "N", 0, 8, "layers of that LSTM, each in both directions", .unset = "2"),
     OPTION_INTEGER(train.lstm_hidden, "lstm-hidden", "N", 1, 32768, "width of each direction", .unset = "768"),
+    OPTION_CHOICE(train.pooling, "pooling", "first|last|mean",
+                  "classify, regress, choice: what stands for a text, its first or last token or the mean of all",
+                  .unset = "as modules.json of a model for sentence vectors says, else that of the family"),
 
     OPTION_GROUP("How long, and which model is best"),
     OPTION_INTEGER(train.max_steps, "max-steps", "N", 1, NO_LIMIT, "stop after N updates", CHOSEN),

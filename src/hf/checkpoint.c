@@ -62,6 +62,7 @@ static bool choose_head(struct checkpoint *out, const struct head_choice *choice
     out->arch.language_too = choice->language_too;
     out->arch.both_orders = choice->both_orders;
   }
+  if (choice && choice->pooling) heads_pool(&out->arch, *choice->pooling);
   if (choice && choice->through) {
     out->arch.features = choice->features;
     out->arch.lstm = choice->lstm;

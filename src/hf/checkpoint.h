@@ -32,6 +32,7 @@ struct head_choice {
   bool through;    // the head reads these features through this LSTM, whatever the file says
   enum feature_kind features;
   struct lstm_arch lstm;
+  const enum pooling *pooling;  // of a head for texts; NULL: the layout's own, or what is there
 };
 
 // Needs config.json and model.safetensors; generation_config.json may be missing. On failure nothing is left to close.

@@ -217,6 +217,13 @@ bool heads_choose(struct arch *arch, enum head_kind head, int labels, struct err
   return ok;
 }
 
+void heads_pool(struct arch *arch, enum pooling pooling) {
+  if (arch->pooling == pooling) return;
+  arch->pooling = pooling;
+  arch->pooler = arch->pooler_dropout = false;
+  arch->pooler_activation = ACTIVATION_NONE;
+}
+
 const char *heads_architecture(const struct layout *layout, const struct arch *arch) {
   const struct layout_head *head = layout->heads ? head_of_kind(layout, arch->head) : NULL;
   return head ? head->architecture : layout->architecture;

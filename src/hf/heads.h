@@ -28,6 +28,8 @@ bool heads_write(cJSON *config, const struct layout *layout, const struct arch *
 bool heads_set(struct arch *arch, enum head_kind head, int labels, struct error *error);
 // The same, but double heads are there for every decoder. Where the layout has no class for them, config_can_say says so.
 bool heads_choose(struct arch *arch, enum head_kind head, int labels, struct error *error);
+// Lets a head for texts look at something else than the layout's own does, without a pooler.
+void heads_pool(struct arch *arch, enum pooling pooling);
 // The class of transformers that the arch is saved as.
 const char *heads_architecture(const struct layout *layout, const struct arch *arch);
 // "a head for sequence classification", for messages.

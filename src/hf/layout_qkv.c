@@ -24,7 +24,7 @@ const struct config_choice feature_choices[] = {
   {"last", FEATURES_LAST}, {"embeddings", FEATURES_EMBEDDINGS}, {"second-to-last", FEATURES_SECOND_TO_LAST},
   {"sum-last-4", FEATURES_SUM_LAST_4}, {"concat-last-4", FEATURES_CONCAT_LAST_4}, {"sum-all", FEATURES_SUM_ALL},
   {"weighted", FEATURES_WEIGHTED}, {0}};
-static const struct config_choice poolings[] = {{"first", POOLING_FIRST}, {"last", POOLING_LAST}, {0}};
+static const struct config_choice poolings[] = {{"first", POOLING_FIRST}, {"last", POOLING_LAST}, {"mean", POOLING_MEAN}, {0}};
 
 #define STACK(side)                                                                                                           \
   CONFIG_WHOLE(#side "_layers", side.layers, 0, 0, LAYER_LIMIT), CONFIG_WHOLE(#side "_heads", side.heads, 0, 0, HEAD_LIMIT),  \

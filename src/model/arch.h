@@ -24,7 +24,7 @@ enum head_kind {
   HEAD_CHOICE,         // per text: one score; softmax over the texts of a group
   HEAD_DOUBLE,         // HEAD_LANGUAGE and HEAD_CHOICE (GPT's double heads)
 };
-enum pooling { POOLING_FIRST, POOLING_LAST };  // the row that stands for a text
+enum pooling { POOLING_FIRST, POOLING_LAST, POOLING_MEAN };  // what stands for a text: one of its rows, or the mean of all
 
 // Which hidden states of its stack a head reads (Devlin et al. 2019, section 5.3). Embeddings are state 0, layers count from 1;
 // concatenated are the last four, the lowest one first; all are those behind the layers. Weighted: a learnt mix of the embeddings

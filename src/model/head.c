@@ -80,15 +80,25 @@ static struct tensor *drop_out(struct context *context, const char *name, struct
   return op_dropout(context, name, x, &dropout);
 }
 
+static struct tensor *one_row(struct context *context, const struct batch *batch, struct tensor *hidden) {
+  int32_t *rows = context_node(context, (size_t)batch->text_count * sizeof *rows);
+  for (int i = 0; rows && i < batch->text_count; i++) rows[i] = batch->texts[i].row;
+  return rows ? op_gather(context, "head.texts", hidden, rows, batch->text_count) : NULL;
+}
+
+static struct tensor *mean_rows(struct context *context, const struct batch *batch, struct tensor *hidden) {
+  struct row_group *groups = context_node(context, (size_t)batch->text_count * sizeof *groups);
+  for (int i = 0; groups && i < batch->text_count; i++)
+    groups[i] = (struct row_group){batch->texts[i].first, batch->texts[i].count, {-1, -1}};
+  return groups ? op_mean(context, "head.texts", hidden, groups, batch->text_count) : NULL;
+}
+
 struct tensor *model_pooled(struct context *context, const struct model *model, const struct batch *batch,
                             struct tensor *hidden) {
   const struct arch *arch = &model->arch;
-  int32_t *rows = context_node(context, (size_t)batch->text_count * sizeof *rows);
-  if (!rows || !hidden) return NULL;
-  for (int i = 0; i < batch->text_count; i++) rows[i] = batch->texts[i].row;
-  struct tensor *pooled = op_gather(context, "head.texts", hidden, rows, batch->text_count);
+  struct tensor *pooled = arch->pooling == POOLING_MEAN ? mean_rows(context, batch, hidden) : one_row(context, batch, hidden);
   if (arch->both_orders) pooled = add_second_rows(context, batch, hidden, pooled);
-  if (!model->head.pooler.weight || !pooled) return pooled;
+  if (!pooled || !model->head.pooler.weight) return pooled;
   if (arch->pooler_dropout)
     pooled = drop_out(context, "head.pooler.dropout", pooled, arch->head_dropout, SITE_POOLER,
                       text_keys(context, predicting_side(model, batch), batch));

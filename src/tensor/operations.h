@@ -90,6 +90,8 @@ struct row_group {
 };
 bool op_group_loss(struct context *context, const char *name, struct tensor *logits, const struct row_group *groups, int count, float scale,
                    struct head_loss *loss, float *losses);
+// The mean of each group's rows; targets don't count. Groups don't overlap, and none is empty.
+struct tensor *op_mean(struct context *context, const char *name, struct tensor *x, const struct row_group *groups, int count);
 
 // Sum of (x[i] - values[i])^2, x being [rows, 1]; a value that is NaN is passed over. losses (may be NULL) is [rows].
 bool op_squared_error(struct context *context, const char *name, struct tensor *x, const float *values, float scale, struct head_loss *loss,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hf/layout.h"
+#include "hf/sentence_modules.h"
 #include "train/bert_model.h"
 #include "train/gpt_model.h"
 #include "train/input_form.h"
@@ -16,6 +17,7 @@ enum { SPAN_LENGTH = 384, HELD_OUT_LEAST = 10000 };
 struct labelled {
   struct examples train_examples, valid_examples;
   struct features train, valid;
+  enum pooling pooling;  // where options.pooling says it
 };
 
 static enum head_kind head_of(const struct job *job) {
@@ -102,6 +104,38 @@ static bool learn_tokenizer(struct job *job) {
     job->task->name);
 }
 
+static const struct {
+  const char *name;
+  enum pooling pooling;
+  int text_pooling;
+} poolings[] = {{"first", POOLING_FIRST, TEXT_FIRST}, {"last", POOLING_LAST, TEXT_LAST}, {"mean", POOLING_MEAN, TEXT_MEAN}};
+enum { POOLINGS = sizeof poolings / sizeof *poolings };
+
+// A model of sentence vectors put what it knows of a text where its modules.json says: fine-tuning starts from there.
+static void find_pooling(struct job *job) {
+  struct qkv_train_options *options = &job->options;
+  struct sentence_modules modules;
+  struct error ignored = {0};
+  bool for_texts = head_of(job) == HEAD_CLASSIFY || head_of(job) == HEAD_CHOICE;
+  if (!for_texts || options->pooling || !options->from || options->resume > 0) return;
+  if (!sentence_modules_read(&modules, options->from, &ignored)) return;
+  for (int i = 0; i < POOLINGS; i++)
+    if (modules.pooling == poolings[i].text_pooling && poolings[i].pooling != POOLING_FIRST) options->pooling = poolings[i].name;
+  if (options->pooling)
+    job_say(job,
+            "pooling %s, as modules.json of %s says (--pooling first: the one row that the heads of transformers look at)",
+            options->pooling, options->from);
+}
+
+// NULL where neither the user nor the model says it.
+static const enum pooling *choose_pooling(struct job *job) {
+  struct labelled *own = job->state;
+  find_pooling(job);
+  for (int i = 0; job->options.pooling && i < POOLINGS; i++)
+    if (strcmp(job->options.pooling, poolings[i].name) == 0) return own->pooling = poolings[i].pooling, &own->pooling;
+  return NULL;
+}
+
 static struct head_choice plain_choice(const struct job *job, uint64_t seed) {
   int labels = has_label_names(job) ? job->labels.count : is_regression(job) ? 1 : 0;
   return (struct head_choice){.head = head_of(job), .labels = labels, .seed = seed};
@@ -124,6 +158,7 @@ static bool choose_head(struct job *job, struct head_choice *choice) {
   struct arch arch;
   struct error unread = {0};
   *choice = plain_choice(job, choice->seed);
+  choice->pooling = choose_pooling(job);
   // What is wrong with the model is said where it is opened.
   bool known = checkpoint_arch(job->options.resume > 0 ? job->out : job->options.from, &arch, &unread);
   return choose_features(job, choice) && (!known || input_form_choose(job, &arch, true, choice));
@@ -147,6 +182,7 @@ static bool describe_model(struct job *job, struct arch *arch) {
   if (!input_form_choose(job, arch, false, &choice)) return false;
   if (!(encoder ? bert_describe(job, arch) : describe_decoder(job, arch))) return false;
   if (!heads_choose(arch, choice.head, choice.labels, job->error)) return false;
+  if ((choice.pooling = choose_pooling(job))) heads_pool(arch, *choice.pooling);
   arch->language_too = choice.language_too;
   arch->both_orders = choice.both_orders;
   return true;
@@ -350,10 +386,10 @@ static void close_labelled(struct job *job) {
 #define FORMS " input-form lm-weight "
 #define FAMILIES " bert gpt2 openai-gpt llama "
 
-LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", FAMILIES, FORMS " columns no-header ",
+LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", FAMILIES, FORMS " columns no-header pooling ",
               " accuracy f1 macro-f1 matthews loss ");
-LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", FAMILIES, FORMS " columns no-header ",
+LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", FAMILIES, FORMS " columns no-header pooling ",
               " pearson spearman loss ");
 LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", " bert ", "", " f1 precision recall accuracy loss ");
 LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " bert ", " stride ", " f1 exact loss ");
-LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", FAMILIES, FORMS, " accuracy loss ");
+LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", FAMILIES, FORMS " pooling ", " accuracy loss ");

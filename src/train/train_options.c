@@ -75,6 +75,7 @@ static const struct field fields[] = {
   FIELD(FIELD_TEXT, features, "features", 0, 0, " embeddings second-to-last last sum-last-4 concat-last-4 sum-all weighted "),
   FIELD(FIELD_INTEGER, lstm_layers, "lstm-layers", 0, 8),
   FIELD(FIELD_INTEGER, lstm_hidden, "lstm-hidden", 1, 32768),
+  FIELD(FIELD_TEXT, pooling, "pooling", 0, 0, " first last mean "),
   FIELD(FIELD_TEXT, columns, "columns", ANY_WORD),
   FIELD(FIELD_INTEGER, no_header, "no-header", 0, 1),
   FIELD(FIELD_TEXT, input_form, "input-form", 0, 0, " plain gpt1 gpt1-similarity "),

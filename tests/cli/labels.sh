@@ -71,6 +71,33 @@ run 0 "$QKV" train --task classify --from classes --train train.tsv --valid dev.
 out_has "label: good"
 out_has "[CLS]/0"
 
+# What stands for a text: one of its rows, or their mean; a model of sentence vectors says which.
+cp -r classes vectors
+mkdir vectors/1_Pooling
+echo '{"pooling_mode_mean_tokens": true}' > vectors/1_Pooling/config.json
+echo '[{"type": "sentence_transformers.models.Transformer", "path": ""}, {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]' > vectors/modules.json
+averaged="--task classify --train train.tsv --valid dev.tsv --schedule constant --learning-rate 0.005 --warmup-steps 1 --valid-every 5 --metric loss --dtype f32"
+run 0 "$QKV" train mean $averaged --from vectors --max-steps 10
+err_has "pooling mean, as modules.json of vectors says"
+check "config.json says so" grep -q '"pooling": "mean"' mean/config.json
+"$QKV" forward mean --ids "2 7 9 3 5" --want hidden > rows 2> err
+run 0 "$QKV" forward mean --ids "2 7 9 3 5" --want pooled
+cp out pooled
+check "the mean of a text's rows stands for it" awk 'NR == FNR { for (i = 1; i <= NF; i++) sum[i] += $i; rows++; next }
+  { for (i = 1; i <= NF; i++) if (sum[i] / rows - $i > 1e-5 || $i - sum[i] / rows > 1e-5) exit 1; seen = 1 } END { if (rows != 5 || !seen) exit 1 }' rows pooled
+run 0 "$QKV" eval mean dev.tsv --dtype f32
+cp out scores
+check "it has learnt" score accuracy 90 scores
+run 0 "$QKV" train halves $averaged --from vectors --max-steps 5 --threads 1 --quiet
+run 0 "$QKV" train halves --resume --max-steps 10 --quiet
+check "resumed with means: the same bytes" cmp mean/model.safetensors halves/model.safetensors
+run 0 "$QKV" train again $averaged --from mean --max-steps 1 --quiet
+check "a model of means stays one" grep -q '"pooling": "mean"' again/config.json
+run 0 "$QKV" train first $averaged --from vectors --pooling first --max-steps 1 --quiet
+check "--pooling first stays in the layout of transformers" grep -q BertForSequenceClassification first/config.json
+run 0 train fresh --task classify --train train.tsv --valid dev.tsv --pooling mean --max-steps 1
+check "a new model may have it, too" grep -q '"pooling": "mean"' fresh/config.json
+
 # Bad examples.
 printf 'label\tsentence\ngood\tone\nbad\n' > missing.tsv
 run 1 train x --task classify --train missing.tsv --valid dev.tsv

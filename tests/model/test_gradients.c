@@ -64,6 +64,7 @@ static void no_transform(struct arch *arch) { arch->head_transform = false, arch
 static void no_pooler(struct arch *arch) { arch->pooler = false, arch->pooler_activation = ACTIVATION_NONE; }
 static void relu_pooler(struct arch *arch) { if (arch->pooler) arch->pooler_activation = ACTIVATION_RELU; }
 static void head_dropout(struct arch *arch) { arch->head_dropout = 0.3f, arch->pooler_dropout = true; }
+static void mean_pooling(struct arch *arch) { arch->pooling = POOLING_MEAN; }
 static void unbiased(struct arch *arch) { arch->classifier_bias = false; }
 static void regression(struct arch *arch) { if (arch->head == HEAD_CLASSIFY) arch->labels = 1; }
 static void language_too(struct arch *arch) { arch->language_too = true; }
@@ -87,7 +88,8 @@ static void weighted(struct arch *arch) { features(arch, FEATURES_WEIGHTED), arc
 
 static const struct knob head_knobs[] = {
   {"plain", no_types}, {"relative", relative}, {"shared layers", shared_layers}, {"narrow embedding", narrow}, {"no transform", no_transform},
-  {"no pooler", no_pooler}, {"relu pooler", relu_pooler}, {"head dropout", head_dropout}, {"unbiased", unbiased}, {"regression", regression},
+  {"no pooler", no_pooler}, {"relu pooler", relu_pooler}, {"head dropout", head_dropout}, {"mean", mean_pooling},
+  {"unbiased", unbiased}, {"regression", regression},
   {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"language too", language_too}, {"both orders", both_orders},
   {"lstm", lstm},
   {"embeddings", embeddings}, {"second to last", second_to_last}, {"sum of the last 4", sum_last_4}, {"the last 4", concat_last_4},
