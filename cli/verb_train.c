@@ -75,7 +75,7 @@ static const struct option options[] = {
     OPTION_NUMBER(train.min_learning_rate, "min-learning-rate", "RATE", 0, 100, "where the schedules linear and cosine end",
                   .unset = "0; lm: a tenth of the highest"),
     OPTION_CHOICE(train.schedule, "schedule", "inverse-sqrt|linear|cosine|constant",
-                  "how the learning rate falls after the warm-up", .unset = "inverse-sqrt; lm: cosine"),
+                  "how the learning rate falls after the warm-up: to the last update, or over --max-time", .unset = "inverse-sqrt; lm: cosine"),
     OPTION_INTEGER(train.warmup_steps, "warmup-steps", "N", 0, NO_LIMIT, "updates in which the learning rate rises",
                    .unset = "those of the size"),
     OPTION_INTEGER(train.batch_tokens, "batch-tokens", "N", 2, 268435456,

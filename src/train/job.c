@@ -102,6 +102,7 @@ static bool decide_steps(struct job *job) {
   schedule_find(&kind, options->schedule);
   job->training.schedule = (struct schedule){kind, options->learning_rate, options->warmup_steps, total,
                                              options->min_learning_rate > 0 ? options->min_learning_rate : 0};
+  job->training.timed = schedule_needs_total(kind) && total < 0;
   char smoothing[40] = "";
   if (options->label_smoothing >= 0) snprintf(smoothing, sizeof smoothing, "; label smoothing %g", options->label_smoothing);
   job_say(job,
@@ -110,6 +111,9 @@ static bool decide_steps(struct job *job) {
           updates, options->batch_tokens * options->accumulate,
           job->model->arch.family == FAMILY_ENCODER_DECODER ? " on the longer side" : "", options->learning_rate,
           options->schedule, options->warmup_steps, options->dropout, smoothing);
+  if (job->training.timed)
+    job_say(job, "the learning rate falls over the time (--max-time): how many updates that is follows from the speed, measured whenever "
+                 "a state is saved");
   return true;
 }
 

@@ -229,9 +229,7 @@ void recipe_decide(struct qkv_train_options *options, uint64_t amount, struct bu
   decide_features(options);
   decide_number(&options->learning_rate, row->tuning_rate);
   decide_integer(&options->warmup_steps, row->tuning_warmup);
-  // A schedule that falls to an end has to know it.
-  bool endless = options->max_time >= 0 && options->max_steps < 0 && options->epochs < 0 && !row->tuning_epochs;
-  decide_text(&options->schedule, endless ? "inverse-sqrt" : row->schedule);
+  decide_text(&options->schedule, row->schedule);
   if (row->least_rate >= 0) decide_number(&options->min_learning_rate, row->least_rate * options->learning_rate);
   if (row->beta2 >= 0) decide_number(&options->beta2, row->beta2);
   if (row->epsilon >= 0) decide_number(&options->adam_epsilon, row->epsilon);

@@ -44,6 +44,7 @@ static const struct {
   VALUE(VALUE_INTEGER, tokens), VALUE(VALUE_BOOLEAN, has_best), VALUE(VALUE_NUMBER, best_score),
   VALUE(VALUE_NUMBER, score_loss), VALUE(VALUE_NUMBER, best_loss), VALUE(VALUE_INTEGER, best_step),
   VALUE(VALUE_INTEGER, worse), VALUE(VALUE_INTEGER, validated), VALUE(VALUE_INTEGER, log_size),
+  VALUE(VALUE_INTEGER, planned),
 #undef VALUE
 };
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "train/schedule.h"
 #include "train/task.h"
 
 enum field_kind { FIELD_TEXT, FIELD_INTEGER, FIELD_NUMBER, FIELD_FILES };
@@ -268,13 +267,6 @@ static bool check_contradictions(const struct qkv_train_options *options, bool c
   if (options->min_learning_rate > 0 && options->learning_rate >= 0 && options->min_learning_rate > options->learning_rate)
     return error_set(error, ERROR_USAGE, "--min-learning-rate %g is more than --learning-rate %g", options->min_learning_rate,
                      options->learning_rate);
-  enum schedule_kind kind;
-  bool needs_end = options->schedule && schedule_find(&kind, options->schedule) && schedule_needs_total(kind);
-  if (needs_end && options->max_time >= 0 && options->max_steps < 0 && options->epochs < 0)
-    return error_set(error, ERROR_USAGE,
-                     "--schedule %s has to know the number of updates, which --max-time does not say; add --max-steps or "
-                     "--epochs, or take --schedule inverse-sqrt",
-                     options->schedule);
   if (options->average == 0 && options->average_of)
     return error_set(error, ERROR_USAGE, "--average 0 and --average-of %s contradict each other", options->average_of);
   if (options->hidden > 0 && options->heads > 0 && options->hidden % options->heads != 0)

@@ -28,6 +28,29 @@ static double seconds_spent(const struct training *training) {
   return training->position.seconds + (clock_seconds() - training->started);
 }
 
+// --- A schedule over a time
+
+// The clock decides the rates of such a training; but it is only asked where a state is saved, which keeps the answer. So a run
+// that goes on from a state takes the rates that it would have taken.
+static void plan_end(struct training *training) {
+  struct training_position *position = &training->position;
+  if (!training->timed || position->step < 1 || position->step < training->schedule.warmup) return;
+  double planned = (double)position->step * training->options->max_time / fmax(seconds_spent(training), 1e-9);
+  position->planned = planned < 1e15 ? (int64_t)planned : (int64_t)1e15;
+  if (position->planned <= position->step) position->planned = position->step + 1;
+}
+
+static double rate_of(const struct training *training, int64_t step) {
+  struct schedule schedule = training->schedule;
+  if (training->timed) schedule.total = training->position.planned ? training->position.planned : INT64_MAX;
+  return schedule_rate(&schedule, step);
+}
+
+// The rise of the warm-up needs no end, what follows does.
+static bool plan_is_due(const struct training *training) {
+  return training->timed && !training->position.planned && training->position.step >= training->schedule.warmup;
+}
+
 struct batch_plan_options training_plan_options(const struct qkv_train_options *options) {
   return (struct batch_plan_options){.seed = (uint64_t)options->seed, .batch_tokens = (size_t)options->batch_tokens,
                                      .batch_size = options->batch_size > 0 ? (size_t)options->batch_size : 0, .shuffled = true,
@@ -43,6 +66,7 @@ static bool make_plan(struct training *training) {
 bool training_open(struct training *training, bool resumed) {
   const struct qkv_train_options *options = training->options;
   training->started = training->state_saved = clock_seconds();
+  if (resumed && training->position.planned <= training->position.step + 1) plan_end(training);  // there is more time than before
   if (!make_plan(training)) return false;
   if (training->plan.update_count == 0)
     return error_set(training->error, ERROR_FORMAT, "there is nothing to learn from: no line of the training text was kept");
@@ -86,7 +110,7 @@ static bool run_update(struct training *training, struct update *update) {
     const struct batch *batch = samples->fill(samples->user, training->plan.epoch, list.samples, list.count, training->error);
     if (!batch || !update_add(update, batch)) return false;
   }
-  return update_end(update, &training->optimizer, schedule_rate(&training->schedule, position->step + 1));
+  return update_end(update, &training->optimizer, rate_of(training, position->step + 1));
 }
 
 static void advance(struct training *training, const struct update *update) {
@@ -142,7 +166,7 @@ static void show_progress(struct training *training, const struct update *update
 
 static bool note_update(struct training *training, const struct update *update, double seconds) {
   struct training_position *position = &training->position;
-  double rate = schedule_rate(&training->schedule, position->step);
+  double rate = rate_of(training, position->step);
   struct log_update line = {.step = position->step, .loss = mean_loss(training, &update->loss),
                             .epoch = (double)position->epoch + (double)position->update / (double)training->plan.update_count,
                             .learning_rate = rate, .norm = update->norm, .seconds = seconds_spent(training),
@@ -224,6 +248,7 @@ static bool write_log(struct training *training) { return training_log_flush(&tr
 
 static bool write_state(struct training *training) {
   if (!training_log_flush(&training->log, &training->position.log_size, training->error)) return false;
+  plan_end(training);
   double start = clock_seconds();
   struct training_position kept = training->position;
   training->position.seconds = seconds_spent(training);
@@ -353,7 +378,7 @@ bool training_run(struct training *training) {
   // From here on a run that is killed can be resumed.
   if (training->position.step == 0 && !save(training, write_state)) return false;
   while (!at_end(training)) {
-    if (!step(training) || !keep_copy(training)) return false;
+    if (!step(training) || !keep_copy(training) || (plan_is_due(training) && !save(training, write_state))) return false;
     if (training->position.step % training->options->valid_every == 0) {
       if (!validate(training) || !save(training, write_log)) return false;
       if (state_is_due(training) && !save(training, write_state)) return false;

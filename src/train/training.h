@@ -25,6 +25,7 @@ struct training_position {
   int64_t worse;        // validations since score or loss last improved
   int64_t validated;    // the last update after which a validation took place
   uint64_t log_size;    // of log.jsonl when the state was written
+  int64_t planned;      // updates that --max-time will hold, by the speed so far; 0: nobody knows yet
 };
 
 enum training_end { END_STEPS, END_EPOCHS, END_TIME, END_PATIENCE, END_INTERRUPTED };
@@ -38,6 +39,7 @@ struct training {
   struct error *error;
   const struct samples *samples;
   struct schedule schedule;
+  bool timed;           // the schedule falls over --max-time: its total is position.planned
   double weights[TARGET_HEADS];  // of the heads' losses in their sum
   struct optimizer_options optimizer;
   const struct qkv_train_listener *listener;  // may be NULL

@@ -115,8 +115,6 @@ run 2 "$QKV" train x --resume
 err_has 'there is nothing to resume'
 run 2 train x --shedule linear
 err_has 'did you mean --schedule?'
-run 2 train x --schedule linear --max-time 10s
-err_has '--max-steps or'
 run 2 train x --max-length 500
 err_has 'the longest pair would not fit into a batch'
 run 1 "$QKV" train x --task translation --train nowhere train.t

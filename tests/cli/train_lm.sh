@@ -112,6 +112,28 @@ awk 'BEGIN { print "answer\tprompt"; for (i = 0; i < 40; i++) print "sees a ball
 run 0 "$QKV" train table --task lm --train pairs.tsv --valid pairs.tsv $small --context 32 --tokenizer-type char --max-steps 40 --valid-every 40
 check "a table gives the model of the objects" cmp fresh/model.safetensors table/model.safetensors
 
+# A schedule over a time: where it ends is estimated, and kept in the state.
+timed="--task lm --train train.txt --valid valid.txt --tokenizer-type char --context 16 --size blackboard --learning-rate 0.01 --warmup-steps 5 --valid-every 1000000 --dtype f32 --threads 1"
+rates() { grep '"step":' "$1/log.jsonl" | grep -o '"learning_rate":[^,]*'; }
+for schedule in linear cosine; do
+  run 0 "$QKV" train timed-$schedule $timed --schedule $schedule --min-learning-rate 0 --max-time 1.5s
+  err_has "the learning rate falls over the time (--max-time)"
+  rates timed-$schedule > falling
+  check "the rate has fallen at the end ($schedule)" awk -F: '$2 > most { most = $2 } { last = $2 } END { exit !(most > 0.0099 && last < 0.005) }' falling
+done
+"$QKV" train stopped $timed --schedule cosine --max-time 4s --quiet 2> err &
+pid=$!
+for _ in $(seq 400); do grep -qF '"step":5,' stopped/log.jsonl 2> /dev/null && break; sleep 0.01; done
+kill $pid
+wait $pid
+cp -r stopped stopped2
+lines=$(rates stopped | wc -l)
+for out in stopped stopped2; do
+  run 0 "$QKV" train $out --resume --quiet
+  rates $out | tail -n +$((lines + 1)) | head -5 > rates-$out
+done
+check "two runs that go on from one state take the same rates" bash -c 'cat rates-stopped; [ "$(wc -l < rates-stopped2)" = 5 ] && cmp rates-stopped rates-stopped2'
+
 # What cannot be.
 : > empty
 run 1 "$QKV" train x --task lm --train empty

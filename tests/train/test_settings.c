@@ -125,12 +125,6 @@ static void options_that_cannot_be(void **state) {
   options.hidden = 64;
   expect_refused(&options, "--from and --hidden contradict each other");
   options = with_text();
-  options.schedule = "cosine";
-  options.max_time = 60;
-  expect_refused(&options, "--schedule cosine");
-  options.max_steps = 100;
-  assert_true(train_options_check(&options, true, &error));
-  options = with_text();
   options.tokenizer = "there";
   options.vocab_size = 100;
   expect_refused(&options, "--tokenizer and --vocab-size contradict each other");
