@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "tensor/operations.h"
 #include "tensor/tape.h"
 
@@ -44,6 +45,19 @@ static float cosine(const float *a, const float *b, int n) {
   return first > 0 && second > 0 ? (float)(product / sqrt(first * second)) : 0;
 }
 
+struct measuring {
+  const struct tensor *log_probs;
+  float *entropies;
+};
+
+static void measure_row(void *data, size_t row, int worker) {
+  const struct measuring *measuring = data;
+  const float *log_probs = measuring->log_probs->data + row * (size_t)measuring->log_probs->cols;
+  double entropy = 0;
+  for (int i = 0; i < measuring->log_probs->cols; i++) entropy -= (double)expf(log_probs[i]) * log_probs[i];
+  measuring->entropies[row] = (float)(entropy / log(2));
+}
+
 static void look(struct lens *lens, const struct recorded *state, int row, int rows, bool last) {
   struct context *context = &lens->context;
   const struct kernels *kernels = context->kernels;
@@ -60,12 +74,7 @@ static void look(struct lens *lens, const struct recorded *state, int row, int r
   if (!logits) return;
   kernels->log_softmax(logits->data, logits->cols, logits->rows, logits->cols);
   kernels->largest(lens->values + (size_t)row * SHOWN, lens->ids + (size_t)row * SHOWN, logits->data, logits->cols, rows, logits->cols, SHOWN);
-  for (int i = 0; i < rows; i++) {
-    const float *log_probs = logits->data + (size_t)i * (size_t)logits->cols;
-    double entropy = 0;
-    for (int j = 0; j < logits->cols; j++) entropy -= exp(log_probs[j]) * log_probs[j];
-    lens->entropies[row + i] = (float)(entropy / log(2));
-  }
+  parallel_for((size_t)rows, measure_row, &(struct measuring){logits, lens->entropies + row});
 }
 
 static void write_floats(struct buffer *out, const char *key, const float *values, int count) {

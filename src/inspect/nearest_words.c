@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "inspect/inspected_text.h"
+#include "tensor/kernels.h"
 
 enum { NEAREST = 8, MOST_WORDS = 64 };
 
@@ -45,10 +46,12 @@ void word_list_write(struct buffer *out, const struct word_list *list, const str
 
 struct search {
   const struct weight *table;
+  const struct kernels *kernels;
   const int32_t *ids;          // [count]
   int count;
-  float *own, *cosines;        // [count, cols], [count, rows]
-  float *scratch;              // [chunks, cols]
+  float *packed;               // the words' own rows, of length 1, as the matrix of a product
+  float *cosines;              // [rows, count]
+  float *rows;                 // [threads, CHUNK, cols]
 };
 
 enum { CHUNK = 512 };
@@ -59,62 +62,73 @@ static double length_of(const float *row, int columns) {
   return sqrt(sum);
 }
 
+// Some of the table's rows times the words' rows; the kernel runs serially within a task.
 static void compare_chunk(void *data, size_t index, int worker) {
   const struct search *search = data;
-  int chunk = (int)index;
-  int columns = search->table->cols, end = (chunk + 1) * CHUNK < search->table->rows ? (chunk + 1) * CHUNK : search->table->rows;
-  for (int row = chunk * CHUNK; row < end; row++) {
-    const float *other = weight_row(search->table, row, search->scratch + (size_t)chunk * (size_t)columns);
-    double length = length_of(other, columns);
-    for (int i = 0; i < search->count; i++) {
-      const float *own = search->own + (size_t)i * (size_t)columns;
-      float sum = 0;
-      for (int c = 0; c < columns; c++) sum += own[c] * other[c];
-      search->cosines[(size_t)i * (size_t)search->table->rows + (size_t)row] = length > 0 ? (float)(sum / length) : 0;
-    }
+  int columns = search->table->cols, first = (int)index * CHUNK, left = search->table->rows - first, rows = left < CHUNK ? left : CHUNK;
+  float *own = search->rows + (size_t)worker * CHUNK * (size_t)columns, *cosines = search->cosines + (size_t)first * (size_t)search->count;
+  for (int r = 0; r < rows; r++) {
+    float *to = own + (size_t)r * (size_t)columns;
+    const float *from = weight_row(search->table, first + r, to);
+    if (from != to) memcpy(to, from, (size_t)columns * sizeof *to);
+  }
+  search->kernels->linear(cosines, search->count, NULL, own, columns, rows, search->count, columns, search->packed, NULL, ACTIVATION_NONE, false);
+  for (int r = 0; r < rows; r++) {
+    double length = length_of(own + (size_t)r * (size_t)columns, columns);
+    for (int i = 0; i < search->count; i++) cosines[r * search->count + i] = length > 0 ? (float)(cosines[r * search->count + i] / length) : 0;
   }
 }
 
 static void write_nearest(struct buffer *out, struct word_list *words, const struct search *search, int i, struct error *error) {
-  float *cosines = search->cosines + (size_t)i * (size_t)search->table->rows;
-  cosines[search->ids[i]] = -2;
+  int best[NEAREST], found = 0;
+  const float *cosines = search->cosines + i;
+  for (int row = 0; row < search->table->rows; row++) {
+    float cosine = cosines[(size_t)row * (size_t)search->count];
+    if (row == search->ids[i] || (found == NEAREST && cosine <= cosines[(size_t)best[NEAREST - 1] * (size_t)search->count])) continue;
+    int at = found < NEAREST ? found++ : NEAREST - 1;
+    for (; at > 0 && cosine > cosines[(size_t)best[at - 1] * (size_t)search->count]; at--) best[at] = best[at - 1];
+    best[at] = row;
+  }
   buffer_format(out, "%s\"%d\":[", i ? "," : "", search->ids[i]);
-  for (int n = 0; n < NEAREST && n + 1 < search->table->rows; n++) {
-    int best = 0;
-    for (int row = 1; row < search->table->rows; row++)
-      if (cosines[row] > cosines[best]) best = row;
-    word_list_add(words, best, error);
-    buffer_format(out, "%s[%d,", n ? "," : "", best);
-    buffer_decimal(out, cosines[best], 4);
+  for (int n = 0; n < found; n++) {
+    word_list_add(words, best[n], error);
+    buffer_format(out, "%s[%d,", n ? "," : "", best[n]);
+    buffer_decimal(out, cosines[(size_t)best[n] * (size_t)search->count], 4);
     buffer_char(out, ']');
-    cosines[best] = -2;
   }
   buffer_char(out, ']');
 }
 
-void nearest_words_write(struct buffer *out, struct word_list *words, const struct weight *table, const int32_t *ids, int count,
-                         struct error *error) {
+static bool pack_words(struct search *search, struct error *error) {
+  const struct weight *table = search->table;
+  size_t columns = (size_t)table->cols;
+  float *own = memory_new(error, (size_t)search->count * columns, sizeof *own);
+  search->packed = memory_new_aligned(error, search->kernels->packed_size(search->count, table->cols), sizeof *search->packed);
+  for (int i = 0; own && search->packed && i < search->count; i++) {
+    const float *row = weight_row(table, search->ids[i], own + (size_t)i * columns);
+    double length = length_of(row, table->cols);
+    for (size_t c = 0; c < columns; c++) own[(size_t)i * columns + c] = length > 0 ? (float)(row[c] / length) : 0;
+  }
+  if (own && search->packed) search->kernels->pack(search->packed, own, search->count, table->cols, false);
+  free(own);
+  return search->packed != NULL && error->code == ERROR_NONE;
+}
+
+void nearest_words_write(struct buffer *out, struct word_list *words, const struct weight *table, const struct kernels *kernels, const int32_t *ids,
+                         int count, struct error *error) {
   struct word_list different = {0};
   for (int i = 0; i < count && different.count < MOST_WORDS; i++) word_list_add(&different, ids[i], error);
-  int columns = table->cols, chunks = (table->rows + CHUNK - 1) / CHUNK;
-  struct search search = {.table = table, .ids = different.ids, .count = (int)different.count};
-  search.own = memory_new(error, different.count * (size_t)columns, sizeof *search.own);
-  search.cosines = memory_new(error, different.count * (size_t)table->rows, sizeof *search.cosines);
-  search.scratch = memory_new(error, (size_t)chunks * (size_t)columns, sizeof *search.scratch);
-  if (error->code == ERROR_NONE) {
-    for (int i = 0; i < search.count; i++) {
-      float *own = search.own + (size_t)i * (size_t)columns;
-      const float *row = weight_row(table, search.ids[i], search.scratch);
-      double length = length_of(row, columns);
-      for (int c = 0; c < columns; c++) own[c] = length > 0 ? (float)(row[c] / length) : 0;
-    }
-    parallel_for((size_t)chunks, compare_chunk, &search);
+  struct search search = {.table = table, .kernels = kernels, .ids = different.ids, .count = (int)different.count};
+  search.cosines = memory_new_aligned(error, different.count * (size_t)table->rows, sizeof *search.cosines);
+  search.rows = memory_new_aligned(error, (size_t)parallel_threads() * CHUNK * (size_t)table->cols, sizeof *search.rows);
+  if (search.cosines && search.rows && pack_words(&search, error)) {
+    parallel_for((size_t)(table->rows + CHUNK - 1) / CHUNK, compare_chunk, &search);
     buffer_text(out, ",\"neighbours\":{");
     for (int i = 0; i < search.count; i++) write_nearest(out, words, &search, i, error);
     buffer_char(out, '}');
   }
-  free(search.own);
+  free(search.packed);
   free(search.cosines);
-  free(search.scratch);
+  free(search.rows);
   word_list_free(&different);
 }

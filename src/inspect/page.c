@@ -67,7 +67,9 @@ bool page_write(struct buffer *html, const struct page_subject *subjects, int co
 bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
                      struct error *error) {
   struct page_blob blob = {0};
-  bool fine = write_views(json, &blob, subjects, count, detail, extra, error);
+  struct page_detail plain = *detail;
+  plain.plain = true;
+  bool fine = write_views(json, &blob, subjects, count, &plain, extra, error);
   buffer_text(json, ",\"data\":\"");
   if (fine) page_blob_base64(&blob, json);
   buffer_text(json, "\"}\n");

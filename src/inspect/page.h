@@ -8,6 +8,6 @@
 // extra: JSON of further keys, each beginning with a comma, or NULL.
 bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
                 const char *language, const char *start, struct error *error);
-// The same numbers alone: {"views":[...],"arrays":[...],"data":"base64"}.
+// The same numbers alone, plain: {"views":[...],"arrays":[...],"data":"base64"}.
 bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
                      struct error *error);

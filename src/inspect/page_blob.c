@@ -1,40 +1,56 @@
 #include "inspect/page_blob.h"
 
+#include <math.h>
+
 #include "tensor/number.h"
 
 enum { CHUNK = 1024 };
 
-static int begin(struct page_blob *blob, int rows, int columns, enum number_type type) {
-  buffer_format(&blob->list, "%s{\"shape\":[%d,%d],\"type\":\"%s\",\"offset\":%zu}", blob->count ? "," : "", rows, columns,
-                type == TYPE_F32 ? "f32" : "f16", blob->bytes.size);
+static int begin(struct page_blob *blob, int rows, int columns, enum page_number type) {
+  static const char *const names[] = {[PAGE_F32] = "f32", [PAGE_F24] = "f24", [PAGE_F16] = "f16"};
+  buffer_format(&blob->list, "%s{\"shape\":[%d,%d],\"type\":\"%s\",\"offset\":%zu}", blob->count ? "," : "", rows, columns, names[type],
+                blob->bytes.size);
   return blob->count++;
 }
 
-static void append(struct page_blob *blob, const float *values, int count, enum number_type type) {
+// Round to nearest, ties to even; NaN stays NaN.
+static uint32_t to_f24(float value) {
+  uint32_t bits = number_bits(value);
+  return isnan(value) ? bits >> 8 | 0x4000 : (bits + 0x7F + (bits >> 8 & 1)) >> 8;
+}
+
+static size_t write_f24(char *to, const float *values, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits = to_f24(values[i]);
+    for (int byte = 0; byte < 3; byte++) to[3 * i + (size_t)byte] = (char)(bits >> 8 * byte);
+  }
+  return 3 * count;
+}
+
+static void append(struct page_blob *blob, const float *values, int count, enum page_number type) {
   char chunk[CHUNK * sizeof(float)];
   for (int i = 0; i < count; i += CHUNK) {
     size_t n = (size_t)(count - i < CHUNK ? count - i : CHUNK);
-    number_write(chunk, values + i, type, n);
-    buffer_append(&blob->bytes, chunk, n * number_size(type));
+    if (type == PAGE_F24) {
+      buffer_append(&blob->bytes, chunk, write_f24(chunk, values + i, n));
+      continue;
+    }
+    enum number_type stored = type == PAGE_F32 ? TYPE_F32 : TYPE_F16;
+    number_write(chunk, values + i, stored, n);
+    buffer_append(&blob->bytes, chunk, n * number_size(stored));
   }
 }
 
-// A browser reads arrays in place only where they are aligned to their numbers.
-static void align(struct page_blob *blob) {
-  while (blob->bytes.size % sizeof(float) && !blob->bytes.failed) buffer_char(&blob->bytes, 0);
-}
-
-int page_blob_add(struct page_blob *blob, const float *values, size_t stride, const int *rows, int count, int columns, enum number_type type) {
+int page_blob_add(struct page_blob *blob, const float *values, size_t stride, const int *rows, int count, int columns, enum page_number type) {
   int number = begin(blob, count, columns, type);
   for (int i = 0; i < count; i++) append(blob, values + (size_t)(rows ? rows[i] : i) * stride, columns, type);
-  align(blob);
   return number;
 }
 
 int page_blob_add_weight(struct page_blob *blob, const struct weight *weight, int rows, float *scratch) {
   if (rows == 0 || rows > weight->rows) rows = weight->rows;
-  int number = begin(blob, rows, weight->cols, TYPE_F32);
-  for (int row = 0; row < rows; row++) append(blob, weight_row(weight, row, scratch), weight->cols, TYPE_F32);
+  int number = begin(blob, rows, weight->cols, PAGE_F32);
+  for (int row = 0; row < rows; row++) append(blob, weight_row(weight, row, scratch), weight->cols, PAGE_F32);
   return number;
 }
 

@@ -23,7 +23,8 @@
 
 enum {
   FEW_NUMBERS = 6 << 20,      // up to here all tokens' steps are given
-  MANY_NUMBERS = 16 << 20,    // from here on queries, keys and values are rounded to 16 bits
+  SOME_NUMBERS = 1 << 20,     // from here on queries, keys, values and states are rounded to 24 bits,
+  MANY_NUMBERS = 16 << 20,    // from here on to 16
   SMALL_MODEL = 1000000,      // parameters up to which the weights are given too
   POSITIONS_SHOWN = 64,
 };
@@ -43,8 +44,11 @@ struct writer {
   const struct inspected_side *side;
   const int *detail;
   int detail_count;
-  enum number_type type;      // of queries, keys, values and states
+  enum page_number type;      // of queries, keys, values and states
   float *sum;                 // [tokens, hidden] the residual stream
+  int sum_array;              // that holds its rows of the detail tokens; -1: none does
+  const struct recorded *result;  // of the sublayer before, and the array of its rows: the next one's input
+  int result_array;
   int layer;
 };
 
@@ -75,12 +79,15 @@ static void add_all_rows(struct writer *writer, const char *key, const struct re
   if (item) key_array(writer, key, page_blob_add(writer->blob, item->values + first, (size_t)item->columns, NULL, item->rows, columns, writer->type));
 }
 
-static void add_detail_rows(struct writer *writer, const char *key, const float *values, int columns) {
-  key_array(writer, key, page_blob_add(writer->blob, values, (size_t)columns, writer->detail, writer->detail_count, columns, TYPE_F32));
+// Returns the array's number.
+static int add_detail_rows(struct writer *writer, const char *key, const float *values, int columns) {
+  int array = page_blob_add(writer->blob, values, (size_t)columns, writer->detail, writer->detail_count, columns, PAGE_F32);
+  key_array(writer, key, array);
+  return array;
 }
 
-static void add_detail(struct writer *writer, const char *key, const struct recorded *item) {
-  if (item) add_detail_rows(writer, key, item->values, item->columns);
+static int add_detail(struct writer *writer, const char *key, const struct recorded *item) {
+  return item ? add_detail_rows(writer, key, item->values, item->columns) : -1;
 }
 
 static void add_vector(struct writer *writer, const char *key, const struct weight *weight) {
@@ -121,7 +128,7 @@ static void add_contributions(struct writer *writer, const struct recorded *mixe
         sums[((size_t)i * (size_t)heads + (size_t)head) * (size_t)hidden + (size_t)unit] = (float)sum;
       }
   }
-  key_array(writer, "contributions", page_blob_add(writer->blob, sums, (size_t)hidden, NULL, writer->detail_count * heads, hidden, TYPE_F32));
+  key_array(writer, "contributions", page_blob_add(writer->blob, sums, (size_t)hidden, NULL, writer->detail_count * heads, hidden, PAGE_F32));
   free(sums);
 }
 
@@ -135,7 +142,7 @@ static void add_weights(struct writer *writer, bool cross) {
     for (int head = 0; head < weights->heads; head++)
       memcpy(kept + (size_t)(i * weights->heads + head) * (size_t)columns,
              weights->values + ((size_t)head * (size_t)weights->rows + (size_t)writer->detail[i]) * (size_t)columns, (size_t)columns * sizeof *kept);
-  key_array(writer, "weights", page_blob_add(writer->blob, kept, (size_t)columns, NULL, rows, columns, TYPE_F32));
+  key_array(writer, "weights", page_blob_add(writer->blob, kept, (size_t)columns, NULL, rows, columns, PAGE_F32));
   free(kept);
 }
 
@@ -168,10 +175,11 @@ struct sublayer {
 static void write_sum(struct writer *writer, const struct recorded *output) {
   bool residual = writer->subject->model->arch.residual;
   size_t cells = (size_t)output->rows * (size_t)output->columns;
-  add_detail_rows(writer, "before", writer->sum, output->columns);
+  if (writer->sum_array >= 0) key_array(writer, "before", writer->sum_array);
+  else add_detail_rows(writer, "before", writer->sum, output->columns);
   add_detail(writer, "output", output);
   for (size_t i = 0; i < cells; i++) writer->sum[i] = residual ? writer->sum[i] + output->values[i] : output->values[i];
-  add_detail_rows(writer, "after", writer->sum, output->columns);
+  writer->sum_array = add_detail_rows(writer, "after", writer->sum, output->columns);
 }
 
 static const struct recorded *output_of(const struct writer *writer, const char *sublayer) {
@@ -199,7 +207,8 @@ static void write_inside(struct writer *writer, const struct sublayer *sublayer)
 static const struct recorded *write_sublayer(struct writer *writer, const struct sublayer *sublayer) {
   const struct recorded *output = output_of(writer, sublayer->name), *normed = result(writer, sublayer->name);
   buffer_format(writer->out, "\"%s\":{\"hidden\":%d", sublayer->name, writer->subject->model->arch.hidden);
-  add_detail(writer, "input", sublayer->input);
+  if (sublayer->input && sublayer->input == writer->result) key_array(writer, "input", writer->result_array);
+  else add_detail(writer, "input", sublayer->input);
   write_inside(writer, sublayer);
   add_vector(writer, "output_bias", sublayer->output->bias);
   if (output) write_sum(writer, output);
@@ -207,10 +216,13 @@ static const struct recorded *write_sublayer(struct writer *writer, const struct
     add_vector(writer, "gain", sublayer->norm->gain);
     add_vector(writer, "bias", sublayer->norm->bias);
   }
-  add_detail(writer, "result", normed);
+  writer->result = normed;
+  writer->result_array = add_detail(writer, "result", normed);
   buffer_char(writer->out, '}');
   bool post = writer->subject->model->arch.norm_place == NORM_POST;
-  if (post && normed) memcpy(writer->sum, normed->values, (size_t)normed->rows * (size_t)normed->columns * sizeof *writer->sum);
+  if (!post || !normed) return normed;
+  writer->sum_array = writer->result_array;
+  memcpy(writer->sum, normed->values, (size_t)normed->rows * (size_t)normed->columns * sizeof *writer->sum);
   return normed;
 }
 
@@ -300,8 +312,9 @@ static void write_embeddings(struct writer *writer) {
     add_detail(writer, "first_result", result(writer, "first_norm"));
   }
   const struct recorded *relative = result(writer, "relative");
-  if (relative) key_array(writer, "relative", page_blob_add(writer->blob, relative->values, (size_t)relative->columns, NULL, relative->rows, relative->columns, TYPE_F32));
-  nearest_words_write(writer->out, &writer->words, writer->stack->embedding, writer->side->ids, writer->side->count, writer->error);
+  if (relative) key_array(writer, "relative", page_blob_add(writer->blob, relative->values, (size_t)relative->columns, NULL, relative->rows, relative->columns, PAGE_F32));
+  nearest_words_write(writer->out, &writer->words, writer->stack->embedding, writer->subject->model->kernels, writer->side->ids, writer->side->count,
+                      writer->error);
 }
 
 static bool predicts(const struct writer *writer) {
@@ -321,8 +334,10 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
   bool fine = detail && writer->sum;
   if (fine) {
     writer->detail = detail;
+    writer->sum_array = -1;
+    writer->result = NULL;
     size_t numbers = (size_t)side->count * (size_t)stack->arch->layers * (size_t)arch->hidden * 4;
-    writer->type = numbers > MANY_NUMBERS ? TYPE_F16 : TYPE_F32;
+    writer->type = writer->wanted->plain || numbers < SOME_NUMBERS ? PAGE_F32 : numbers < MANY_NUMBERS ? PAGE_F24 : PAGE_F16;
     buffer_format(writer->out, "{\"name\":\"%s\",\"causal\":%s,\"heads\":%d,\"kv_heads\":%d,\"width\":%d", name, stack->causal ? "true" : "false",
                   stack->arch->heads, stack->arch->kv_heads, width);
     key_number(writer, "sharing", stack->arch->groups ? stack->arch->layers / stack->arch->groups : 1);

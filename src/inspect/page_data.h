@@ -14,10 +14,11 @@ struct page_subject {
   const char *first, *second;      // the texts; second may be NULL
 };
 
-// Which tokens' steps are given in numbers.
+// Which tokens' steps are given in numbers, and how exactly.
 struct page_detail {
   const int *tokens;               // by index in each stack's input; NULL: all if they are few, else the last
   int token_count;
+  bool plain;                      // all numbers have 32 bits, however many there are
 };
 
 // Appends one JSON object; its arrays go to `blob`.

@@ -2,6 +2,7 @@
 // Attention: all layers and heads as a grid of small matrices, one of them large with numbers, and as lines between tokens.
 
 const LARGEST_TABLE = 64;  // beyond, cells have no numbers
+const MATRIX_LABEL = 120, MATRIX_CELL = 30;
 
 function attentionKinds(view) {
   const kinds = view.stacks.map(stack => stack.name);
@@ -10,9 +11,9 @@ function attentionKinds(view) {
 
 function attentionView(view) {
   const place = attentionPlace(view, state.kind, state.layer);
-  const half = matrix(place.sublayer.query).half;
+  const type = matrix(place.sublayer.query).type;
   return [
-    element("p", {class: "faint"}, label("looksFrom")), half ? element("p", {class: "faint"}, label("rounded")) : undefined,
+    element("p", {class: "faint"}, label("looksFrom")), type === "f32" ? undefined : element("p", {class: "faint"}, label(`rounded ${type}`)),
     tokenButtons(place.stack.tokens, state.token, token => change({token})),
     element("h2", {}, `${label("matrix")}: ${attentionTitle()}`), largeMatrix(place),
     element("h2", {}, label("lines")), linesPicture(place),
@@ -40,7 +41,8 @@ function largeMatrix(place) {
 
 function numberTable(rows, down, across, hidden) {
   const palette = colors(), chosen = (axis, i) => (axis === (state.swap ? "across" : "down")) && i === state.token ? " chosen" : "";
-  const table = element("table", {class: "matrix", id: "large-matrix"});
+  const table = element("table", {class: "matrix", id: "large-matrix", style: `width:${MATRIX_LABEL + across.length * MATRIX_CELL}px`});
+  table.append(element("col", {style: `width:${MATRIX_LABEL}px`}));
   table.append(element("tr", {}, element("th"), ...across.map((token, i) => element("th", {class: "column" + chosen("across", i), scope: "col"}, token.label))));
   rows.forEach((row, y) => table.append(element("tr", {}, element("th", {class: "word" + chosen("down", y), scope: "row"}, down[y].label),
     ...Array.from(row, (value, x) => hidden(y, x) ? element("td", {class: "masked"})
@@ -50,6 +52,7 @@ function numberTable(rows, down, across, hidden) {
 
 function bigCanvas(rows, down, across) {
   const canvas = matrixCanvas(rows, 1200, 0);
+  canvas.id = "large-matrix";
   return withHint(canvas, event => {
     const x = Math.floor(event.offsetX / canvas.cellSize), y = Math.floor(event.offsetY / canvas.cellSize);
     return down[y] && across[x] ? `${y} ${down[y].label} → ${x} ${across[x].label}: ${rows[y][x].toFixed(4)}` : "";

@@ -33,7 +33,14 @@ function shade(value, full, palette) {
   return `rgba(${value < 0 ? palette.negative : palette.positive}, ${Number.isFinite(value) ? share.toFixed(3) : 0})`;
 }
 
-function largest(values) { return values.reduce((top, value) => Number.isFinite(value) ? Math.max(top, Math.abs(value)) : top, 0); }
+function largest(values) {
+  let top = 0;
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i]);
+    if (size > top && size !== Infinity) top = size;
+  }
+  return top;
+}
 
 // ---- hints ----
 
@@ -53,31 +60,42 @@ function withHint(node, textAt) {
 
 // ---- pictures ----
 
-// [rows][columns] as a canvas with one pixel block a cell.
+// [rows][columns] as a canvas of a pixel for each, which the browser magnifies.
+function pixels(rows, top) {
+  const columns = rows[0].length, canvas = element("canvas", {width: columns, height: rows.length}), pen = canvas.getContext("2d"), image = pen.createImageData(columns, rows.length);
+  const palette = colors(), positive = palette.positive.split(",").map(Number), negative = palette.negative.split(",").map(Number), bytes = image.data;
+  let at = 0;
+  for (const row of rows)
+    for (let x = 0; x < columns; x++) {
+      const value = row[x], color = value < 0 ? negative : positive;
+      bytes[at++] = color[0];
+      bytes[at++] = color[1];
+      bytes[at++] = color[2];
+      bytes[at++] = Number.isFinite(value) ? 255 * Math.min(1, Math.abs(value) / top) : 0;
+    }
+  pen.putImageData(image, 0, 0);
+  return canvas;
+}
+
 function matrixCanvas(rows, size, full) {
   const columns = rows[0].length, cell = Math.max(1, Math.min(12, Math.floor(size / Math.max(columns, rows.length))));
-  const canvas = element("canvas", {width: columns * cell, height: rows.length * cell}), pen = canvas.getContext("2d"), palette = colors();
-  const top = full || Math.max(...rows.map(largest)) || 1;
-  rows.forEach((row, y) => row.forEach((value, x) => {
-    pen.fillStyle = shade(value, top, palette);
-    pen.fillRect(x * cell, y * cell, cell, cell);
-  }));
+  const canvas = pixels(rows, full || Math.max(...rows.map(largest)) || 1);
+  canvas.style.width = `${columns * cell}px`;
+  canvas.style.height = `${rows.length * cell}px`;
   canvas.cellSize = cell;
   return canvas;
 }
 
 // A vector as a strip of colours; its values show under the pointer.
 function strip(values, name, full) {
-  const shown = Array.from(values), cell = Math.max(1, Math.min(16, Math.floor(720 / shown.length)));
-  const canvas = element("canvas", {width: shown.length * cell, height: 20, role: "img", "aria-label": name}), pen = canvas.getContext("2d"), palette = colors();
-  const top = full || largest(shown);
-  shown.forEach((value, i) => {
-    pen.fillStyle = shade(value, top, palette);
-    pen.fillRect(i * cell, 0, cell, 20);
-  });
+  const cell = Math.max(1, Math.min(16, Math.floor(720 / values.length))), canvas = pixels([values], full || largest(values) || 1);
+  canvas.style.width = `${values.length * cell}px`;
+  canvas.style.height = "20px";
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", name);
   return withHint(canvas, event => {
     const i = Math.floor(event.offsetX / cell);
-    return i < shown.length ? `${name}[${i}] = ${number(shown[i])}` : "";
+    return i < values.length ? `${name}[${i}] = ${number(values[i])}` : "";
   });
 }
 

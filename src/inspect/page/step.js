@@ -35,8 +35,8 @@ function part(title, formula, shape, ...children) {
   return element("section", {class: "part"}, element("h3", {}, title), line, ...children);
 }
 
-function checked(own, models, half) {
-  const {difference, fine} = compare(own, models, half);
+function checked(own, models, type) {
+  const {difference, fine} = compare(own, models, type);
   if (fine) return element("div", {class: "fine", "data-difference": difference}, `✓ ${label("computed")}`);
   return element("div", {class: "wrong", "data-difference": difference}, `✗ ${label("differs")} ${difference.toExponential(2)}`);
 }
@@ -49,7 +49,7 @@ function checkedProduct(view, name, x, models, slice) {
   if (!weights || weights[name + ".weight"] === undefined) return given();
   const bias = weights[name + ".bias"] === undefined ? undefined : matrix(weights[name + ".bias"]);
   const own = product(matrix(weights[name + ".weight"]), x, bias);
-  return checked(slice ? own.subarray(slice[0], slice[1]) : own, models, false);
+  return checked(slice ? own.subarray(slice[0], slice[1]) : own, models);
 }
 
 // Layers that share weights are named after their group.
@@ -90,13 +90,13 @@ function embeddingParts(view, stack, place) {
 function attentionParts(view, stack, place, name) {
   const kind = name === "cross" ? "cross" : stack.name, where = attentionPlace(view, kind, state.layer), sublayer = where.sublayer;
   const head = Math.max(0, Math.min(state.head, stack.heads - 1)), row = attentionRow(where, head, state.token);
-  const weights = rowOf(matrix(sublayer.weights), place * stack.heads + head), half = matrix(sublayer.query).half;
+  const weights = rowOf(matrix(sublayer.weights), place * stack.heads + head), type = matrix(sublayer.query).type;
   const input = detailRow(sublayer.input, place), query = slice(matrix(sublayer.query), state.token, head, stack.width);
   const title = `${name === "cross" ? label("cross") : label("attention")}, ${label("layer")} ${state.layer}, ${label("head")} ${head}`;
   return [
     part(`${title}: ${label("query")}`, "q = W_Q x + b_Q", `[${stack.width} × ${view.model.hidden}] [${view.model.hidden}] → [${stack.width}]`, vectorRow("x", input), vectorRow("q", query), queryCheck(view, stack, name, sublayer, input, head, query)),
     part(`${title}: ${label("keys")}, ${label("values")}`, "k_j = W_K x_j + b_K,  v_j = W_V x_j + b_V", `[${where.keyStack.tokens.length} × ${stack.width}]`, keysTable(where, row.keyHead), given()),
-    scoresPart(where, row, weights, half, title),
+    scoresPart(where, row, weights, type, title),
     mixedPart(where, row, head, place, title),
     outputPart(view, stack, place, name, sublayer),
     residualPart(view, sublayer, place),
@@ -128,20 +128,20 @@ function keysTable(where, head) {
   return element("div", {class: "scroll"}, table);
 }
 
-function scoresPart(where, row, weights, half, title) {
+function scoresPart(where, row, weights, type, title) {
   const table = element("table", {id: "scores"}), tokens = where.keyStack.tokens;
   table.append(element("tr", {}, ...["", "q · k", `× ${number(where.stack.scale)}`, "softmax", ""].map(text => element("th", {}, text))));
   tokens.forEach((token, j) => table.append(element("tr", {}, element("td", {class: "word"}, `${j} ${token.label}`), element("td", {}, number(row.products[j])),
     element("td", {}, number(row.scaled[j])), element("td", {}, number(row.weights[j])), element("td", {class: "word"}, bar(row.weights[j])))));
   return part(`${title}: ${label("softmax")}`, where.causal ? "a = softmax(q Kᵀ / √d + M)" : "a = softmax(q Kᵀ / √d)", `[${where.stack.width}] [${where.stack.width} × ${tokens.length}] → [${tokens.length}]`,
     element("p", {class: "faint"}, `${label("scaled")}: 1 / √${where.stack.width} = ${number(1 / Math.sqrt(where.stack.width))}. ${where.causal ? label("maskText") : ""}`),
-    element("div", {class: "scroll"}, table), checked(row.weights, weights, half));
+    element("div", {class: "scroll"}, table), checked(row.weights, weights, type));
 }
 
 function mixedPart(where, row, head, place, title) {
   const mixed = mixedValues(where, head, row.weights, row.keyHead), width = where.stack.width;
   const models = detailRow(where.sublayer.mixed, place).subarray(head * width, (head + 1) * width);
-  return part(`${title}: ${label("weightedSum")}`, "z = Σ a_j v_j", `[${row.weights.length}] [${row.weights.length} × ${width}] → [${width}]`, vectorRow("z", mixed), checked(mixed, models, matrix(where.sublayer.value).half));
+  return part(`${title}: ${label("weightedSum")}`, "z = Σ a_j v_j", `[${row.weights.length}] [${row.weights.length} × ${width}] → [${width}]`, vectorRow("z", mixed), checked(mixed, models, matrix(where.sublayer.value).type));
 }
 
 function outputPart(view, stack, place, name, sublayer) {

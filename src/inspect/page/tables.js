@@ -52,7 +52,7 @@ function tablesView(view) {
 function withCells(canvas, text) {
   return withHint(canvas, event => {
     const x = Math.floor(event.offsetX / canvas.cellSize), y = Math.floor(event.offsetY / canvas.cellSize);
-    return x * canvas.cellSize < canvas.width && y * canvas.cellSize < canvas.height ? text(y, x) : "";
+    return x < canvas.width && y < canvas.height ? text(y, x) : "";
   });
 }
 

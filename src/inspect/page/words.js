@@ -108,7 +108,8 @@ const LABELS = {
   "last token": ["last token", "último token", "último token"],
   separators: ["separators", "separadores", "separadores"],
   "the same word elsewhere": ["the same word elsewhere", "la misma palabra en otro lugar", "a mesma palavra em outro lugar"],
-  rounded: ["Queries, keys and values are stored in 16 bits here: numbers may differ in the fourth digit.", "Las consultas, claves y valores se guardan en 16 bits: los números pueden diferir en la cuarta cifra.", "As consultas, chaves e valores são guardados em 16 bits: os números podem diferir na quarta casa."],
+  "rounded f16": ["Queries, keys and values are stored in 16 bits here: numbers may differ in the fourth digit.", "Las consultas, claves y valores se guardan en 16 bits: los números pueden diferir en la cuarta cifra.", "As consultas, chaves e valores são guardados em 16 bits: os números podem diferir na quarta casa."],
+  "rounded f24": ["Queries, keys and values are stored in 24 bits here: numbers may differ in the sixth digit.", "Las consultas, claves y valores se guardan en 24 bits: los números pueden diferir en la sexta cifra.", "As consultas, chaves e valores são guardados em 24 bits: os números podem diferir na sexta casa."],
 };
 const LANGUAGES = ["en", "es", "pt"];
 
