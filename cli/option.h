@@ -81,7 +81,8 @@ struct option {
   OPTION_FILE(field, "output", "FILE", "write the result to FILE", .letter = 'o', .unset = "standard output")
 #define OPTION_DTYPE(field) \
   OPTION_CHOICE(field, "dtype", "auto|f32|bf16", \
-                "in what products with weights are computed; auto is bf16 where the processor has it, all else is always f32")
+                "in what products with weights are computed, and a decoder keeps its keys and values; auto is bf16 where the processor has " \
+                "it, all else is always f32")
 #define OPTION_SEED(field) OPTION_INTEGER(field, "seed", "N", 0, NO_LIMIT, "where the random numbers start")
 
 bool option_takes_value(const struct option *option);

@@ -299,7 +299,7 @@ static void describe_contexts(struct info *info, const struct model *model, cons
   static const int lengths[] = {512, 1024, 2048, 32768};
   const double cached = 32 << 20;
   if (model->arch.family != FAMILY_DECODER) return;
-  double weights = bytes_per_token(model, kernels), token = (double)page_cache_page_size(&model, 1) / KEY_PAGE;
+  double weights = bytes_per_token(model, kernels), token = (double)page_cache_page_size(&model, 1, kernels) / KEY_PAGE;
   double rate = weights > cached ? machine_read() : 0;
   if (rate > 0) add_size(info, "generate.read", weights);
   if (rate > 0) add_size(info, "generate.bandwidth", floor(rate));

@@ -133,6 +133,24 @@ void KERNEL_NAME(add)(float *y, const float *x, size_t n) {
   work_for(ceil_div(n, TASK_ELEMENTS), 0.3 * (double)n, add_task, &job);
 }
 
+struct rounding {
+  float *x;
+  size_t stride;
+  int columns;
+};
+
+static void round_row(void *data, size_t row, int worker) {
+  const struct rounding *job = data;
+  float *x = job->x + row * job->stride;
+  for (int c = 0; c < job->columns; c += LANES)
+    vec_store_first(x + c, vec_round_bf16(vec_load_first(x + c, job->columns - c)), job->columns - c);
+}
+
+void KERNEL_NAME(round_bf16)(float *x, int stride, int rows, int columns) {
+  struct rounding job = {x, (size_t)stride, columns};
+  work_for((size_t)rows, 0.3 * rows * columns, round_row, &job);
+}
+
 struct row_copy {
   float *to;
   const float *from;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/attention_block.h"
+#include "cpu/attention_pages.h"
 #include "cpu/fast.h"
 #include "cpu/simd_math.h"
 #include "cpu/work.h"
@@ -27,6 +28,7 @@ struct forward {
 // A block of query rows of one head.
 struct rows {
   struct attention_head head;
+  struct paged_head paged;    // where the span has pages
   int first, count;           // queries of the span
   float *out;                 // of this head's columns at the first row
   const float *query;
@@ -37,49 +39,22 @@ struct rows {
   float inverse[ATTENTION_ROWS], log_sum[ATTENTION_ROWS];
 };
 
-static const float *page_keys(const struct forward *job, const struct attention_head *head, int key) {
-  const struct key_store *store = job->keys->store;
-  return store->keys +
-         ((size_t)head->span->pages[key / KEY_PAGE] * store->kv_heads + head->kv_head) * store->head_width * KEY_PAGE;
-}
-
-static const float *page_values(const struct forward *job, const struct attention_head *head, int key) {
-  const struct key_store *store = job->keys->store;
-  return store->values +
-         ((size_t)head->span->pages[key / KEY_PAGE] * store->kv_heads + head->kv_head) * KEY_PAGE * store->value_width;
-}
-
-// One row against four pages at once: one alone would wait for its own chain of additions.
-static void four_pages(float *products, const float *query, const float *const pages[4], int width) {
-  vec a = vec_zero(), b = a, c = a, d = a;
-  for (int i = 0; i < width; i++) {
-    vec q = vec_set(query[i]);
-    a = vec_fma(q, vec_load(pages[0] + i * KEY_PAGE), a);
-    b = vec_fma(q, vec_load(pages[1] + i * KEY_PAGE), b);
-    c = vec_fma(q, vec_load(pages[2] + i * KEY_PAGE), c);
-    d = vec_fma(q, vec_load(pages[3] + i * KEY_PAGE), d);
-  }
-  vec_store(products, a);
-  vec_store(products + LANES, b);
-  vec_store(products + 2 * LANES, c);
-  vec_store(products + 3 * LANES, d);
-}
+// Few rows are not worth a tile, which starts one page at a time.
+static bool are_few(const struct rows *rows) { return rows->count <= 2; }
 
 static void page_products(const struct forward *job, struct rows *rows, int block, int count) {
-  int width = job->attention->head_width;
-  for (int j = 0; j < count;) {
-    if (rows->count <= 2 && count - j > 3 * KEY_PAGE) {
-      const float *pages[4];
-      for (int p = 0; p < 4; p++) pages[p] = page_keys(job, &rows->head, block + j + p * KEY_PAGE);
-      for (int r = 0; r < rows->count; r++)
-        four_pages(rows->scores + r * ATTENTION_KEYS + j, rows->query + r * job->query_stride, pages, width);
-      j += 4 * KEY_PAGE;
-      continue;
-    }
+  const struct paged_head *head = &rows->paged;
+  const bool half = head->store->type == TYPE_BF16;
+  for (int r = 0; r < rows->count && are_few(rows); r++) {
+    float *products = rows->scores + r * ATTENTION_KEYS;
+    const float *query = rows->query + r * job->query_stride;
+    if (half) row_products(head, products, query, block, count, true);
+    else row_products(head, products, query, block, count, false);
+  }
+  for (int j = 0; j < count && !are_few(rows); j += KEY_PAGE) {
     struct tile tile = {.c = rows->scores + j, .c_row = ATTENTION_KEYS, .a = rows->query, .a_row = job->query_stride, .a_step = 1,
-                        .b = page_keys(job, &rows->head, block + j), .b_step = KEY_PAGE, .depth = width};
-    tile_product(KERNEL_NAME(forward_tiles), tile, rows->count, LANES);
-    j += KEY_PAGE;
+                        .b = page_keys(head, block + j), .b_step = KEY_PAGE, .depth = job->attention->head_width};
+    tile_product(half ? KERNEL_NAME(half_tiles) : KERNEL_NAME(forward_tiles), tile, rows->count, LANES);
   }
 }
 
@@ -140,9 +115,45 @@ static void soften_row(const struct forward *job, struct rows *rows, int r, int 
   vec_store(rows->sums + r * LANES, sum);
 }
 
+// `tile` holds the rows' part and is as deep as there are keys from `key` on, which begins a page.
+static void page_tiles(const struct forward *job, const struct rows *rows, struct tile tile, int key, int count) {
+  const struct paged_head *head = &rows->paged;
+  const bool half = head->store->type == TYPE_BF16;
+  const int width = job->attention->head_width, end = key + tile.depth;
+  float *out = tile.c;
+  tile.b_step = (size_t)head->store->value_width;
+  for (; key < end; key += KEY_PAGE, tile.a += KEY_PAGE, tile.from_c = true) {
+    const void *values = page_values(head, key);
+    tile.depth = end - key < KEY_PAGE ? end - key : KEY_PAGE;
+    for (int d = 0; d < width; d += TILE_COLUMNS) {
+      tile.c = out + d;
+      tile.b = (const float *)((const char *)values + (size_t)d * number_size(head->store->type));
+      tile_product(half ? KERNEL_NAME(half_tiles) : KERNEL_NAME(forward_tiles), tile, count,
+                   width - d < TILE_COLUMNS ? width - d : TILE_COLUMNS);
+    }
+  }
+}
+
+static void add_row_values(const struct forward *job, const struct rows *rows, int r, int block, int count, bool fresh) {
+  int width = job->attention->head_width, first, end;
+  float *out = rows->out + r * job->out_stride;
+  keys_seen(job->attention, rows->head.span, rows->first + r, &first, &end);
+  first = first > block ? first - block : 0;
+  end = end < block + count ? end - block : count;
+  const float *weights = rows->scores + r * ATTENTION_KEYS + first;
+  if (first >= end && fresh) clear_rows(out, job->out_stride, 1, width);
+  if (first >= end) return;
+  if (rows->paged.store->type == TYPE_BF16) row_values(&rows->paged, out, weights, block + first, block + end, width, fresh, true);
+  else row_values(&rows->paged, out, weights, block + first, block + end, width, fresh, false);
+}
+
 // out = or += weights * values, in order of keys
 static void add_values(const struct forward *job, struct rows *rows, int block, int count, bool fresh) {
   int width = job->attention->head_width;
+  if (rows->head.span->pages && are_few(rows)) {
+    for (int r = 0; r < rows->count; r++) add_row_values(job, rows, r, block, count, fresh);
+    return;
+  }
   for (int r = 0, step; r < rows->count; r += step) {
     step = tile_rows_next(rows->count - r);
     int first, end, unused;
@@ -168,12 +179,7 @@ static void add_values(const struct forward *job, struct rows *rows, int block, 
       tile_product(width % LANES ? KERNEL_NAME(forward_ragged_tiles) : KERNEL_NAME(forward_tiles), tile, step, width);
       continue;
     }
-    tile.b_step = (size_t)job->keys->store->value_width;
-    for (int j = first; j < end; j += KEY_PAGE, tile.a += KEY_PAGE, tile.from_c = true) {
-      tile.b = page_values(job, &rows->head, block + j);
-      tile.depth = end - j < KEY_PAGE ? end - j : KEY_PAGE;
-      tile_product(KERNEL_NAME(forward_tiles), tile, step, width);
-    }
+    page_tiles(job, rows, tile, block + first, step);
   }
 }
 
@@ -253,6 +259,7 @@ static void attention_item(const struct forward *job, size_t item) {
   item /= attention->heads;
   rows.first = (int)(item % job->row_blocks) * ATTENTION_ROWS;
   rows.head.span = &job->spans[item / job->row_blocks];
+  rows.paged = (struct paged_head){job->keys->store, rows.head.span->pages, rows.head.kv_head};
   rows.count = rows.head.span->qn - rows.first < ATTENTION_ROWS ? rows.head.span->qn - rows.first : ATTENTION_ROWS;
   if (rows.count <= 0) return;
   size_t row = (size_t)(rows.head.span->q0 + rows.first), column = (size_t)rows.head.head * attention->head_width;
@@ -293,18 +300,30 @@ struct storing {
   int rows;
 };
 
+INLINE void store_row(const struct storing *job, size_t part, size_t slot, const float *key, const float *value, const bool half) {
+  const struct key_store *store = job->store;
+  const size_t width = (size_t)store->head_width, value_width = (size_t)store->value_width, at = (part * KEY_PAGE + slot) * value_width;
+  uint16_t *half_keys = (uint16_t *)store->keys + part * width * KEY_PAGE + slot;
+  float *keys = (float *)store->keys + part * width * KEY_PAGE + slot;
+  for (size_t d = 0; d < width; d++) {
+    if (half) half_keys[d * KEY_PAGE] = number_to_bf16(key[d]);
+    else keys[d * KEY_PAGE] = key[d];
+  }
+  for (size_t d = 0; d < width && half; d += LANES)
+    vec_store_bf16((uint16_t *)store->values + at + d, vec_load_first(value + d, (int)(width - d)));
+  if (!half) memcpy((float *)store->values + at, value, width * sizeof *value);
+}
+
 // All rows of one key/value head: nobody else writes into its part of the pages.
 static void store_task(void *data, size_t index, int worker) {
   const struct storing *job = data;
-  int width = job->store->head_width, value_width = job->store->value_width;
+  const struct key_store *store = job->store;
   for (int row = 0; row < job->rows; row++) {
-    size_t page = (size_t)(job->slots[row] / KEY_PAGE) * job->store->kv_heads + index,
-           slot = (size_t)(job->slots[row] % KEY_PAGE);
-    const float *key = job->keys + row * job->key_stride + index * width,
-                *value = job->values + row * job->value_stride + index * width;
-    float *to = job->store->keys + page * width * KEY_PAGE + slot;
-    for (int d = 0; d < width; d++) to[d * KEY_PAGE] = key[d];
-    memcpy(job->store->values + (page * KEY_PAGE + slot) * value_width, value, (size_t)width * sizeof *value);
+    size_t part = (size_t)(job->slots[row] / KEY_PAGE) * store->kv_heads + index, slot = (size_t)(job->slots[row] % KEY_PAGE);
+    const float *key = job->keys + row * job->key_stride + index * store->head_width,
+                *value = job->values + row * job->value_stride + index * store->head_width;
+    if (store->type == TYPE_BF16) store_row(job, part, slot, key, value, true);
+    else store_row(job, part, slot, key, value, false);
   }
 }
 

@@ -60,6 +60,7 @@ static void fill_bf16_tables(void) {
   if (best_level < LEVEL_AVX512 || !__builtin_cpu_supports("avx512bf16")) return;
   *table = tables[LEVEL_AVX512];
   table->dtype = "bf16";
+  table->cache_type = TYPE_BF16;
   table->packed_size = packed_size_bf16;
   table->pack = pack_bf16;
   table->linear = linear_avx512_bf16;

@@ -26,6 +26,7 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->attention = KERNEL_NAME(attention);
   kernels->attention_gradient = KERNEL_NAME(attention_gradient);
   kernels->store_keys = KERNEL_NAME(store_keys);
+  kernels->round_bf16 = KERNEL_NAME(round_bf16);
   kernels->embed = KERNEL_NAME(embed);
   kernels->embed_gradient = KERNEL_NAME(embed_gradient);
   kernels->cross_entropy = KERNEL_NAME(cross_entropy);

@@ -11,6 +11,7 @@
 
 #include "base/parallel.h"
 #include "base/random.h"
+#include "tensor/number.h"
 
 enum { PANEL = 16, ROW_BLOCK = 16, WIDEST = 1 << 15 };  // WIDEST: hidden states are no wider (arch_check)
 
@@ -328,12 +329,22 @@ struct head {
   int head, kv_head;
 };
 
+static float stored_number(const struct key_store *store, const void *base, size_t at) {
+  float number;
+  number_read(&number, (const char *)base + at * number_size(store->type), store->type, 1);
+  return number;
+}
+
+static void store_number(const struct key_store *store, void *base, size_t at, float number) {
+  number_write((char *)base + at * number_size(store->type), &number, store->type, 1);
+}
+
 static float key_value(const struct head *h, int key, int d) {
   if (!h->span->pages)
     return h->keys->keys[(size_t)(h->span->k0 + key) * (size_t)h->keys->key_stride + (size_t)(h->kv_head * h->attention->head_width + d)];
   const struct key_store *store = h->keys->store;
   size_t page = (size_t)h->span->pages[key / KEY_PAGE] * (size_t)store->kv_heads + (size_t)h->kv_head;
-  return store->keys[(page * (size_t)store->head_width + (size_t)d) * KEY_PAGE + (size_t)(key % KEY_PAGE)];
+  return stored_number(store, store->keys, (page * (size_t)store->head_width + (size_t)d) * KEY_PAGE + (size_t)(key % KEY_PAGE));
 }
 
 static float value_value(const struct head *h, int key, int d) {
@@ -341,7 +352,7 @@ static float value_value(const struct head *h, int key, int d) {
     return h->keys->values[(size_t)(h->span->k0 + key) * (size_t)h->keys->value_stride + (size_t)(h->kv_head * h->attention->head_width + d)];
   const struct key_store *store = h->keys->store;
   size_t page = (size_t)h->span->pages[key / KEY_PAGE] * (size_t)store->kv_heads + (size_t)h->kv_head;
-  return store->values[(page * KEY_PAGE + (size_t)(key % KEY_PAGE)) * (size_t)store->value_width + (size_t)d];
+  return stored_number(store, store->values, (page * KEY_PAGE + (size_t)(key % KEY_PAGE)) * (size_t)store->value_width + (size_t)d);
 }
 
 // Query i of the span sees the keys [first, end).
@@ -476,12 +487,17 @@ static void reference_store_keys(struct key_store *store, const int32_t *slots, 
     for (int head = 0; head < store->kv_heads; head++) {
       size_t page = (size_t)(slots[row] / KEY_PAGE) * (size_t)store->kv_heads + (size_t)head, slot = (size_t)(slots[row] % KEY_PAGE);
       for (int d = 0; d < width; d++) {
-        store->keys[(page * (size_t)width + (size_t)d) * KEY_PAGE + slot] = keys[(size_t)row * (size_t)key_stride + (size_t)(head * width + d)];
-        store->values[(page * KEY_PAGE + slot) * (size_t)store->value_width + (size_t)d] =
-            values[(size_t)row * (size_t)value_stride + (size_t)(head * width + d)];
+        store_number(store, store->keys, (page * (size_t)width + (size_t)d) * KEY_PAGE + slot, keys[(size_t)row * (size_t)key_stride + (size_t)(head * width + d)]);
+        store_number(store, store->values, (page * KEY_PAGE + slot) * (size_t)store->value_width + (size_t)d,
+                     values[(size_t)row * (size_t)value_stride + (size_t)(head * width + d)]);
       }
     }
   }
+}
+
+static void reference_round_bf16(float *x, int stride, int rows, int columns) {
+  for (int row = 0; row < rows; row++, x += stride)
+    for (int c = 0; c < columns; c++) x[c] = number_from_bf16(number_to_bf16(x[c]));
 }
 
 // ---- embedding ----

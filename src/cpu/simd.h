@@ -72,6 +72,8 @@ INLINE ivec ivec_bits(vec a) { return _mm512_castps_si512(a); }
 INLINE ivec vec_to_int(vec a) { return _mm512_cvtps_epi32(a); }
 INLINE vec vec_from_int(ivec a) { return _mm512_cvtepi32_ps(a); }
 INLINE vec vec_gather(const float *p, ivec index) { return _mm512_i32gather_ps(index, p, 4); }
+INLINE ivec ivec_load_halves(const uint16_t *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
+INLINE void ivec_store_halves(uint16_t *p, ivec a) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(a)); }  // lower halves
 
 // Both halves of the 64-bit products of unsigned lanes.
 INLINE void ivec_multiply_wide(ivec a, ivec b, ivec *high, ivec *low) {
@@ -170,6 +172,13 @@ INLINE vec vec_gather(const float *p, ivec index) {
   return (vec){_mm256_i32gather_ps(p, index.a, 4), _mm256_i32gather_ps(p, index.b, 4)};
 }
 
+INLINE ivec ivec_load_halves(const uint16_t *p) {
+  return (ivec){_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p + 8)))};
+}
+INLINE void ivec_store_halves(uint16_t *p, ivec x) {  // what fits into 16 bits
+  _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(_mm256_packus_epi32(x.a, x.b), 0xD8));
+}
+
 INLINE lane_mask mask_first(int n) { return ivec_greater(ivec_set((uint32_t)n), ivec_count()); }  // lanes below n
 INLINE lane_mask mask_between(int first, int end) {  // lanes first .. end - 1; both may lie outside
   return ivec_and(mask_first(end), ivec_greater(ivec_count(), ivec_set((uint32_t)(first - 1))));
@@ -248,6 +257,17 @@ INLINE void vec_store_first(float *p, vec a, int n) {
   if (n >= LANES) vec_store(p, a);
   else vec_store_mask(p, a, mask_first(n));
 }
+
+// bf16: the upper half of an f32, rounded to nearest, ties to even; NaN stays NaN (number_to_bf16).
+INLINE ivec bf16_halves(vec x) {
+  ivec bits = ivec_bits(x), odd = ivec_and(ivec_right(bits, 16), ivec_set(1));
+  ivec rounded = ivec_right(ivec_add(bits, ivec_add(odd, ivec_set(0x7FFF))), 16), broken = ivec_or(ivec_right(bits, 16), ivec_set(0x40));
+  lane_mask numbers = vec_equal(x, x);
+  return ivec_bits(vec_select(numbers, vec_bits(rounded), vec_bits(broken)));
+}
+INLINE vec vec_load_bf16(const uint16_t *p) { return vec_bits(ivec_left(ivec_load_halves(p), 16)); }
+INLINE void vec_store_bf16(uint16_t *p, vec x) { ivec_store_halves(p, bf16_halves(x)); }
+INLINE vec vec_round_bf16(vec x) { return vec_bits(ivec_left(bf16_halves(x), 16)); }
 
 INLINE float vec_sum(vec a) {
   __m256 eight = vec_add_halves(a);

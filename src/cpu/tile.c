@@ -10,9 +10,9 @@
 enum { AHEAD = 12 };  // rows of b that are fetched early where they lie far apart
 
 // rows, vecs and the steps given as constants are constants after inlining. ragged: b has only `width` columns too. turned: c is
-// added at the end, when it has arrived.
+// added at the end, when it has arrived. half: b is bf16.
 INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, const size_t a_row, const size_t a_step,
-                     const size_t b_step, const bool ragged, const bool turned) {
+                     const size_t b_step, const bool ragged, const bool turned, const bool half) {
   vec sum[TILE_ROWS][TILE_VECS];
   const lane_mask tail = mask_first(tile->width - (vecs - 1) * LANES);
   float *restrict c = tile->c;
@@ -27,11 +27,13 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
     }
   }
   const float *restrict a = tile->a, *restrict b = tile->b;
+  const uint16_t *restrict halves = (const uint16_t *)tile->b;
   for (int k = 0; k < tile->depth; k++) {
     vec line[TILE_VECS];
     UNROLL
     for (int v = 0; v < vecs; v++) {
-      line[v] = ragged && v == vecs - 1 ? vec_load_mask(b + v * LANES, tail) : vec_load(b + v * LANES);
+      if (half) line[v] = vec_load_bf16(halves + v * LANES);
+      else line[v] = ragged && v == vecs - 1 ? vec_load_mask(b + v * LANES, tail) : vec_load(b + v * LANES);
       if (turned) prefetch_read(b + AHEAD * b_step + v * LANES);
     }
     UNROLL
@@ -41,7 +43,8 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
       for (int v = 0; v < vecs; v++) sum[r][v] = vec_fma(x, line[v], sum[r][v]);
     }
     a += a_step;
-    b += b_step;
+    if (half) halves += b_step;
+    else b += b_step;
   }
   UNROLL
   for (int v = 0; v < vecs; v++) {
@@ -61,9 +64,9 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
 }
 
 // One function per number of rows and vectors, in a table [rows - 1][vecs - 1].
-#define TILE_VARIANT(name, rows, vecs, a_row, a_step, b_step, ragged, turned)                      \
+#define TILE_VARIANT(name, rows, vecs, a_row, a_step, b_step, ragged, turned, half)                \
   static void name##_##rows##_##vecs(const struct tile *tile) {                                    \
-    if (vecs <= TILE_VECS) tile_run(tile, rows, vecs, a_row, a_step, b_step, ragged, turned);      \
+    if (vecs <= TILE_VECS) tile_run(tile, rows, vecs, a_row, a_step, b_step, ragged, turned, half); \
   }
 #define TILE_VARIANTS_OF_ROWS(name, rows, ...)                                                     \
   TILE_VARIANT(name, rows, 1, __VA_ARGS__) TILE_WIDE(TILE_VARIANT(name, rows, 2, __VA_ARGS__)      \
@@ -82,8 +85,9 @@ INLINE void tile_run(const struct tile *tile, const int rows, const int vecs, co
                                                             TILE_TABLE_OF_ROWS(name, 3), TILE_TABLE_OF_ROWS(name, 4), \
                                                             TILE_TABLE_OF_ROWS(name, 5), TILE_TABLE_OF_ROWS(name, 6)};
 
-TILE_FUNCTIONS(panel_tiles, tile->a_row, 1, TILE_COLUMNS, false, false)
-TILE_FUNCTIONS(forward_tiles, tile->a_row, 1, tile->b_step, false, false)
-TILE_FUNCTIONS(forward_ragged_tiles, tile->a_row, 1, tile->b_step, true, false)
-TILE_FUNCTIONS(turned_tiles, 1, tile->a_step, tile->b_step, false, true)
-TILE_FUNCTIONS(turned_ragged_tiles, 1, tile->a_step, tile->b_step, true, true)
+TILE_FUNCTIONS(panel_tiles, tile->a_row, 1, TILE_COLUMNS, false, false, false)
+TILE_FUNCTIONS(forward_tiles, tile->a_row, 1, tile->b_step, false, false, false)
+TILE_FUNCTIONS(forward_ragged_tiles, tile->a_row, 1, tile->b_step, true, false, false)
+TILE_FUNCTIONS(turned_tiles, 1, tile->a_step, tile->b_step, false, true, false)
+TILE_FUNCTIONS(turned_ragged_tiles, 1, tile->a_step, tile->b_step, true, true, false)
+TILE_FUNCTIONS(half_tiles, tile->a_row, 1, tile->b_step, false, false, true)

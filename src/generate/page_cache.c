@@ -4,22 +4,29 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "tensor/number.h"
 
-static struct key_store store_shape(const struct model *model) {
+static struct key_store store_shape(const struct model *model, const struct kernels *kernels) {
   const struct stack_arch *stack = &model->arch.decoder;
   int width = arch_head_width(&model->arch, stack);
-  return (struct key_store){.kv_heads = stack->kv_heads, .head_width = width, .value_width = span_value_width(width)};
+  return (struct key_store){.type = kernels->cache_type, .kv_heads = stack->kv_heads, .head_width = width,
+                            .value_width = span_value_width(width)};
 }
 
-static size_t key_floats(const struct key_store *store) { return (size_t)store->kv_heads * store->head_width * KEY_PAGE; }
+// Bytes of a page in one layer.
+static size_t key_bytes(const struct key_store *store) {
+  return (size_t)store->kv_heads * store->head_width * KEY_PAGE * number_size(store->type);
+}
 
-static size_t value_floats(const struct key_store *store) { return (size_t)store->kv_heads * store->value_width * KEY_PAGE; }
+static size_t value_bytes(const struct key_store *store) {
+  return (size_t)store->kv_heads * store->value_width * KEY_PAGE * number_size(store->type);
+}
 
-size_t page_cache_page_size(const struct model *const *models, int count) {
+size_t page_cache_page_size(const struct model *const *models, int count, const struct kernels *kernels) {
   size_t bytes = 0;
   for (int m = 0; m < count; m++) {
-    struct key_store store = store_shape(models[m]);
-    bytes += (key_floats(&store) + value_floats(&store)) * sizeof(float) * models[m]->arch.decoder.layers;
+    struct key_store store = store_shape(models[m], kernels);
+    bytes += (key_bytes(&store) + value_bytes(&store)) * models[m]->arch.decoder.layers;
   }
   return bytes;
 }
@@ -38,8 +45,8 @@ static void pool_close(struct page_pool *pool) {
 
 static bool reserve_store(struct page_cache *cache, struct key_store *store, int pages, struct error *error) {
   store->pages = pages;
-  store->keys = arena_low(&cache->arena, key_floats(store) * sizeof(float) * pages, error);
-  store->values = arena_low(&cache->arena, value_floats(store) * sizeof(float) * pages, error);
+  store->keys = arena_low(&cache->arena, key_bytes(store) * pages, error);
+  store->values = arena_low(&cache->arena, value_bytes(store) * pages, error);
   return store->keys && store->values;
 }
 
@@ -48,7 +55,7 @@ bool page_cache_open(struct page_cache *cache, const struct model *const *models
   *cache = (struct page_cache){.models = models, .model_count = count};
   cache->layers = memory_new(error, count, sizeof *cache->layers);
   bool fine = cache->layers && pool_open(&cache->self, self_pages, error) && pool_open(&cache->cross, cross_pages, error);
-  size_t size = page_cache_page_size(models, count) * ((size_t)self_pages + cross_pages) + ((size_t)1 << 20);
+  size_t size = page_cache_page_size(models, count, models[0]->kernels) * ((size_t)self_pages + cross_pages) + ((size_t)1 << 20);
   if (size < (size_t)64 << 20) size = (size_t)64 << 20;
   fine = fine && arena_open(&cache->arena, size, error);
   for (int m = 0; m < count && fine; m++) {
@@ -56,7 +63,7 @@ bool page_cache_open(struct page_cache *cache, const struct model *const *models
     fine = (cache->layers[m] = memory_new(error, layers, sizeof **cache->layers));
     for (int layer = 0; layer < layers && fine; layer++) {
       struct layer_cache *stores = &cache->layers[m][layer];
-      stores->self = stores->cross = store_shape(models[m]);
+      stores->self = stores->cross = store_shape(models[m], models[m]->kernels);
       fine = reserve_store(cache, &stores->self, self_pages, error) && reserve_store(cache, &stores->cross, cross_pages, error);
     }
   }
@@ -73,15 +80,18 @@ void page_cache_close(struct page_cache *cache) {
   *cache = (struct page_cache){0};
 }
 
+static char *keys_of(const struct key_store *store, int32_t page) { return (char *)store->keys + page * key_bytes(store); }
+
+static char *values_of(const struct key_store *store, int32_t page) { return (char *)store->values + page * value_bytes(store); }
+
 static void clear_page(struct key_store *store, int32_t page) {
-  memset(store->keys + page * key_floats(store), 0, key_floats(store) * sizeof(float));
-  memset(store->values + page * value_floats(store), 0, value_floats(store) * sizeof(float));
+  memset(keys_of(store, page), 0, key_bytes(store));
+  memset(values_of(store, page), 0, value_bytes(store));
 }
 
 static void copy_page(struct key_store *store, int32_t to, int32_t from) {
-  memcpy(store->keys + to * key_floats(store), store->keys + from * key_floats(store), key_floats(store) * sizeof(float));
-  memcpy(store->values + to * value_floats(store), store->values + from * value_floats(store),
-         value_floats(store) * sizeof(float));
+  memcpy(keys_of(store, to), keys_of(store, from), key_bytes(store));
+  memcpy(values_of(store, to), values_of(store, from), value_bytes(store));
 }
 
 static struct key_store *store_of(struct page_cache *cache, const struct page_pool *pool, int model, int layer) {

@@ -26,8 +26,8 @@ struct page_cache {
 };
 
 static inline int pages_for(int positions) { return (positions + KEY_PAGE - 1) / KEY_PAGE; }
-// Bytes of one self page in all layers of all models.
-size_t page_cache_page_size(const struct model *const *models, int count);
+// Bytes of one self page in all layers of all models, which run on these kernels.
+size_t page_cache_page_size(const struct model *const *models, int count, const struct kernels *kernels);
 
 bool page_cache_open(struct page_cache *cache, const struct model *const *models, int count, int self_pages, int cross_pages,
                      struct error *error);

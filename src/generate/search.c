@@ -14,7 +14,7 @@ static int least(size_t a, size_t b) { return (int)(a < b ? a : b); }
 static size_t pages_for_one(const struct search *search) { return (size_t)2 * search->width * (search->most_pages + 1); }
 
 static bool open_cache(struct search *search, int rows, size_t memory) {
-  size_t page = page_cache_page_size(search->models, search->model_count);
+  size_t page = page_cache_page_size(search->models, search->model_count, search->models[0]->kernels);
   size_t wanted = (size_t)rows * (search->most_pages + 2), self = memory / page;
   if (self > wanted) self = wanted;
   if (self < pages_for_one(search)) self = pages_for_one(search);

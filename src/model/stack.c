@@ -110,6 +110,13 @@ static void store(const struct run *run, struct key_store *to, const int32_t *sl
   run->context->kernels->store_keys(to, slots, tensor->data + key_column, tensor->cols, tensor->data + value_column, tensor->cols, tensor->rows);
 }
 
+// What a cache would hold of keys and values, so that whole sequences give its bits. Training keeps them exact, as its gradients are.
+static void round_as_cached(const struct run *run, const struct tensor *tensor, int from) {
+  const struct kernels *kernels = run->context->kernels;
+  if (!tensor || run->context->training || kernels->cache_type == TYPE_F32) return;
+  kernels->round_bf16(tensor->data + from, tensor->cols, tensor->rows, tensor->cols - from);
+}
+
 static struct tensor *self_attention(const struct run *run, const struct layer *layer, struct tensor *x) {
   struct attention attention = attention_of(run, run->stack->causal, SITE_SELF_WEIGHTS);
   struct tensor *qkv = linear(run, "self.query_key_value", x, &layer->self.query_key_value);
@@ -122,6 +129,7 @@ static struct tensor *self_attention(const struct run *run, const struct layer *
     if (!qkv) return NULL;
   }
   if (pages) store(run, pages, run->cache->slots, qkv, key, value);
+  else if (run->stack->causal) round_as_cached(run, qkv, key);
   struct tensor *mixed = attend(run, "self.attention", (struct columns){qkv, 0}, (struct columns){qkv, key}, (struct columns){qkv, value}, pages,
                                 run->side->spans, run->side->span_count, run->relative, &attention);
   return linear(run, "self.output", mixed, &layer->self.output);
@@ -132,6 +140,7 @@ static struct tensor *cross_attention(const struct run *run, const struct layer 
   struct attention attention = attention_of(run, false, SITE_CROSS_WEIGHTS);
   struct tensor *query = linear(run, "cross.query", x, &layer->cross.query);
   struct tensor *kv = run->cache ? NULL : linear(run, "cross.key_value", run->encoded, &layer->cross.key_value);
+  round_as_cached(run, kv, 0);
   const struct key_store *pages = run->cache ? &run->cache->layers[run->layer].cross : NULL;
   struct tensor *mixed = attend(run, "cross.attention", (struct columns){query, 0}, (struct columns){kv, 0},
                                 (struct columns){kv, attention.kv_heads * attention.head_width}, pages, run->cross, run->cross_count, NULL, &attention);

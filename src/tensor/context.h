@@ -25,7 +25,7 @@ struct context {
   struct node *last;             // the tape, newest first; NULL when not recording
   struct spare *spares;          // gradient memory that is free again
   bool recording;
-  bool training;                 // dropout is on
+  bool training;                 // dropout is on; keys and values are not rounded as in a cache
   bool recompute;                // while recording, layers keep only their inputs and run once more in backward
   uint32_t dropout_key[2];       // of this update
   // Called after each operation with its name ("encoder.3.self.query_key_value") and result. May be NULL.

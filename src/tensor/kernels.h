@@ -129,9 +129,12 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
                                     const float *out, int out_stride, const float *log_sum, const float *query,            \
                                     int query_stride, const struct attention_keys *keys, const struct span *spans,         \
                                     int span_count, const struct attention *attention))                                    \
-  /* Copies rows of keys and values into pages: row r goes to slot slots[r] % KEY_PAGE of page slots[r] / KEY_PAGE. */      \
+  /* Copies rows of keys and values into pages: row r goes to slot slots[r] % KEY_PAGE of page slots[r] / KEY_PAGE. Rounds  \
+     to the store's type. */                                                                                               \
   KERNEL(void, store_keys, (struct key_store *store, const int32_t *slots, const float *keys, int key_stride,              \
                             const float *values, int value_stride, int rows))                                              \
+  /* In place: every number to the nearest bf16 */                                                                        \
+  KERNEL(void, round_bf16, (float *x, int stride, int rows, int columns))                                                   \
   /* out[r] = dropout(scale * table[ids[r]] + position_table[positions[r]] + type_table[types[r]]); tables may be NULL */   \
   KERNEL(void, embed, (float *out, const struct weight *table, const int32_t *ids, float scale,                             \
                        const struct weight *position_table, const int32_t *positions, const struct weight *type_table,      \
@@ -163,6 +166,7 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
 struct kernels {
   const char *name;   // "reference", "avx2", "avx512", "amx"
   const char *dtype;  // "f32", or "bf16": in which products with weights round their factors
+  enum number_type cache_type;  // in which decoders keep keys and values for what follows: F32 or BF16
 #define KERNEL(result, name, arguments) result(*name) arguments;
   KERNEL_TABLE(KERNEL)
 #undef KERNEL

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "tensor/number.h"
 
 enum slot {
 #define KERNEL(result, name, arguments) SLOT_##name,
@@ -134,11 +135,11 @@ static double pairs(const struct span *spans, int span_count, const struct atten
   return sum * attention->heads;
 }
 
-// Rows of queries, results, keys and values.
-static double attention_values(const struct span *spans, int span_count, const struct attention *attention) {
+// Bytes of the rows of queries, results, keys and values, where a number of the latter two takes key_size.
+static double attention_bytes(const struct span *spans, int span_count, const struct attention *attention, size_t key_size) {
   double sum = 0;
   for (int i = 0; i < span_count; i++)
-    sum += 2.0 * spans[i].qn * attention->heads + 2.0 * spans[i].kn * attention->kv_heads;
+    sum += 8.0 * spans[i].qn * attention->heads + 2.0 * (double)key_size * spans[i].kn * attention->kv_heads;
   return sum * attention->head_width;
 }
 
@@ -149,7 +150,7 @@ static void count_attention(float *out, int out_stride, float *log_sum, float *p
   profile.real->attention(out, out_stride, log_sum, probabilities, query, query_stride, keys, spans, span_count, attention);
   if (started == 0) return;
   end(started, SLOT_attention, 4 * pairs(spans, span_count, attention) * attention->head_width,
-      4 * attention_values(spans, span_count, attention));
+      attention_bytes(spans, span_count, attention, keys->store ? number_size(keys->store->type) : sizeof(float)));
 }
 
 static void count_attention_gradient(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,
@@ -163,14 +164,20 @@ static void count_attention_gradient(float *dquery, int dquery_stride, float *dk
                                    attention);
   if (started == 0) return;
   end(started, SLOT_attention_gradient, 10 * pairs(spans, span_count, attention) * attention->head_width,
-      8 * attention_values(spans, span_count, attention));
+      2 * attention_bytes(spans, span_count, attention, sizeof(float)));
 }
 
 static void count_store_keys(struct key_store *store, const int32_t *slots, const float *keys, int key_stride,
                              const float *values, int value_stride, int rows) {
   double started = begin();
   profile.real->store_keys(store, slots, keys, key_stride, values, value_stride, rows);
-  end(started, SLOT_store_keys, 0, 16 * area(rows, store->kv_heads * store->head_width));
+  end(started, SLOT_store_keys, 0, (8 + 2 * (double)number_size(store->type)) * area(rows, store->kv_heads * store->head_width));
+}
+
+static void count_round_bf16(float *x, int stride, int rows, int columns) {
+  double started = begin();
+  profile.real->round_bf16(x, stride, rows, columns);
+  end(started, SLOT_round_bf16, 0, 8 * area(rows, columns));
 }
 
 static void count_embed(float *out, const struct weight *table, const int32_t *ids, float scale,
@@ -294,7 +301,7 @@ const struct kernels *profile_wrap(const struct kernels *kernels) {
   COUNT(residual_norm_gradient), COUNT(attention), COUNT(attention_gradient), COUNT(store_keys), COUNT(embed);
   COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(softmax), COUNT(largest), COUNT(sum_squares);
   COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter), COUNT(gate), COUNT(gate_gradient);
-  COUNT(rotary_table), COUNT(rotate), COUNT(lstm), COUNT(lstm_gradient);
+  COUNT(rotary_table), COUNT(rotate), COUNT(lstm), COUNT(lstm_gradient), COUNT(round_bf16);
 #undef COUNT
   profile.real = kernels;
   return wrapped;

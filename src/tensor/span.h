@@ -9,6 +9,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "tensor/weight.h"
+
 enum { KEY_PAGE = 16 };
 
 struct span {
@@ -20,9 +22,10 @@ struct span {
 
 // The keys and values of one attention layer in pages. Within a page each key/value head's keys are transposed so that
 // sixteen products run side by side: keys [kv_heads, head_width, KEY_PAGE], values [kv_heads, KEY_PAGE, value_width],
-// value_width being head_width rounded up to 16 (the rest zero). Slots not written yet hold zeros.
+// value_width being head_width rounded up to 16 (the rest zero). Slots not written yet hold zeros. Numbers are f32 or bf16.
 struct key_store {
-  float *keys, *values;
+  void *keys, *values;
+  enum number_type type;
   int kv_heads, head_width, value_width;
   int pages;  // allocated
 };

@@ -272,7 +272,7 @@ static bool validate(struct job *job, struct scores *scores) {
 static size_t validation_memory(const struct job *job) {
   const struct translation *own = job->state;
   if (!is_translated(job)) return 0;
-  return session_memory(job->model, &own->translator.options, own->valid.count, (int)own->valid.longest_source);
+  return session_memory(job->model, job->kernels, &own->translator.options, own->valid.count, (int)own->valid.longest_source);
 }
 
 static void say_line(const struct job *job, const char *name, struct text_line line) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attention_cases.h"
+#include "tensor/number.h"
 
 enum { CAUSAL = 1, WINDOW = 2, BIAS = 4, GAIN = 8, DROPOUT = 16, GROUPED = 32, WIDE = 64 };
 
@@ -90,16 +91,15 @@ void attention_gradient_case(const struct kernels *kernels, const struct shape *
 }
 
 // The same keys in pages: page numbers fall so that their order is not the keys'. pages [page_count] belongs to the caller.
-struct key_store attention_store(const struct kernels *kernels, const struct setting *s, struct span *spans, int32_t *pages,
-                                 int32_t *slots) {
-  struct key_store store = {.kv_heads = s->attention.kv_heads, .head_width = s->attention.head_width,
+struct key_store attention_store(const struct kernels *kernels, enum number_type type, const struct setting *s,
+                                 struct span *spans, int32_t *pages, int32_t *slots) {
+  struct key_store store = {.type = type, .kv_heads = s->attention.kv_heads, .head_width = s->attention.head_width,
                             .value_width = span_value_width(s->attention.head_width)};
   for (int i = 0; i < s->span_count; i++) store.pages += (s->spans[i].kn + KEY_PAGE - 1) / KEY_PAGE;
   size_t heads = (size_t)(store.pages * store.kv_heads);
-  store.keys = case_floats(heads * (size_t)store.head_width * KEY_PAGE);
-  store.values = case_floats(heads * (size_t)store.value_width * KEY_PAGE);
-  memset(store.keys, 0, heads * (size_t)store.head_width * KEY_PAGE * sizeof(float));
-  memset(store.values, 0, heads * (size_t)store.value_width * KEY_PAGE * sizeof(float));
+  size_t keys = heads * (size_t)store.head_width * KEY_PAGE * number_size(type), values = heads * (size_t)store.value_width * KEY_PAGE * number_size(type);
+  store.keys = memset(case_floats(keys / sizeof(float)), 0, keys);
+  store.values = memset(case_floats(values / sizeof(float)), 0, values);
   int page = 0;
   for (int i = 0; i < s->span_count; i++) {
     spans[i] = s->spans[i];
@@ -116,24 +116,40 @@ struct key_store attention_store(const struct kernels *kernels, const struct set
   return store;
 }
 
-void attention_pages_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs) {
+static void pages_case(const struct kernels *kernels, enum number_type type, const struct shape *shape, struct outputs *outputs) {
   struct setting s = attention_setting(shape);
   struct span spans[SPANS];
   int32_t pages[SPANS * 40], slots[4096];
   float *out = case_output(outputs, (size_t)(s.rows * s.query_stride), 1e-5f);
   float *log_sum = case_output(outputs, (size_t)(s.rows * s.attention.heads), 1e-5f);
-  struct key_store store = attention_store(kernels, &s, spans, pages, slots);
+  struct key_store store = attention_store(kernels, type, &s, spans, pages, slots);
   struct attention_keys keys = {.store = &store};
   kernels->attention(out, s.query_stride, log_sum, NULL, s.query, s.query_stride, &keys, spans, s.span_count, &s.attention);
 }
 
-void store_keys_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs) {
+void attention_pages_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs) {
+  pages_case(kernels, TYPE_F32, shape, outputs);
+}
+
+void attention_half_pages_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs) {
+  pages_case(kernels, TYPE_BF16, shape, outputs);
+}
+
+static void store_case(const struct kernels *kernels, enum number_type type, const struct shape *shape, struct outputs *outputs) {
   struct setting s = attention_setting(shape);
   struct span spans[SPANS];
   int32_t pages[SPANS * 40], slots[4096];
-  struct key_store store = attention_store(kernels, &s, spans, pages, slots);
+  struct key_store store = attention_store(kernels, type, &s, spans, pages, slots);
   size_t heads = (size_t)(store.pages * store.kv_heads), keys = heads * (size_t)store.head_width * KEY_PAGE;
   size_t values = heads * (size_t)store.value_width * KEY_PAGE;
-  memcpy(case_output(outputs, keys, 0), store.keys, keys * sizeof(float));
-  memcpy(case_output(outputs, values, 0), store.values, values * sizeof(float));
+  number_read(case_output(outputs, keys, 0), store.keys, type, keys);
+  number_read(case_output(outputs, values, 0), store.values, type, values);
+}
+
+void store_keys_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs) {
+  store_case(kernels, TYPE_F32, shape, outputs);
+}
+
+void store_half_keys_case(const struct kernels *kernels, const struct shape *shape, struct outputs *outputs) {
+  store_case(kernels, TYPE_BF16, shape, outputs);
 }

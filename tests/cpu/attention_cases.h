@@ -15,7 +15,8 @@ struct setting {
 extern const struct shape attention_shapes[ATTENTION_SHAPES];
 
 struct setting attention_setting(const struct shape *shape);
-struct key_store attention_store(const struct kernels *kernels, const struct setting *setting, struct span *spans, int32_t *pages,
-                                 int32_t *slots);
+struct key_store attention_store(const struct kernels *kernels, enum number_type type, const struct setting *setting,
+                                 struct span *spans, int32_t *pages, int32_t *slots);
 
-kernel_case attention_case, attention_gradient_case, attention_pages_case, store_keys_case;
+kernel_case attention_case, attention_gradient_case, attention_pages_case, attention_half_pages_case, store_keys_case,
+    store_half_keys_case;

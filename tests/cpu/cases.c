@@ -264,6 +264,15 @@ static void add_case(const struct kernels *kernels, const struct shape *s, struc
   kernels->add(y, x, (size_t)s->columns);
 }
 
+// Ties on both sides, infinity and what rounds to it; a stride that leaves columns alone.
+static void round_bf16_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  float *x = case_output(outputs, (size_t)(s->rows * s->columns), 0);
+  memcpy(x, case_floats((size_t)(s->rows * s->columns)), (size_t)(s->rows * s->columns) * sizeof *x);
+  static const float odd[] = {0x1.01p0f, 0x1.03p0f, -0x1.01p0f, 3.4e38f, -INFINITY, 0, 0x1.010002p0f};
+  for (int i = 0; i < s->rows * s->columns; i += 3) x[i] = odd[(size_t)i / 3 % (sizeof odd / sizeof *odd)];
+  kernels->round_bf16(x, s->columns, s->rows, s->columns - s->columns / 3);
+}
+
 static void gather_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   float *x = case_floats((size_t)(50 * s->columns)), *y = case_output(outputs, (size_t)(s->rows * s->columns), 0);
   kernels->gather(y, x, case_ints((size_t)s->rows, 0, 50), s->rows, s->columns);
@@ -303,11 +312,14 @@ const struct slot_case slot_cases[] = {
   CASE(sum_squares, flat_shapes),
   CASE(adamw, flat_shapes),
   CASE(add, flat_shapes),
+  CASE(round_bf16, row_shapes),
   CASE(gather, row_shapes),
   CASE(scatter, row_shapes),
   {"attention", attention_case, attention_shapes, ATTENTION_SHAPES},
   {"attention_pages", attention_pages_case, attention_shapes, ATTENTION_SHAPES},
   {"attention_gradient", attention_gradient_case, attention_shapes, ATTENTION_SHAPES},
+  {"attention_half_pages", attention_half_pages_case, attention_shapes, ATTENTION_SHAPES},
   {"store_keys", store_keys_case, attention_shapes, ATTENTION_SHAPES},
+  {"store_half_keys", store_half_keys_case, attention_shapes, ATTENTION_SHAPES},
 };
 const int slot_case_count = COUNT(slot_cases);

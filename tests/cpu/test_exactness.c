@@ -104,7 +104,8 @@ static void check_chunks(const struct kernels *kernels, const struct shape *shap
   }
 }
 
-static void check_attention(const struct kernels *kernels) {
+// Pages in bf16 hold what rows hold that were rounded before.
+static void check_attention_over(const struct kernels *kernels, enum number_type type) {
   for (int i = 0; i < ATTENTION_SHAPES; i++) {
     struct outputs outputs = {0};
     struct span spans[SPANS];
@@ -112,9 +113,13 @@ static void check_attention(const struct kernels *kernels) {
     case_begin(7);
     struct setting s = attention_setting(&attention_shapes[i]);
     size_t n = (size_t)(s.rows * s.query_stride);
+    if (type == TYPE_BF16) {
+      kernels->round_bf16((float *)s.keys.keys, s.key_stride, s.key_rows, s.key_stride);
+      kernels->round_bf16((float *)s.keys.values, s.value_stride, s.key_rows, s.value_stride);
+    }
     float *all = case_output(&outputs, n, 0), *out = case_output(&outputs, n, 0);
     kernels->attention(all, s.query_stride, NULL, NULL, s.query, s.query_stride, &s.keys, s.spans, s.span_count, &s.attention);
-    struct key_store store = attention_store(kernels, &s, spans, pages, slots);
+    struct key_store store = attention_store(kernels, type, &s, spans, pages, slots);
     struct attention_keys paged = {.store = &store};
     static const int chunks[] = {1, 2, 5, 50};
     for (size_t c = 0; c < sizeof chunks / sizeof *chunks; c++) {
@@ -123,6 +128,11 @@ static void check_attention(const struct kernels *kernels) {
     }
     assert_true(case_end());
   }
+}
+
+static void check_attention(const struct kernels *kernels) {
+  check_attention_over(kernels, TYPE_F32);
+  check_attention_over(kernels, TYPE_BF16);
 }
 
 static void test_linear(void **state) { for_each_set(check_linear); }

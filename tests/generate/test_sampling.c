@@ -263,7 +263,7 @@ static void short_of_pages(void **state) {
     asked[i].samples = 1 + i % 4;
   }
   run(&options, asked, PROMPTS, PROMPTS, expected);
-  assert_true(search_open(&search, &model, 1, &options, 64, 70 * page_cache_page_size(&model, 1), &error));
+  assert_true(search_open(&search, &model, 1, &options, 64, 70 * page_cache_page_size(&model, 1, model->kernels), &error));
   search.requests = asked;
   search.results = found;
   size_t next = 0, waited = 0;

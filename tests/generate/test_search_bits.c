@@ -151,7 +151,7 @@ static void without_cache(void **state) {
 static size_t run_short(const struct generation_options *options, size_t pages, struct generation **found) {
   struct error error = {0};
   struct search search;
-  assert_true(search_open(&search, &model, 1, options, 64, pages * page_cache_page_size(&model, 1), &error));
+  assert_true(search_open(&search, &model, 1, options, 64, pages * page_cache_page_size(&model, 1, model->kernels), &error));
   search.requests = requests;
   search.results = found;
   size_t next = 0, returned = 0;
