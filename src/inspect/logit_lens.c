@@ -21,7 +21,8 @@ struct lens {
   const int32_t *inputs;
   struct context context;
   struct error *error;
-  float *values, *cosines, *entropies;  // [tokens, SHOWN], [tokens], [tokens]
+  float *logits, *log_probs;            // [tokens, SHOWN] of the words that are shown
+  float *cosines, *entropies;           // [tokens]
   int32_t *ids;                         // [tokens, SHOWN]
   float *scratch;                       // [hidden]
 };
@@ -72,8 +73,13 @@ static void look(struct lens *lens, const struct recorded *state, int row, int r
                                         weight_row(lens->stack->embedding, lens->inputs[row + i], lens->scratch), state->columns);
   struct tensor *logits = model_logits(context, lens->model, as_last(lens, part, last), NULL, 0);
   if (!logits) return;
+  float *top = lens->logits + (size_t)row * SHOWN;
+  int32_t *ids = lens->ids + (size_t)row * SHOWN;
+  int shown = logits->cols < SHOWN ? logits->cols : SHOWN;
+  kernels->largest(top, ids, logits->data, logits->cols, rows, logits->cols, SHOWN);
   kernels->log_softmax(logits->data, logits->cols, logits->rows, logits->cols);
-  kernels->largest(lens->values + (size_t)row * SHOWN, lens->ids + (size_t)row * SHOWN, logits->data, logits->cols, rows, logits->cols, SHOWN);
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < shown; j++) lens->log_probs[(row + i) * SHOWN + j] = logits->data[(size_t)i * (size_t)logits->cols + (size_t)ids[i * SHOWN + j]];
   parallel_for((size_t)rows, measure_row, &(struct measuring){logits, lens->entropies + row});
 }
 
@@ -86,7 +92,7 @@ static void write_floats(struct buffer *out, const char *key, const float *value
   buffer_char(out, ']');
 }
 
-static void write_layer(struct lens *lens, int tokens, int shown) {
+static void write_layer(struct lens *lens, int tokens, int shown, bool last) {
   struct buffer *out = lens->out;
   buffer_text(out, "{\"ids\":[");
   for (int i = 0; i < tokens; i++) {
@@ -103,7 +109,16 @@ static void write_layer(struct lens *lens, int tokens, int shown) {
     buffer_text(out, i ? ",[" : "[");
     for (int j = 0; j < shown; j++) {
       if (j) buffer_char(out, ',');
-      json_write_number(out, (float)exp(lens->values[i * SHOWN + j]));
+      json_write_number(out, (float)exp(lens->log_probs[i * SHOWN + j]));
+    }
+    buffer_char(out, ']');
+  }
+  buffer_text(out, "],\"logits\":[");
+  for (int i = 0; last && i < tokens; i++) {
+    buffer_text(out, i ? ",[" : "[");
+    for (int j = 0; j < shown; j++) {
+      if (j) buffer_char(out, ',');
+      buffer_decimal(out, lens->logits[i * SHOWN + j], 5);
     }
     buffer_char(out, ']');
   }
@@ -125,7 +140,7 @@ static void write_states(struct lens *lens, const struct pass_record *record, co
     for (int row = 0; row < tokens; row += ROWS_AT_ONCE)
       look(lens, state, row, tokens - row < ROWS_AT_ONCE ? tokens - row : ROWS_AT_ONCE, layer == layers);
     if (layer) buffer_char(lens->out, ',');
-    write_layer(lens, tokens, vocabulary < SHOWN ? vocabulary : SHOWN);
+    write_layer(lens, tokens, vocabulary < SHOWN ? vocabulary : SHOWN, layer == layers);
   }
   buffer_char(lens->out, ']');
 }
@@ -134,7 +149,8 @@ bool logit_lens_write(struct buffer *out, struct word_list *words, const struct 
                       int tokens, const int32_t *ids, struct error *error) {
   struct lens lens = {.out = out, .words = words, .model = model, .error = error, .inputs = ids,
                       .stack = strcmp(stack, "encoder") == 0 ? &model->encoder : &model->decoder};
-  lens.values = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.values);
+  lens.logits = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.logits);
+  lens.log_probs = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.log_probs);
   lens.ids = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.ids);
   lens.cosines = memory_new(error, (size_t)tokens, sizeof *lens.cosines);
   lens.entropies = memory_new(error, (size_t)tokens, sizeof *lens.entropies);
@@ -143,7 +159,8 @@ bool logit_lens_write(struct buffer *out, struct word_list *words, const struct 
     write_states(&lens, record, stack, tokens);
     context_close(&lens.context);
   }
-  free(lens.values);
+  free(lens.logits);
+  free(lens.log_probs);
   free(lens.ids);
   free(lens.cosines);
   free(lens.entropies);

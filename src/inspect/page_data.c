@@ -3,7 +3,7 @@
 //   {"title", "model": {...}, "texts": ["..."], "words": {"5": "label"}, "stacks": [stack], "outputs": [token]}
 //   stack: {"name", "causal", "heads", "kv_heads", "width", "sharing" (layers in a row with the same weights), "scale",
 //           "tokens": [token], "detail": [token index],
-//           "embedded": A, "states": [A], "layers": [layer], "lens": [...], "positions": A, "relative": A (biases by distance),
+//           "word_rows", "position_rows", "segment_rows" (of the detail tokens), "embedded": A, "states": [A], "layers": [layer], "lens": [...], "positions": A, "relative": A (biases by distance),
 //           "neighbours": {"5": [[id, cosine]]}}
 //   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}
 //   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias"} and for attention
@@ -300,10 +300,34 @@ static void write_layers(struct writer *writer) {
   writer->layer = -1;
 }
 
+// A table's rows of the detail tokens: of token i the row row_of(writer, i).
+static void add_table_rows(struct writer *writer, const char *key, const struct weight *table, int (*row_of)(const struct writer *writer, int token)) {
+  if (!table || !writer->detail_count) return;
+  size_t columns = (size_t)table->cols;
+  float *rows = memory_new(writer->error, (size_t)writer->detail_count * columns, sizeof *rows);
+  if (!rows) return;
+  for (int i = 0; i < writer->detail_count; i++) {
+    int row = row_of(writer, writer->detail[i]);
+    if (row >= 0 && row < table->rows) memcpy(rows + (size_t)i * columns, weight_row(table, row, writer->scratch), columns * sizeof *rows);
+  }
+  key_array(writer, key, page_blob_add(writer->blob, rows, columns, NULL, writer->detail_count, table->cols, PAGE_F32));
+  free(rows);
+}
+
+static int word_row(const struct writer *writer, int token) { return writer->side->ids[token]; }
+static int position_row(const struct writer *writer, int token) { return token + writer->subject->model->arch.position_offset; }
+static int segment_row(const struct writer *writer, int token) { return writer->side->types[token]; }
+
 static void write_embeddings(struct writer *writer) {
   const struct arch *arch = &writer->subject->model->arch;
+  const struct stack *stack = writer->stack;
   writer->layer = -1;
-  key_number(writer, "position_offset", arch->position_offset);
+  add_table_rows(writer, "word_rows", stack->embedding, word_row);
+  add_table_rows(writer, "position_rows", stack->positions, position_row);
+  add_table_rows(writer, "segment_rows", stack->types, segment_row);
+  add_vector(writer, "embedding_gain", stack->embedding_norm.gain);
+  add_vector(writer, "embedding_bias", stack->embedding_norm.bias);
+  if (stack->embedding_norm.gain) add_detail(writer, "embedding_result", result(writer, "embedding_norm"));
   add_detail(writer, "embedded", result(writer, "embedding"));
   if (writer->stack->positions) key_array(writer, "positions", page_blob_add_weight(writer->blob, writer->stack->positions, POSITIONS_SHOWN, writer->scratch));
   if (arch->norm_place == NORM_PRE && writer->stack->layers[0].self.norm.gain) {

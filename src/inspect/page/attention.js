@@ -2,7 +2,7 @@
 // Attention: all layers and heads as a grid of small matrices, one of them large with numbers, and as lines between tokens.
 
 const LARGEST_TABLE = 64;  // beyond, cells have no numbers
-const MATRIX_LABEL = 120, MATRIX_CELL = 30;
+const MATRIX_LABEL = 120, MATRIX_MANY = 32;  // beyond, cells have two decimals at most
 
 function attentionKinds(view) {
   const kinds = view.stacks.map(stack => stack.name);
@@ -41,12 +41,13 @@ function largeMatrix(place) {
 
 function numberTable(rows, down, across, hidden) {
   const palette = colors(), chosen = (axis, i) => (axis === (state.swap ? "across" : "down")) && i === state.token ? " chosen" : "";
-  const table = element("table", {class: "matrix", id: "large-matrix", style: `width:${MATRIX_LABEL + across.length * MATRIX_CELL}px`});
+  const digits = Math.min(state.decimals, Math.max(down.length, across.length) > MATRIX_MANY ? 2 : 6), cell = 16 + 7 * digits, least = 0.5 * 10 ** -digits;
+  const table = element("table", {class: "matrix", id: "large-matrix", style: `width:${MATRIX_LABEL + across.length * cell}px`});
   table.append(element("col", {style: `width:${MATRIX_LABEL}px`}));
   table.append(element("tr", {}, element("th"), ...across.map((token, i) => element("th", {class: "column" + chosen("across", i), scope: "col"}, token.label))));
   rows.forEach((row, y) => table.append(element("tr", {}, element("th", {class: "word" + chosen("down", y), scope: "row"}, down[y].label),
     ...Array.from(row, (value, x) => hidden(y, x) ? element("td", {class: "masked"})
-      : element("td", {style: `background:${shade(value, 1, palette)};${value > 0.6 ? "color:var(--paper)" : ""}`, "data-weight": value}, value >= 0.005 ? value.toFixed(2).slice(value < 0.995 ? 1 : 0) : "")))));
+      : element("td", {style: `background:${shade(value, 1, palette)};${value > 0.6 ? "color:var(--paper)" : ""}`, "data-weight": value}, value < least ? "" : value < 1 - least ? value.toFixed(digits).slice(1) || "0" : "1")))));
   return table;
 }
 
@@ -76,12 +77,12 @@ function linesPicture(place) {
   const weights = attentionWeights(place, state.kind, state.layer, state.head), [queries, keys] = drawnPlaces(place, weights);
   const height = Math.max(queries.length, keys.length) * LINE_HEIGHT + 10, left = 200, right = 480;
   const svg = svgElement("svg", {width: 700, height, id: "lines", role: "img"});
-  const y = i => 16 + i * LINE_HEIGHT;
+  const y = i => 16 + i * LINE_HEIGHT, full = largest(weights[state.token]) || 1;
   queries.forEach((q, i) => keys.forEach((k, j) => {
     const weight = weights[q][k];
     if (weight < FAINTEST) return;
     const from = q === state.token, to = state.kind !== "cross" && k === state.token;
-    const strength = from ? weight : to ? weight * 0.5 : weight * 0.12;
+    const strength = from ? weight / full : to ? weight * 0.6 : weight * 0.2;
     const line = svgElement("line", {class: "link", x1: left + 6, y1: y(i), x2: right - 6, y2: y(j), "stroke-opacity": Math.min(1, strength).toFixed(3), "stroke-width": (1 + 4 * weight).toFixed(1)});
     if (to && !from) line.setAttribute("stroke-dasharray", "4 3");
     svg.append(line);
@@ -118,14 +119,14 @@ function shrunk(rows) {
 }
 
 function headGrid(view, stack) {
-  const grid = element("div", {class: "grid", id: "grid", style: `grid-template-columns: auto repeat(${stack.heads}, auto)`});
-  grid.append(element("span"), ...Array.from({length: stack.heads}, (_, head) => element("span", {class: "name top"}, `${label("head")} ${head}`)));
+  const grid = element("div", {class: "grid", id: "grid", style: `grid-template-columns: auto repeat(${stack.heads + 1}, auto)`});
+  grid.append(element("span"), ...Array.from({length: stack.heads}, (_, head) => element("span", {class: "name top"}, `${label("head")} ${head}`)), element("span", {class: "name top"}, label("average")));
   const waiting = [];
   for (let layer = 0; layer < stack.layers.length; layer++) {
     grid.append(element("span", {class: "name"}, `${label("layer")} ${layer}`));
-    for (let head = 0; head < stack.heads; head++) {
+    for (const head of [...Array(stack.heads).keys(), -1]) {
       const here = layer === state.layer && head === state.head;
-      const button = element("button", {class: "small", "aria-pressed": String(here), "aria-label": `${label("layer")} ${layer}, ${label("head")} ${head}`, onclick: () => change({layer, head})});
+      const button = element("button", {class: "small", "aria-pressed": String(here), "aria-label": `${label("layer")} ${layer}, ${head < 0 ? label("mean") : `${label("head")} ${head}`}`, onclick: () => change({layer, head})});
       grid.append(button);
       waiting.push([button, layer, head]);
     }

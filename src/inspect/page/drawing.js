@@ -19,8 +19,16 @@ function svgElement(name, attributes = {}, text) {
   return made;
 }
 
+// "W_Q x_{ij} + z^h" with its indices below and above.
+function indexed(text) {
+  return text.split(/([_^](?:\{[^}]*\}|[A-Za-z0-9]))/).map(piece => {
+    if (!/^[_^]./.test(piece)) return piece;
+    return element(piece[0] === "_" ? "sub" : "sup", {}, piece.slice(1).replace(/[{}]/g, ""));
+  });
+}
+
 function number(value) { return Number.isFinite(value) ? value.toFixed(state.decimals) : value === -Infinity ? "−∞" : "NaN"; }
-function percent(value) { return (value * 100).toFixed(value >= 0.0995 ? 0 : 1) + " %"; }
+function percent(value) { return value > 0 && value < 0.0005 ? "< 0.1 %" : (value * 100).toFixed(value >= 0.0995 ? 0 : 1) + " %"; }
 
 function colors() {
   const style = getComputedStyle(document.documentElement);
@@ -103,7 +111,7 @@ const FEW = 12;
 // A vector with its name: the strip, its shape, and its first values as numbers.
 function vectorRow(name, values, full) {
   const shown = Array.from(values.slice(0, FEW), number).join("  ") + (values.length > FEW ? "  …" : "");
-  return element("div", {}, element("div", {class: "row"}, element("span", {}, name), element("div", {class: "scroll"}, strip(values, name, full)), element("span", {class: "shape"}, `[${values.length}]`)),
+  return element("div", {}, element("div", {class: "row"}, element("span", {}, ...indexed(name)), element("div", {class: "scroll"}, strip(values, name, full)), element("span", {class: "shape"}, `[${values.length}]`)),
     element("div", {class: "row"}, element("span", {}), element("span", {class: "numbers"}, shown)));
 }
 

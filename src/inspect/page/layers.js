@@ -32,7 +32,7 @@ function entropyMap(view, stack) {
   const rows = stack.lens.map(layer => layer.entropy), table = element("table", {class: "matrix"}), top = Math.log2(view.model.vocabulary), palette = colors();
   if (stack.tokens.length > LARGEST_TABLE) return element("div", {class: "scroll"}, matrixCanvas(rows, 1000, top));
   table.append(element("tr", {}, element("th"), ...stack.tokens.map(token => element("th", {class: "column"}, token.label))));
-  rows.forEach((row, i) => table.append(element("tr", {}, element("th", {class: "word"}, i ? String(i - 1) : label("embeddings")), ...row.map(value => element("td", {style: `background:${shade(value, top, palette)}`}, value.toFixed(1))))));
+  rows.forEach((row, i) => table.append(element("tr", {}, element("th", {class: "word"}, i ? String(i - 1) : label("embeddings")), ...row.map(value => element("td", {style: `background:${shade(value, top, palette)}${value > 0.6 * top ? ";color:var(--paper)" : ""}`}, value.toFixed(1))))));
   return element("div", {class: "scroll"}, table);
 }
 

@@ -20,7 +20,7 @@ function writeAddress() {
 function settle() {
   state.moment = between(state.moment, 0, data.views.length - 1);
   const view = currentView(), kinds = attentionKinds(view);
-  if (!VIEWS[state.view]) state.view = "attention";
+  if (!VIEWS[state.view] || !shows(view, state.view)) state.view = "attention";
   if (!LANGUAGES.includes(state.lang)) state.lang = "en";
   if (!kinds.includes(state.kind)) state.kind = kinds[kinds.length - 1];
   const stack = stackOf(view);
@@ -29,6 +29,12 @@ function settle() {
   state.token = between(state.token, 0, stack.tokens.length - 1);
   state.decimals = between(state.decimals, 0, 8);
   state.part = Math.max(0, state.part);
+}
+
+// Views that have something to show.
+function shows(view, key) {
+  if (key === "heads") return Boolean(data.heads);
+  return key === "layers" ? Boolean(lensStack(view)) : key === "search" ? Boolean(data.search || lensStack(view)) : true;
 }
 
 function between(value, low, high) { return Math.max(low, Math.min(high, Math.round(value))); }
@@ -51,7 +57,7 @@ function draw() {
   document.title = `qkv: ${view.texts[0]}`;
   document.getElementById("title").textContent = view.texts.join(" → ");
   document.getElementById("about").textContent = `${view.title}: ${view.model.layout}, ${view.model.parameters.toLocaleString(state.lang)} ${label("parameters")}`;
-  document.getElementById("views").replaceChildren(...Object.keys(VIEWS).filter(key => key !== "heads" || data.heads).map(key => element("button", {role: "tab", "aria-selected": String(key === state.view), id: `view-${key}`, onclick: () => change({view: key})}, label(key))));
+  document.getElementById("views").replaceChildren(...Object.keys(VIEWS).filter(key => shows(view, key)).map(key => element("button", {role: "tab", "aria-selected": String(key === state.view), id: `view-${key}`, onclick: () => change({view: key})}, label(key))));
   document.getElementById("choices").replaceChildren(...choices(view));
   document.getElementById("main").replaceChildren(...VIEWS[state.view](view).filter(Boolean));
   document.getElementById("footer").textContent = `qkv ${data.qkv}. ${label("keysHelp")}`;

@@ -2,8 +2,6 @@
 // One step in numbers: what happens to one token in one layer, formula by formula. Each part says whether its numbers were
 // computed here and equal the model's, or are taken from the model (products with weights that this file doesn't hold).
 
-const MOST_WORDS = 12;  // of a softmax, as bars
-
 function stepView(view) {
   const stack = stackOf(view), place = stack.detail.indexOf(state.token);
   const buttons = tokenButtons(stack.tokens, state.token, token => change({token, part: 0}));
@@ -31,7 +29,7 @@ function stepParts(view, stack, place) {
 // ---- pieces ----
 
 function part(title, formula, shape, ...children) {
-  const line = formula ? element("div", {class: "formula"}, formula, element("span", {class: "shape"}, shape || "")) : undefined;
+  const line = formula ? element("div", {class: "formula"}, ...indexed(formula), element("span", {class: "shape"}, shape || "")) : undefined;
   return element("section", {class: "part"}, element("h3", {}, title), line, ...children);
 }
 
@@ -61,28 +59,18 @@ function wholeVector(number) { const stored = matrix(number); return stored && s
 // ---- the embedding ----
 
 function embeddingParts(view, stack, place) {
-  const token = stack.tokens[state.token], embedded = detailRow(stack.embedded, place), weights = view.weights;
-  const rows = [], name = ["embedding", `${stack.name}.embedding`].find(n => weights && weights[n] !== undefined);
-  let own;
-  if (name) {
-    const word = times(rowOf(matrix(weights[name]), token.id), view.model.embedding_scale);
-    rows.push(vectorRow(`E[${token.id}] × ${number(view.model.embedding_scale)}`, word));
-    own = word;
+  const token = stack.tokens[state.token], embedded = detailRow(stack.embedded, place), position = detailRow(stack.position_rows, place), segment = detailRow(stack.segment_rows, place);
+  const word = detailRow(stack.word_rows, place), scale = view.model.embedding_scale, parts = [];
+  if (embedded) {
+    const scaled = times(word, scale), rows = [vectorRow(`E_{${token.id}}${scale === 1 ? "" : ` · ${number(scale)}`}`, scaled)];
+    if (position) rows.push(vectorRow(`P_{${state.token}}`, position));
+    if (segment) rows.push(vectorRow(`S_{${token.type}}`, segment));
+    const formula = `x = E_{id}${scale === 1 ? "" : " · s"}${position ? " + P_{pos}" : ""}${segment ? " + S_{seg}" : ""}`;
+    parts.push(part(`${label("embedding")}: “${token.label}”`, formula, `[${embedded.length}]`, element("p", {class: "faint"}, label("embeddingText")), ...rows, vectorRow("x", embedded), checked(plus(plus(scaled, position), segment), embedded)));
   }
-  const positions = matrix(stack.positions), position = state.token + (stack.position_offset || 0);
-  if (positions && position < positions.rows) {
-    rows.push(vectorRow(`P[${state.token}]`, rowOf(positions, position)));
-    if (own) own = plus(own, rowOf(positions, position));
-  }
-  const types = weights && weights[`${stack.name}.types`];
-  if (types !== undefined) {
-    rows.push(vectorRow(`S[${token.type}]`, rowOf(matrix(types), token.type)));
-    if (own) own = plus(own, rowOf(matrix(types), token.type));
-  }
-  const parts = [];
-  if (embedded) parts.push(part(`${label("embedding")}: “${token.label}”`, "x = E[id] · s + P[pos]", `[${view.model.hidden}]`, element("p", {class: "faint"}, label("embeddingText")), ...rows, vectorRow("x", embedded), own ? checked(own, embedded) : given()));
-  if (stack.first_gain !== undefined) parts.push(normPart(view, rowOf(matrix(stack.states[0]), state.token), wholeVector(stack.first_gain), wholeVector(stack.first_bias), detailRow(stack.first_result, place)));
-  return parts;
+  if (stack.embedding_gain !== undefined) parts.push(normPart(view, embedded, wholeVector(stack.embedding_gain), wholeVector(stack.embedding_bias), detailRow(stack.embedding_result, place)));
+  if (stack.first_gain !== undefined) parts.push(normPart(view, rowOf(matrix(stack.states[0]), state.token), wholeVector(stack.first_gain), wholeVector(stack.first_bias), detailRow(stack.first_result, place), matrix(stack.states[0]).type));
+  return parts.filter(Boolean);
 }
 
 // ---- attention ----
@@ -122,7 +110,7 @@ function lengthCheck(before, after) {
 function keysTable(where, head) {
   const keys = matrix(where.sublayer.key), values = matrix(where.sublayer.value), width = where.stack.width;
   const table = element("table");
-  table.append(element("tr", {}, ...["", "k", "v"].map(text => element("th", {}, text))));
+  table.append(element("tr", {}, ...["", "k", "v"].map(text => element("th", {class: "word"}, text))));
   where.keyStack.tokens.slice(0, LARGEST_TABLE).forEach((token, j) => table.append(element("tr", {}, element("td", {class: "word"}, `${j} ${token.label}`),
     element("td", {}, strip(slice(keys, j, head, width), `k_${j}`)), element("td", {}, strip(slice(values, j, head, width), `v_${j}`)))));
   return element("div", {class: "scroll"}, table);
@@ -166,12 +154,12 @@ function residualPart(view, sublayer, place) {
   return part(label("residual"), "y = x + o", `[${after.length}]`, vectorRow("x", before), vectorRow("o", output), vectorRow("y", after), checked(plus(before, output), after));
 }
 
-function normPart(view, x, gain, bias, models) {
+function normPart(view, x, gain, bias, models, type) {
   if (!models) return undefined;
   const {result, mean, variance} = normalise(x, gain, bias, view.model);
   const formula = view.model.norm === "rms" ? "n = g · y / √(mean(y²) + ε)" : "n = g · (y − μ) / √(σ² + ε) + b";
   const facts = view.model.norm === "rms" ? `mean(y²) = ${number(variance)}` : `μ (${label("meanOf")}) = ${number(mean)}, σ² (${label("variance")}) = ${number(variance)}`;
-  return part(label("norm"), formula, `[${x.length}]`, element("p", {class: "numbers"}, `${facts}, ε = ${view.model.epsilon}`), vectorRow("y", x), vectorRow("g", gain), bias ? vectorRow("b", bias) : undefined, vectorRow("n", result), checked(result, models));
+  return part(label("norm"), formula, `[${x.length}]`, element("p", {class: "numbers"}, `${facts}, ε = ${view.model.epsilon}`), vectorRow("y", x), vectorRow("g", gain), bias ? vectorRow("b", bias) : undefined, vectorRow("n", result), checked(result, models, type));
 }
 
 // ---- feed-forward ----
@@ -203,7 +191,8 @@ function gated(halves, activation) {
 function wordsPart(view, stack) {
   const last = stack.lens[stack.lens.length - 1], ids = last.ids[state.token], probabilities = last.probabilities[state.token];
   const table = element("table", {id: "next-words"});
-  ids.slice(0, MOST_WORDS).forEach((id, i) => table.append(element("tr", {}, element("td", {class: "word"}, word(view, id)), element("td", {}, percent(probabilities[i])), element("td", {class: "word"}, bar(probabilities[i])))));
+  table.append(element("tr", {}, ...["", "logit", "p", ""].map(text => element("th", {}, text))));
+  ids.forEach((id, i) => table.append(element("tr", {}, element("td", {class: "word"}, word(view, id)), element("td", {}, number(last.logits[state.token][i])), element("td", {}, percent(probabilities[i])), element("td", {class: "word"}, bar(probabilities[i])))));
   return part(label("logits"), "p = softmax(W x + b)", `[${view.model.vocabulary} × ${view.model.hidden}] → [${view.model.vocabulary}]`, table, wordsCheck(view, stack, ids, probabilities));
 }
 
