@@ -6,16 +6,19 @@
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model MINILM embed-bf16
 #   python3 bench/measure.py --qkv build/cli/qkv --text TEXT lm-char-small
 #   python3 bench/measure.py --qkv build/cli/qkv --text TEXT --model GPT2 generate-f32
+#   python3 bench/measure.py --qkv build/cli/qkv --text BOOKS --model MINILM pretrain-small pretrain-base
 #
 # DIR holds Multi30k (train.en.txt, train.de.txt, val..., test_2016_flickr...); OUT is a model that qkv trained, and beside it
-# OUT-ctranslate2 what bench/peers/convert_ctranslate2.sh made of it; TEXT holds train.txt and valid.txt; MINILM is a checkpoint of
+# OUT-ctranslate2 what bench/peers/convert_ctranslate2.sh made of it; TEXT holds train.txt and valid.txt, BOOKS train.sent.txt and valid.sent.txt with a sentence a line; MINILM is a checkpoint of
 # sentence vectors, GPT2 one that peers/generate.py --make made. Each figure is measured in pairs, qkv then peer, and what
 # counts is the median of the pairs' ratios: the machine's speed may drift, a pair sees the same machine.
 import argparse
 import csv
 import datetime
+import itertools
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -146,6 +149,33 @@ def language_model(name, shape, bar, aim, steps):
                 notes=f"{layers} layers, {heads} heads, {hidden} wide, context {context}, {batch} blocks a batch")
 
 
+def documents_of_some_lines(source, out, count):
+    """One to four sentences a document, so that sequences have all lengths; the same ones every time."""
+    draw = random.Random(1)
+    with open(source, encoding="utf-8") as file, open(out, "w", encoding="utf-8") as to:
+        lines = (line for line in file if line.strip())
+        for _ in range(count):
+            to.writelines([*itertools.islice(lines, draw.randint(1, 4)), "\n"])
+
+
+def pretraining(name, shape, bar, aim, tokens, steps):
+    layers, heads, hidden = shape
+
+    def measure(folder):
+        text, valid = os.path.join(folder, "docs.txt"), os.path.join(folder, "valid.txt")
+        documents_of_some_lines(os.path.join(args.text, "train.sent.txt"), text, 4000)
+        documents_of_some_lines(os.path.join(args.text, "valid.sent.txt"), valid, 20)
+        options = ["--tokenizer", args.model, "--layers", layers, "--heads", heads, "--hidden", hidden, "--batch-tokens", tokens]
+        theirs = Better("pretrain_bert.py", "tokens_per_s", "--input", text, *options, "--context", 128, "--steps", steps)
+        for _ in range(args.pairs):
+            mine = qkv_rate(folder, "--task", "mlm", "--train", text, "--valid", valid, *options, "--ffn", 4 * hidden, "--max-length", 128,
+                            "--max-steps", steps + 4)
+            yield mine, theirs.measure()
+    return dict(name=f"pre-training BERT, {name}, bf16", unit="tokens/s", peer="PyTorch, better of f32 and bf16", bar=bar, aim=aim, measure=measure,
+                notes=f"{layers} layers, {hidden} wide, vocabulary of BERT, masked words and next sentence, sequences of mixed length up to 128, {tokens} tokens a "
+                "batch without padding; the peer's batches are padded to the longest sequence")
+
+
 def embedding(dtype, engine, peer_dtype, bar, aim):
     source = data("train.en.txt")
 
@@ -231,6 +261,8 @@ FIGURES = {
     "translate-beam-bf16": lambda: translating(5, "bf16", 1.5, 2.5, "int8"),
     "lm-char-small": lambda: language_model("small", (4, 4, 128, 64, 12), 4, "", args.steps or 40),
     "lm-char-large": lambda: language_model("large", (6, 6, 384, 256, 64), 3, 4, args.steps or 3),
+    "pretrain-small": lambda: pretraining("small", (4, 4, 256), 10, "", 4096, args.steps or 10),
+    "pretrain-base": lambda: pretraining("base", (12, 12, 768), 3, 5, 2048, args.steps or 3),
     "embed-f32": lambda: embedding("f32", "torch", ("f32",), 1.5, ""),
     "embed-bf16": lambda: embedding("bf16", "torch", ("f32", "bf16"), 3, 5),
     "embed-onnxruntime": lambda: embedding("bf16", "onnxruntime", ("f32",), 6, ""),

@@ -1,9 +1,10 @@
-# Pre-trains transformers' BertForPreTraining (masked words and next sentence) on sequences of mixed length: tokens a second that are no
-# padding.
+# Pre-trains transformers' BertForPreTraining (masked words and next sentence) on text: tokens a second that are no padding.
 #
-#   python3 pretrain_bert.py --layers 4 --hidden 256 --heads 4 --dtype f32 --steps 10
+#   python3 pretrain_bert.py --input docs.txt --tokenizer MINILM --layers 4 --hidden 256 --heads 4 --dtype bf16 --steps 10
 #
-# Ids are random, lengths evenly from 16 to --context: the time does not depend on what the text says.
+# docs.txt has a sentence a line and a blank line between documents, of which each is a sequence here: the first half of its
+# sentences and the second, or in every other one sentences from elsewhere, cut to --context tokens. A batch is padded to its
+# longest sequence; 15 % of the tokens are to be predicted.
 import argparse
 import random
 import time
@@ -11,12 +12,13 @@ import time
 import peer
 
 p = argparse.ArgumentParser()
+p.add_argument("--input", required=True)
+p.add_argument("--tokenizer", required=True)
 p.add_argument("--layers", type=int, default=4)
 p.add_argument("--hidden", type=int, default=256)
 p.add_argument("--heads", type=int, default=4)
-p.add_argument("--vocab-size", type=int, default=30522)
 p.add_argument("--context", type=int, default=128)
-p.add_argument("--batch", type=int, default=32, help="sequences")
+p.add_argument("--batch-tokens", type=int, default=4096, help="tokens without padding in a batch, about")
 p.add_argument("--dtype", choices=("f32", "bf16"), default="f32")
 p.add_argument("--steps", type=int, default=10)
 p.add_argument("--warmup-measure", type=int, default=2, metavar="N")
@@ -24,32 +26,69 @@ p.add_argument("--threads", type=int, default=peer.all_threads())
 args = p.parse_args()
 
 import torch
-from transformers import BertConfig, BertForPreTraining
+from transformers import AutoTokenizer, BertConfig, BertForPreTraining
 
 torch.set_num_threads(args.threads)
 torch.manual_seed(1)
 random.seed(1)
-model = BertForPreTraining(BertConfig(vocab_size=args.vocab_size, hidden_size=args.hidden, num_hidden_layers=args.layers, num_attention_heads=args.heads,
+tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
+model = BertForPreTraining(BertConfig(vocab_size=len(tokenizer), hidden_size=args.hidden, num_hidden_layers=args.layers, num_attention_heads=args.heads,
                                       intermediate_size=4 * args.hidden, max_position_embeddings=512)).train()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
 
-def make_batch():
-    lengths = [random.randint(16, args.context) for _ in range(args.batch)]
-    ids = torch.zeros(args.batch, max(lengths), dtype=torch.long)
+def read_documents(count):
+    documents, document = [], []
+    with open(args.input, encoding="utf-8") as file:
+        for line in file:
+            if line.strip():
+                document.append(line.strip())
+            elif document:
+                documents.append(document)
+                document = []
+            if len(documents) == count:
+                break
+    return documents
+
+
+def make_sequences(documents):
+    sequences = []
+    for i, document in enumerate(documents):
+        middle = max(1, len(document) // 2)
+        other = i % 2 == 1 or len(document) < 2
+        there = random.choice(documents) if other else document
+        second = there[len(there) // 2 :]
+        encoded = tokenizer(" ".join(document[:middle]), " ".join(second), truncation="longest_first", max_length=args.context)
+        sequences.append((encoded["input_ids"], encoded["token_type_ids"], int(other)))
+    return sequences
+
+
+def next_sequences(sequences):
+    chosen, tokens = [], 0
+    while tokens < args.batch_tokens:
+        chosen.append(random.choice(sequences))
+        tokens += len(chosen[-1][0])
+    return chosen
+
+
+def make_batch(chosen):
+    longest = max(len(ids) for ids, _, _ in chosen)
+    ids, types = torch.full((len(chosen), longest), tokenizer.pad_token_id), torch.zeros(len(chosen), longest, dtype=torch.long)
     mask, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
-    for row, length in enumerate(lengths):
-        ids[row, :length] = torch.randint(1000, args.vocab_size, (length,))
-        mask[row, :length] = 1
-        chosen = torch.randperm(length)[: max(1, length * 15 // 100)]
-        labels[row, chosen] = ids[row, chosen]
-        ids[row, chosen] = 103
-    return dict(input_ids=ids, attention_mask=mask, labels=labels, next_sentence_label=torch.randint(0, 2, (args.batch,))), sum(lengths)
+    for row, (tokens, segments, _) in enumerate(chosen):
+        ids[row, : len(tokens)], types[row, : len(tokens)] = torch.tensor(tokens), torch.tensor(segments)
+        mask[row, : len(tokens)] = 1
+        places = torch.randperm(len(tokens))[: max(1, len(tokens) * 15 // 100)]
+        labels[row, places] = ids[row, places]
+        ids[row, places] = tokenizer.mask_token_id
+    return dict(input_ids=ids, token_type_ids=types, attention_mask=mask, labels=labels, next_sentence_label=torch.tensor([c[2] for c in chosen]))
 
 
+sequences = make_sequences(read_documents(2000))
 rates = []
 for _ in range(args.warmup_measure + args.steps):
-    batch, tokens = make_batch()
+    chosen = next_sequences(sequences)
+    batch = make_batch(chosen)
     start = time.perf_counter()
     optimizer.zero_grad()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.dtype == "bf16"):
@@ -57,6 +96,6 @@ for _ in range(args.warmup_measure + args.steps):
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    rates.append(tokens / (time.perf_counter() - start))
+    rates.append(sum(len(ids) for ids, _, _ in chosen) / (time.perf_counter() - start))
 peer.report(peer="transformers", task="pretrain-bert", tokens_per_s=peer.median(rates[args.warmup_measure :]), dtype=args.dtype, threads=args.threads,
-            parameters=sum(w.numel() for w in model.parameters()))
+            mean_length=round(sum(len(ids) for ids, _, _ in sequences) / len(sequences), 1), parameters=sum(w.numel() for w in model.parameters()))
