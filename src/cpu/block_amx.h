@@ -8,6 +8,27 @@
 
 enum { TILE = 16 };  // rows, columns, pairs
 
+enum { BLOCK_ROWS = 2 * TILE };  // of most blocks
+
+// How a gradient's dy lies: turned, a row of pairs for each column.
+enum { LAID_COLUMN = GRADIENT_ROWS / 2, LAID_PAIR = 1, LAID_SIZE = PANEL * LAID_COLUMN };
+
+// Sixteen columns (`there` of them) of up to 32 rows become sixteen rows of sixteen pairs, LAID_COLUMN apart.
+static void turn_block(uint32_t *to, const float *from, size_t stride, int rows, int there) {
+  const lane_mask mask = mask_first(there);
+  uint32_t block[LANES * LANES];
+  for (int q = 0; q < LANES; q++) {
+    vec a = 2 * q < rows ? vec_load_mask(from + (size_t)(2 * q) * stride, mask) : vec_zero();
+    vec b = 2 * q + 1 < rows ? vec_load_mask(from + (size_t)(2 * q + 1) * stride, mask) : vec_zero();
+    _mm512_storeu_si512(block + q * LANES, pair_up(a, b));
+  }
+  transpose_block((float *)to, LAID_COLUMN, (const float *)block, LANES);
+}
+
+static void lay_rows(uint32_t *to, const float *from, size_t stride, int rows, int columns) {
+  for (int j = 0; j < columns; j += LANES) turn_block(to + (size_t)j * LAID_COLUMN, from + j, stride, rows, columns - j);
+}
+
 static inline void blocks_begin(void) { tiles_configure(); }
 static inline void blocks_end(void) { tiles_release(); }
 
@@ -134,3 +155,5 @@ static void run_block(const struct block *block, int rows) {
   else
     for (int column = 0; column < block->width; column += 2 * TILE) block_wide(block, &rest, rows, column);
 }
+
+static void run_laid_block(const struct block *block, int rows) { run_block(block, rows); }

@@ -11,6 +11,8 @@
 
 enum {
   ROW_BLOCK = 96,      // a multiple of what any block takes
+  ROWS_LEAST = 32,     // to a task, where there are that many
+  PANELS_MOST = 16,
   DEPTH_BLOCK = 512,   // a multiple of 32
   ROW_PAIRS = DEPTH_BLOCK / 2 + LANES,  // from row to row of rounded x: no power of two, else rows share few sets of the cache
   // The weight's gradient: columns and panels per task, at most. A block adds up GRADIENT_ROWS rows before it goes back to dw.
@@ -19,7 +21,7 @@ enum {
   ROUND_ROWS = 64,  // even
 };
 
-_Static_assert((int)PANEL == (int)GRADIENT_UNIT && GRADIENT_ROWS % 32 == 0, "how much scratch memory a gradient needs");
+_Static_assert((int)PANEL == (int)GRADIENT_UNIT && (int)GRADIENT_COLUMNS == (int)PANEL && GRADIENT_ROWS % 32 == 0, "how much scratch memory a gradient needs");
 
 // c [rows, width] = (from_c: c, else bias unless NULL) + the sum over pairs q of a[r * a_row + q] times b[q * PANEL + j]. Rows of a may be read up to the
 // next multiple of 32, and of b up to PANEL columns; what stands there doesn't matter.
@@ -96,11 +98,15 @@ void BF16_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int x
                           accumulate, 0, 0, 0};
   if (rows <= 0 || columns <= 0) return;
   const bool alone = parallel_inside();
-  size_t panels = ceil_div((size_t)columns, PANEL), wanted = alone ? 1 : 4 * (size_t)parallel_threads();
-  linear.row_block = rows < ROW_BLOCK ? rows : ROW_BLOCK;
+  size_t panels = ceil_div((size_t)columns, PANEL), most = alone ? panels : PANELS_MOST, wanted = alone ? 1 : 4 * (size_t)parallel_threads();
+  // x is rounded once per task: as many panels to a task as leave every thread a few tasks, all where a thread works for itself, and
+  // fewer rows before fewer panels.
+  linear.row_block = ROW_BLOCK;
+  while (linear.row_block > ROWS_LEAST && ceil_div(panels, most) * ceil_div((size_t)rows, (size_t)linear.row_block) < wanted)
+    linear.row_block -= ROWS_LEAST;
+  if (rows < linear.row_block) linear.row_block = rows;
   linear.row_blocks = (int)ceil_div((size_t)rows, (size_t)linear.row_block);
-  // x is rounded once per task: as many panels to a task as leave every thread a few tasks, all where a thread works for itself.
-  linear.panels_each = (int)size_max(1, size_min(panels * (size_t)linear.row_blocks / wanted, alone ? panels : 16));
+  linear.panels_each = (int)size_max(1, size_min(panels * (size_t)linear.row_blocks / wanted, most));
   size_t groups = ceil_div(panels, (size_t)linear.panels_each);
   linear.panels_each = (int)ceil_div(panels, groups);
   work_for(groups * (size_t)linear.row_blocks, (double)rows * columns * depth / 80 + (double)columns * depth / 32, linear_task, &linear);
@@ -109,7 +115,7 @@ void BF16_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int x
 // ---- the weight's gradient ----
 //
 // dw is the product of dy turned and x, summed over rows: pairs are two rows of one column. x is rounded first, into `scratch`, to
-// panels as a weight's; a task turns and rounds its own columns of dy. As many rows at a time as linear_gradient_part says; where
+// panels as a weight's; a task rounds its own columns of dy. As many rows at a time as linear_gradient_part says; where
 // they are cut changes no bit.
 
 struct gradient {
@@ -119,13 +125,8 @@ struct gradient {
   int rows, columns, depth;  // rows: of this part
   uint32_t *x_pairs;         // [panels][panel_size]
   size_t panel_size;
-  int column_blocks, panels, panels_each;
+  int chunks, column_blocks, columns_each, column_tasks, panels, panels_each;
 };
-
-// A row that will be wanted soon: rows lie so far apart that the processor doesn't see them coming.
-INLINE void fetch_row(const float *row, int n) {
-  for (int j = 0; j < n; j += LANES) prefetch_read(row + j);
-}
 
 static void round_task(void *data, size_t index, int worker) {
   const struct gradient *gradient = data;
@@ -138,63 +139,94 @@ static void round_task(void *data, size_t index, int worker) {
   }
 }
 
+// Up to PANEL columns.
 static void bias_gradient(float *db, const float *dy, size_t dy_stride, int rows, int columns) {
-  for (int j = 0; j < columns; j += LANES) {
-    lane_mask mask = mask_first(columns - j);
-    vec sum = vec_load_mask(db + j, mask);
-    for (int r = 0; r < rows; r++) sum = vec_add(sum, vec_load_mask(dy + j + (size_t)r * dy_stride, mask));
-    vec_store_mask(db + j, sum, mask);
+  lane_mask mask[PANEL / LANES];
+  vec sum[PANEL / LANES];
+  for (int v = 0; v < PANEL / LANES; v++) {
+    mask[v] = mask_first(columns - v * LANES < 0 ? 0 : columns - v * LANES);
+    sum[v] = vec_load_mask(db + v * LANES, mask[v]);
   }
+  for (int r = 0; r < rows; r++, dy += dy_stride)
+    for (int v = 0; v < PANEL / LANES; v++) sum[v] = vec_add(sum[v], vec_load_mask(dy + v * LANES, mask[v]));
+  for (int v = 0; v < PANEL / LANES; v++) vec_store_mask(db + v * LANES, sum[v], mask[v]);
 }
 
-// Sixteen columns (`there` of them) of up to 32 rows become sixteen rows of sixteen pairs, GRADIENT_ROWS / 2 apart.
-static void turn_block(uint32_t *to, const float *from, size_t stride, int rows, int there) {
-  const lane_mask mask = mask_first(there);
-  uint32_t block[LANES * LANES];
-  for (int q = 0; q < LANES; q++) {
-    vec a = 2 * q < rows ? vec_load_mask(from + (size_t)(2 * q) * stride, mask) : vec_zero();
-    vec b = 2 * q + 1 < rows ? vec_load_mask(from + (size_t)(2 * q + 1) * stride, mask) : vec_zero();
-    _mm512_storeu_si512(block + q * LANES, pair_up(a, b));
-  }
-  transpose_block((float *)to, GRADIENT_ROWS / 2, (const float *)block, LANES);
+// Rows that will be wanted soon are fetched while blocks are multiplied, some after each block: they lie so far apart that the
+// processor doesn't see them coming.
+struct fetching {
+  const float *from;
+  size_t stride;
+  int width, row, rows, rows_each;
+};
+
+INLINE void fetch_row(const float *row, int n) {
+  for (int j = 0; j < n; j += LANES) prefetch_read(row + j);
 }
 
-static void turn_columns(uint32_t *to, const float *from, size_t stride, int rows, int columns) {
-  for (int row = 0; row < rows; row += 2 * LANES, from += 2 * LANES * stride) {
-    for (int r = 0; r < 2 * LANES; r++) fetch_row(from + (size_t)(r + 2 * LANES) * stride, columns);
-    for (int j = 0; j < columns; j += LANES)
-      turn_block(to + (size_t)j * (GRADIENT_ROWS / 2) + row / 2, from + j, stride, rows - row, columns - j);
+static void fetch_more(struct fetching *fetching) {
+  int end = fetching->row + fetching->rows_each < fetching->rows ? fetching->row + fetching->rows_each : fetching->rows;
+  for (; fetching->row < end; fetching->row++) fetch_row(fetching->from + (size_t)fetching->row * fetching->stride, fetching->width);
+}
+
+// A task goes from chunk to chunk of its columns, and from some columns to the next; dy of each is on its way while the one before
+// is multiplied.
+struct chunk {
+  const float *dy;
+  int column, columns, row, rows;
+};
+
+static struct chunk chunk_at(const struct gradient *gradient, int index) {
+  struct chunk chunk = {.column = index / gradient->chunks * GRADIENT_COLUMNS, .row = index % gradient->chunks * GRADIENT_ROWS};
+  chunk.columns = gradient->columns - chunk.column < GRADIENT_COLUMNS ? gradient->columns - chunk.column : GRADIENT_COLUMNS;
+  chunk.rows = gradient->rows - chunk.row < GRADIENT_ROWS ? gradient->rows - chunk.row : GRADIENT_ROWS;
+  chunk.dy = gradient->dy + (size_t)chunk.row * gradient->dy_stride + chunk.column;
+  return chunk;
+}
+
+// One chunk of rows of dy for run_laid_block, and the sums of its columns where a bias wants them (db not NULL).
+static void lay_chunk(uint32_t *to, float *db, const struct chunk *chunk, size_t stride) {
+  for (int row = 0; row < chunk->rows; row += 2 * LANES) {
+    const float *from = chunk->dy + (size_t)row * stride;
+    int count = chunk->rows - row < 2 * LANES ? chunk->rows - row : 2 * LANES;
+    for (int r = 0; r < 2 * LANES; r++) fetch_row(from + (size_t)(r + 2 * LANES) * stride, chunk->columns);
+    lay_rows(to + (size_t)(row / 2) * LAID_PAIR, from, stride, count, chunk->columns);
+    if (db) bias_gradient(db, from, stride, count, chunk->columns);
   }
 }
 
 // dw [columns, a panel] += one chunk of rows
-static void gradient_panel(const struct gradient *gradient, const uint32_t *dy, int column, int columns, int panel, int row, int rows) {
+static void gradient_panel(const struct gradient *gradient, const uint32_t *dy, const struct chunk *chunk, int panel, struct fetching *fetching) {
   int k = panel * PANEL;
-  struct block block = {.c_row = (size_t)gradient->depth, .a_row = GRADIENT_ROWS / 2, .pairs = (rows + 1) / 2, .from_c = true};
-  block.b = gradient->x_pairs + (size_t)panel * gradient->panel_size + (size_t)(row / 2) * PANEL;
+  struct block block = {.c_row = (size_t)gradient->depth, .a_row = LAID_COLUMN, .pairs = (chunk->rows + 1) / 2, .from_c = true};
+  block.b = gradient->x_pairs + (size_t)panel * gradient->panel_size + (size_t)(chunk->row / 2) * PANEL;
   block.width = gradient->depth - k < PANEL ? gradient->depth - k : PANEL;
-  for (int j = 0, count; j < columns; j += count) {
-    count = block_rows_next(columns - j);
-    block.c = gradient->dw + (size_t)(column + j) * (size_t)gradient->depth + k;
-    block.a = dy + (size_t)j * (GRADIENT_ROWS / 2);
-    run_block(&block, count);
+  for (int j = 0, count; j < chunk->columns; j += count) {
+    count = block_rows_next(chunk->columns - j);
+    block.c = gradient->dw + (size_t)(chunk->column + j) * (size_t)gradient->depth + k;
+    block.a = dy + (size_t)j * LAID_COLUMN;
+    for (int r = count; r < count + BLOCK_ROWS && j + r < chunk->columns; r++) fetch_row(block.c + r * block.c_row, block.width);
+    run_laid_block(&block, count);
+    fetch_more(fetching);
   }
 }
 
 static void gradient_task(void *data, size_t index, int worker) {
   const struct gradient *gradient = data;
-  uint32_t dy[GRADIENT_COLUMNS * (GRADIENT_ROWS / 2)];
-  int column = (int)(index % (size_t)gradient->column_blocks) * GRADIENT_COLUMNS;
-  int columns = gradient->columns - column < GRADIENT_COLUMNS ? gradient->columns - column : GRADIENT_COLUMNS;
-  int panel = (int)(index / (size_t)gradient->column_blocks) * gradient->panels_each;
+  uint32_t dy[LAID_SIZE];
+  int first = (int)(index % (size_t)gradient->column_tasks) * gradient->columns_each;
+  int end = first + gradient->columns_each < gradient->column_blocks ? first + gradient->columns_each : gradient->column_blocks;
+  int panel = (int)(index / (size_t)gradient->column_tasks) * gradient->panels_each;
   int panel_end = panel + gradient->panels_each < gradient->panels ? panel + gradient->panels_each : gradient->panels;
+  int blocks = (panel_end - panel) * (GRADIENT_COLUMNS / BLOCK_ROWS);
   blocks_begin();
-  for (int row = 0; row < gradient->rows; row += GRADIENT_ROWS) {
-    int rows = gradient->rows - row < GRADIENT_ROWS ? gradient->rows - row : GRADIENT_ROWS;
-    const float *from = gradient->dy + (size_t)row * gradient->dy_stride + column;
-    turn_columns(dy, from, gradient->dy_stride, rows, columns);
-    if (panel == 0 && gradient->db) bias_gradient(gradient->db + column, from, gradient->dy_stride, rows, columns);
-    for (int p = panel; p < panel_end; p++) gradient_panel(gradient, dy, column, columns, p, row, rows);
+  for (int i = first * gradient->chunks; i < end * gradient->chunks; i++) {
+    struct chunk chunk = chunk_at(gradient, i);
+    struct chunk next = i + 1 < end * gradient->chunks ? chunk_at(gradient, i + 1) : (struct chunk){0};
+    struct fetching fetching = {.from = next.dy, .stride = gradient->dy_stride, .width = next.columns, .rows = next.rows,
+                                .rows_each = (GRADIENT_ROWS + blocks - 1) / blocks};
+    lay_chunk(dy, panel == 0 && gradient->db ? gradient->db + chunk.column : NULL, &chunk, gradient->dy_stride);
+    for (int p = panel; p < panel_end; p++) gradient_panel(gradient, dy, &chunk, p, &fetching);
   }
   blocks_end();
 }
@@ -209,15 +241,19 @@ void BF16_NAME(linear_gradient)(float *dw, float *db, const float *dy, int dy_st
   gradient.panels = (depth + PANEL - 1) / PANEL;
   gradient.column_blocks = (columns + GRADIENT_COLUMNS - 1) / GRADIENT_COLUMNS;
   if (gradient.panels_each > gradient.panels) gradient.panels_each = gradient.panels;
+  size_t wanted = 4 * (size_t)parallel_threads();
   while (gradient.panels_each > 1 &&  // smaller tasks where they are too few; no sum depends on it
-         ceil_div((size_t)gradient.panels, (size_t)gradient.panels_each) * (size_t)gradient.column_blocks < 4 * (size_t)parallel_threads())
+         ceil_div((size_t)gradient.panels, (size_t)gradient.panels_each) * (size_t)gradient.column_blocks < wanted)
     gradient.panels_each = (gradient.panels_each + 1) / 2;
-  size_t tasks = ceil_div((size_t)gradient.panels, (size_t)gradient.panels_each) * (size_t)gradient.column_blocks;
+  size_t panel_tasks = ceil_div((size_t)gradient.panels, (size_t)gradient.panels_each);
+  gradient.columns_each = (int)size_max(1, panel_tasks * (size_t)gradient.column_blocks / wanted);
+  gradient.column_tasks = (int)ceil_div((size_t)gradient.column_blocks, (size_t)gradient.columns_each);
   for (int row = 0; row < rows; row += part) {
     gradient.rows = rows - row < part ? rows - row : part;
+    gradient.chunks = (gradient.rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
     gradient.dy = dy + (size_t)row * gradient.dy_stride;
     gradient.x = x + (size_t)row * gradient.x_stride;
     work_for(ceil_div((size_t)gradient.rows, ROUND_ROWS), 0.4 * gradient.rows * depth, round_task, &gradient);
-    work_for(tasks, (double)gradient.rows * columns * depth / 100, gradient_task, &gradient);
+    work_for(panel_tasks * (size_t)gradient.column_tasks, (double)gradient.rows * columns * depth / 100, gradient_task, &gradient);
   }
 }
