@@ -91,10 +91,9 @@ INLINE vec vec_sigmoid(vec x) {
   return vec_div(vec_set(1.0f), vec_add(vec_set(1.0f), vec_exp(vec_sub(vec_zero(), x))));
 }
 
-// The tanh form of gelu: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
-INLINE vec gelu_tanh_of(vec x) {
-  vec inner = vec_mul(vec_mul(vec_set(0.7978845608f), x), vec_fma(vec_mul(vec_set(0.044715f), x), x, vec_set(1.0f)));
-  return vec_tanh(inner);
+// The tanh form of gelu: 0.5 x (1 + tanh u), u = sqrt(2 / pi) (x + 0.044715 x^3), which is x sigmoid(2 u). Returns 2 u.
+INLINE vec gelu_tanh_inner(vec x) {
+  return vec_mul(vec_mul(vec_set(1.5957691216f), x), vec_fma(vec_mul(vec_set(0.044715f), x), x, vec_set(1.0f)));
 }
 
 INLINE vec vec_activation(vec x, enum activation activation) {
@@ -103,7 +102,7 @@ INLINE vec vec_activation(vec x, enum activation activation) {
     case ACTIVATION_NONE: return x;
     case ACTIVATION_RELU: return vec_max(vec_zero(), x);
     case ACTIVATION_GELU: return vec_fma(half, vec_erf(vec_mul(x, vec_set(0.7071067812f))), half);
-    case ACTIVATION_GELU_TANH: return vec_fma(half, gelu_tanh_of(x), half);
+    case ACTIVATION_GELU_TANH: return vec_mul(x, vec_sigmoid(gelu_tanh_inner(x)));
     case ACTIVATION_SILU: return vec_mul(x, vec_sigmoid(x));
     case ACTIVATION_TANH: return vec_tanh(x);
   }
@@ -122,10 +121,9 @@ INLINE vec vec_activation_slope(vec x, enum activation activation) {
       return vec_fma(x, density, below);
     }
     case ACTIVATION_GELU_TANH: {
-      vec t = gelu_tanh_of(x);
-      vec inner = vec_mul(vec_set(0.7978845608f), vec_fma(vec_mul(vec_set(3 * 0.044715f), x), x, one));
-      vec rise = vec_mul(vec_mul(vec_mul(half, x), vec_negative_fma(t, t, one)), inner);
-      return vec_add(vec_fma(half, t, half), rise);
+      vec s = vec_sigmoid(gelu_tanh_inner(x));
+      vec rise = vec_mul(vec_set(1.5957691216f), vec_fma(vec_mul(vec_set(3 * 0.044715f), x), x, one));
+      return vec_mul(s, vec_fma(vec_mul(x, vec_sub(one, s)), rise, one));
     }
     case ACTIVATION_SILU: {
       vec s = vec_sigmoid(x);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "model/rotary_frequencies.h"
 #include "tensor/profile.h"
 
@@ -383,10 +384,30 @@ bool model_prepare(struct model *model, const struct kernels *kernels, bool trai
   return true;
 }
 
-bool model_repack(struct model *model, struct error *error) {
-  for (int i = 0; i < model->weight_count; i++) {
-    struct weight *weight = &model->weights[i];
-    if (weight->packed && weight->trainable && !weight_pack(weight, model->kernels, weight->packed_transposed != NULL, error)) return false;
-  }
-  return true;
+static const size_t LARGE = (size_t)1 << 18;
+
+struct each_weight {
+  struct model *model;
+  void (*task)(void *data, struct weight *weight);
+  void *data;
+};
+
+static void do_small(void *data, size_t index, int worker) {
+  const struct each_weight *each = data;
+  struct weight *weight = &each->model->weights[index];
+  if (weight_size(weight) < LARGE) each->task(each->data, weight);
 }
+
+void model_each_weight(struct model *model, void (*task)(void *data, struct weight *weight), void *data) {
+  for (int i = 0; i < model->weight_count; i++)
+    if (weight_size(&model->weights[i]) >= LARGE) task(data, &model->weights[i]);
+  parallel_for((size_t)model->weight_count, do_small, &(struct each_weight){model, task, data});
+}
+
+static void repack(void *data, struct weight *weight) {
+  const struct model *model = data;
+  if (weight->packed && weight->trainable && weight->values) weight_repack(weight, model->kernels);
+  profile_done("optimizer", PROFILE_UPDATE);
+}
+
+void model_repack(struct model *model) { model_each_weight(model, repack, model); }

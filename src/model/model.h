@@ -79,8 +79,10 @@ struct model_memory model_memory(const struct model *model, const struct kernels
 
 // Makes ready to run: vectors and packed copies; for training also masters, gradients and moments.
 bool model_prepare(struct model *model, const struct kernels *kernels, bool training, struct error *error);
+// Calls `task` for every weight: small ones side by side, each by one thread, large ones after each other, each by all threads.
+void model_each_weight(struct model *model, void (*task)(void *data, struct weight *weight), void *data);
 // After the values changed: packs again.
-bool model_repack(struct model *model, struct error *error);
+void model_repack(struct model *model);
 
 // Key/value pages of every decoder layer, for generation. The same page numbers hold in every layer.
 struct layer_cache {

@@ -6,19 +6,24 @@
 #include "tensor/profile.h"
 #include "tensor/tape.h"
 
-enum { CHUNK = 256 };
+// Rows at a time: few, so that a chunk of logits stays in the cache, but more of a small vocabulary, whose chunks would be no work.
+enum { CHUNK_LEAST = 256, CHUNK_MOST = 4096, CHUNK_LOGITS = 1 << 20 };
+
+static int chunk_rows(int columns) {
+  int rows = CHUNK_LOGITS / columns / CHUNK_LEAST * CHUNK_LEAST;
+  return rows < CHUNK_LEAST ? CHUNK_LEAST : rows > CHUNK_MOST ? CHUNK_MOST : rows;
+}
 
 struct chunk_memory {
   float *logits, *means, *losses, *scratch;
   int32_t *best;
 };
 
-static bool take_memory(struct context *context, struct chunk_memory *memory, int rows, int columns, int depth, bool learn) {
-  int chunk = rows < CHUNK ? rows : CHUNK;
+static bool take_memory(struct context *context, struct chunk_memory *memory, int chunk, int columns, int depth, bool learn) {
   memory->logits = context_memory(context, (size_t)chunk * (size_t)columns * sizeof(float));
-  memory->means = context_memory(context, CHUNK * sizeof(float));
-  memory->losses = context_memory(context, CHUNK * sizeof(float));
-  memory->best = context_memory(context, CHUNK * sizeof(int32_t));
+  memory->means = context_memory(context, (size_t)chunk * sizeof(float));
+  memory->losses = context_memory(context, (size_t)chunk * sizeof(float));
+  memory->best = context_memory(context, (size_t)chunk * sizeof(int32_t));
   size_t scratch = learn ? linear_gradient_scratch(chunk, depth) : 0;
   memory->scratch = context_memory(context, scratch * sizeof(float));
   return context_ok(context);
@@ -49,9 +54,10 @@ bool op_head_loss(struct context *context, const char *name, struct tensor *x, s
   float *dx = learn && x->wanted ? tensor_gradient(context, x, &first) : NULL;
   size_t mark = context->arena.low;
   struct chunk_memory memory;
-  if (!take_memory(context, &memory, x->rows, columns, depth, learn)) return false;
-  for (int row = 0; row < x->rows; row += CHUNK) {
-    int rows = x->rows - row < CHUNK ? x->rows - row : CHUNK;
+  int chunk = chunk_rows(columns) < x->rows ? chunk_rows(columns) : x->rows;
+  if (!take_memory(context, &memory, chunk, columns, depth, learn)) return false;
+  for (int row = 0; row < x->rows; row += chunk) {
+    int rows = x->rows - row < chunk ? x->rows - row : chunk;
     const float *input = x->data + (size_t)row * (size_t)depth;
     kernels->linear(memory.logits, columns, NULL, input, depth, rows, columns, depth, weight->packed, bias ? bias->values : NULL, ACTIVATION_NONE, false);
     kernels->cross_entropy(memory.losses, memory.means, memory.best, memory.logits, columns, labels + row, rows, columns, smoothing,

@@ -179,3 +179,8 @@ bool weight_pack(struct weight *weight, const struct kernels *kernels, bool with
   free(converted);
   return ok;
 }
+
+void weight_repack(const struct weight *weight, const struct kernels *kernels) {
+  kernels->pack(weight->packed, weight->values, weight->rows, weight->cols, false);
+  if (weight->packed_transposed) kernels->pack(weight->packed_transposed, weight->values, weight->rows, weight->cols, true);
+}

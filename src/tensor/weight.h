@@ -62,5 +62,7 @@ void weight_initialise(struct weight *weight, uint64_t seed);
 bool weight_start_training(struct weight *weight, struct error *error);
 // The gradient of a bias whose matrix has none: += the sums of dy's columns, in the kernels' order. dy is [rows, bias->rows].
 void weight_add_column_sums(struct weight *bias, const float *dy, int rows);
-// (Re)makes the packed copies from the present values. with_transposed: also the one that backward needs.
+// Makes the packed copies from the present values. with_transposed: also the one that backward needs.
 bool weight_pack(struct weight *weight, const struct kernels *kernels, bool with_transposed, struct error *error);
+// The same from `values` into copies that are there already.
+void weight_repack(const struct weight *weight, const struct kernels *kernels);

@@ -12,38 +12,54 @@ struct optimizer_options optimizer_defaults(void) {
 
 static bool is_trained(const struct weight *weight) { return weight->trainable && weight->gradient; }
 
+static void sum_squares(void *data, struct weight *weight) {
+  const struct model *model = data;
+  if (is_trained(weight)) weight->gradient_squares = model->kernels->sum_squares(weight->gradient, weight_size(weight));
+  profile_done("optimizer", PROFILE_UPDATE);
+}
+
 // The norm of all gradients; names the first weight with a number that is not finite.
 static bool gradient_norm(struct model *model, int64_t step, double *norm, struct error *error) {
   double sum = 0;
+  model_each_weight(model, sum_squares, model);
   for (int i = 0; i < model->weight_count; i++) {
-    struct weight *weight = &model->weights[i];
+    const struct weight *weight = &model->weights[i];
     if (!is_trained(weight)) continue;
-    double squares = model->kernels->sum_squares(weight->gradient, weight_size(weight));
-    if (!isfinite(squares))
+    if (!isfinite(weight->gradient_squares))
       return error_set(error, ERROR_NUMERIC, "update %lld: the gradient of %s is not finite", (long long)step, weight->name);
-    sum += weight->gradient_squares = squares;
+    sum += weight->gradient_squares;
   }
   *norm = sqrt(sum);
   return true;
 }
 
+struct descent {
+  const struct kernels *kernels;
+  const struct optimizer_options *options;
+  double learning_rate;
+  float scale, correction1, correction2;
+};
+
+static void descend(void *data, struct weight *weight) {
+  const struct descent *descent = data;
+  const struct optimizer_options *options = descent->options;
+  if (is_trained(weight))
+    descent->kernels->adamw(weight->values, weight->gradient, weight->first, weight->second, weight_size(weight), descent->scale,
+                            (float)(descent->learning_rate * weight->rate), weight->decayed ? (float)options->weight_decay : 0,
+                            (float)options->beta1, (float)options->beta2, (float)options->epsilon, descent->correction1, descent->correction2);
+  profile_done("optimizer", PROFILE_UPDATE);
+}
+
 bool optimizer_step(struct model *model, const struct optimizer_options *options, int64_t step, double learning_rate,
                     double *norm, struct error *error) {
   if (!gradient_norm(model, step, norm, error)) return false;
-  double scale = 1;
-  if (options->clip_norm > 0 && *norm > options->clip_norm) scale = options->clip_norm / (*norm + 1e-6);
-  float correction1 = (float)(1 - pow(options->beta1, (double)step));
-  float correction2 = (float)(1 - pow(options->beta2, (double)step));
-  for (int i = 0; i < model->weight_count; i++) {
-    struct weight *weight = &model->weights[i];
-    if (!is_trained(weight)) continue;
-    model->kernels->adamw(weight->values, weight->gradient, weight->first, weight->second, weight_size(weight), (float)scale,
-                          (float)(learning_rate * weight->rate), weight->decayed ? (float)options->weight_decay : 0, (float)options->beta1,
-                          (float)options->beta2, (float)options->epsilon, correction1, correction2);
-  }
-  bool packed = model_repack(model, error);
-  profile_done("optimizer", PROFILE_UPDATE);
-  return packed;
+  struct descent descent = {.kernels = model->kernels, .options = options, .learning_rate = learning_rate, .scale = 1};
+  if (options->clip_norm > 0 && *norm > options->clip_norm) descent.scale = (float)(options->clip_norm / (*norm + 1e-6));
+  descent.correction1 = (float)(1 - pow(options->beta1, (double)step));
+  descent.correction2 = (float)(1 - pow(options->beta2, (double)step));
+  model_each_weight(model, descend, &descent);
+  model_repack(model);
+  return true;
 }
 
 void optimizer_clear_gradients(struct model *model) {

@@ -200,7 +200,8 @@ static bool read_tensors(struct training *training, const struct safetensors *fi
     if (!read_tensor(file, "average", number, average->slots + (size_t)i * average->size, average->size, path, training->error))
       return false;
   }
-  return model_repack(model, training->error);
+  model_repack(model);
+  return true;
 }
 
 // Names the first thing that differs between two identities, which are objects of texts and numbers.

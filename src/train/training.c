@@ -318,7 +318,8 @@ static bool try_average(struct training *training) {
   if (average->count < 2) return true;
   average_apply(average, training->model);
   struct scores scores;
-  if (!model_repack(training->model, training->error) || !measure(training, &scores)) return false;
+  model_repack(training->model);
+  if (!measure(training, &scores)) return false;
   double score = rank(training, &scores);
   bool better = score > training->position.best_score;
   struct buffer text = {0};

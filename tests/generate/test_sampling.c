@@ -486,7 +486,7 @@ static void broken_weights(void **state) {
   struct weight *weight = model_weight(broken.model, "decoder.0.feed_forward.up.weight");
   assert_true(weight && weight_own_values(weight, &error));
   weight->values[3] = NAN;
-  assert_true(model_repack(broken.model, &error));
+  model_repack(broken.model);
   const struct model *damaged = broken.model;
   for (int sampling = 0; sampling < 2; sampling++) {
     struct generation_options options = sampling_options();

@@ -179,7 +179,7 @@ static void numbers_that_are_not_finite_stop_the_update(void **state) {
   if (!weight) weight = model_weight(model, "encoder.1.up.weight");
   assert_non_null(weight);
   weight->values[3] = NAN;
-  assert_true(model_repack(model, &run.error));
+  model_repack(model);
   for (size_t i = 0; i < run.golden.pair_count; i++) run.golden.pairs[i].line = place_of(0, 11 + i);
   assert_true(translation_batch_fill(&run.batch, run.golden.pairs, run.golden.pair_count,
                                      run.golden.checkpoint.arch.decoder_start_id, &run.error));
