@@ -42,10 +42,12 @@ static const struct option options[] = {
   OPTION_OUTPUT(output),
 };
 
+static bool has_words(const struct qkv_predictions *all) { return strcmp(all->kind, "tag") == 0 || strcmp(all->kind, "replaced") == 0; }
+
 static void print_text(FILE *out, const struct qkv_predictions *all, const struct qkv_prediction *one) {
   if (strcmp(all->kind, "regress") == 0)
     fprintf(out, "%.6g\n", one->value);
-  else if (strcmp(all->kind, "tag") != 0)
+  else if (!has_words(all))
     fprintf(out, "%s\t%.6f\n", one->label, one->value);
   else {
     for (size_t i = 0; i < one->word_count; i++)
@@ -68,7 +70,7 @@ static void print_words(FILE *out, const struct qkv_prediction *one) {
 
 static void print_json(FILE *out, const struct qkv_predictions *all, const struct qkv_prediction *one, size_t number) {
   fprintf(out, "{\"line\": %zu, ", number + 1);
-  if (strcmp(all->kind, "tag") == 0) {
+  if (has_words(all)) {
     print_words(out, one);
     return;
   }
@@ -158,7 +160,7 @@ const struct verb verb_predict = {
   .description =
     "Says what the head of MODEL makes of each example in FILE (or standard input): the most probable class with its "
     "probability, a "
-    "number, a tag for each word, the answer to a question in its context, or the best choice. FILE holds a text a line, with a "
+    "number, a tag for each word, whether each token is the original one (ELECTRA), the answer to a question in its context, or the best choice. FILE holds a text a line, with a "
     "tab "
     "between the two of a pair; or it is a table, JSON lines, SQuAD's JSON or a word a line, as for training.",
   .example =

@@ -535,7 +535,7 @@ struct qkv_prediction {
   int number;                              // of the class or choice, from 0
   const float *probabilities;              // [probability_count] of all classes, or of all choices
   size_t probability_count;
-  const struct qkv_predicted_word *words;  // [word_count] of tagging
+  const struct qkv_predicted_word *words;  // [word_count] of tagging; of replaced tokens: each token, "original" or "replaced"
   size_t word_count;
   const char *id;                          // of the question, or NULL
   size_t start;                            // of the answer in the context, in characters
@@ -545,7 +545,7 @@ struct qkv_prediction {
 struct qkv_predictions {
   const struct qkv_prediction *items;      // [count] in the order of the examples
   size_t count;
-  const char *kind;                        // "classify", "regress", "tag", "span", "choice", "next-sentence"
+  const char *kind;                        // "classify", "regress", "tag", "span", "choice", "next-sentence", "replaced"
   const char *const *labels;               // [label_count] names of the classes
   size_t label_count;
   size_t cut, first_cut;                   // examples that were longer than the model takes, and the first one's line

@@ -54,6 +54,7 @@ static int smallest_vocabulary(const struct arch *arch) {
 // What is learnt of row r: everything in a causal model, every seventh token in one that fills masks.
 static int32_t label_of(const struct arch *arch, int32_t id, int row) {
   if (arch->head == HEAD_TAG) return id % arch->labels;
+  if (arch->head == HEAD_REPLACED) return id % 2;
   return arch->family != FAMILY_ENCODER || row % 7 == 0 ? id : -1;
 }
 

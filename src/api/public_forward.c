@@ -173,7 +173,7 @@ static bool choose_head(struct forward *forward, const char *want) {
   }
   if (arch->head == HEAD_NONE) return heads_refuse(arch, forward->directory, HEAD_LANGUAGE, forward->error);
   if (arch_has_vocabulary(arch)) return new_array(forward, rows, arch_head_vocabulary(arch), 0);
-  if (arch->head == HEAD_TAG || arch->head == HEAD_SPAN) return new_array(forward, rows, arch_head_outputs(arch), 0);
+  if (arch_has_row_labels(arch) || arch->head == HEAD_SPAN) return new_array(forward, rows, arch_head_outputs(arch), 0);
   return new_array(forward, 1, arch->head == HEAD_CHOICE ? texts : arch_head_outputs(arch), 0);
 }
 
@@ -255,7 +255,7 @@ static struct tensor *encode(struct forward *forward) {
 static const struct tensor *head_numbers(struct forward *forward, const struct batch *batch, struct tensor *hidden) {
   const struct arch *arch = &forward->model->arch;
   struct context *context = &forward->context;
-  bool of_rows = arch_has_vocabulary(arch) || arch->head == HEAD_TAG || arch->head == HEAD_SPAN;
+  bool of_rows = arch_has_vocabulary(arch) || arch_has_row_labels(arch) || arch->head == HEAD_SPAN;
   bool texts = is(forward->options->want, "nsp") || !of_rows;
   struct head_outputs outputs;
   if (is(forward->options->want, "pooled")) return model_pooled(context, forward->model, batch, hidden);

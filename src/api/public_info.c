@@ -137,7 +137,8 @@ static void describe_features(struct info *info, const struct arch *arch) {
 
 static void describe_head(struct info *info, const struct checkpoint *checkpoint) {
   static const char *const names[] = {"language", "none", "pre-training", "next sentence", "sequence classification",
-                                      "token classification", "question answering", "multiple choice", "double (language and choice)"};
+                                      "token classification", "question answering", "multiple choice", "double (language and choice)",
+                                      "replaced words"};
   const struct arch *arch = &checkpoint->arch;
   if (arch->family == FAMILY_ENCODER_DECODER) return;
   bool regression = arch->head == HEAD_CLASSIFY && arch->labels == 1;

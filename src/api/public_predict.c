@@ -19,13 +19,14 @@ struct predicting {
   struct qkv_model *opened;
   const struct model *model;
   struct label_names labels;  // the checkpoint's, or those of next sentences
+  const struct tokenizer *tokenizer;
   struct examples examples;
   struct features features;
   struct predictions predictions;
   struct error *error;
 };
 
-static char *next_sentence_names[] = {"next", "not-next"};
+static char *next_sentence_names[] = {"next", "not-next"}, *replaced_names[] = {"original", "replaced"};
 
 struct qkv_predict_options qkv_predict_options_default(void) {
   return (struct qkv_predict_options){.max_length = -1, .stride = -1, .longest_answer = -1, .no_answer = NAN};
@@ -40,8 +41,9 @@ static bool get_model(struct predicting *predicting, enum example_shape *shape) 
   if (!predicting->model) return false;
   const struct arch *arch = &predicting->model->arch;
   bool named = arch->head == HEAD_CLASSIFY || arch->head == HEAD_TAG;
-  predicting->labels = named
-                         ? (struct label_names){opened->checkpoint.labels.names, opened->checkpoint.labels.count}
+  predicting->labels = named ? (struct label_names){opened->checkpoint.labels.names, opened->checkpoint.labels.count}
+                       : arch->head == HEAD_REPLACED
+                         ? (struct label_names){replaced_names, 2}
                          : (struct label_names){next_sentence_names, arch_has_texts(arch) && !arch_has_choices(arch) ? 2 : 0};
   return true;
 }
@@ -104,9 +106,9 @@ static bool take_file(struct predicting *predicting, const char *path, const str
 }
 
 static bool predict(struct predicting *predicting, const struct qkv_predict_options *options) {
-  const struct tokenizer *tokenizer = public_model_tokenizer(predicting->opened, predicting->error);
-  if (!tokenizer) return false;
-  struct feature_options wanted = {.tokenizer = tokenizer,
+  predicting->tokenizer = public_model_tokenizer(predicting->opened, predicting->error);
+  if (!predicting->tokenizer) return false;
+  struct feature_options wanted = {.tokenizer = predicting->tokenizer,
                                    .arch = &predicting->model->arch,
                                    .labels = &predicting->labels,
                                    .max_length = options->max_length > 0 ? (size_t)options->max_length : 0,
@@ -137,20 +139,30 @@ static const char *copy(struct qkv_predictions_owner *owner, const char *text, s
   return example_text(&owner->memory, text, size, error).text;
 }
 
+// A word of the example, or a token as the vocabulary writes it.
+static struct text_line word_at(const struct predicting *predicting, size_t number, size_t i) {
+  if (predicting->model->arch.head != HEAD_REPLACED) return predicting->examples.items[number].parts[i];
+  const struct features *features = &predicting->features;
+  const struct feature_row *row = &features->rows[features->sequences[number].first + i];
+  const char *token = tokenizer_token(predicting->tokenizer, row->id);
+  return token ? (struct text_line){token, strlen(token)} : (struct text_line){"?", 1};
+}
+
 static bool give_words(struct qkv_predictions_owner *owner, const struct predicting *predicting, size_t number,
                        struct qkv_prediction *out) {
-  const struct example *example = &predicting->examples.items[number];
-  struct qkv_predicted_word *words = example_memory(&owner->memory, (example->part_count + 1) * sizeof *words, predicting->error);
-  for (size_t i = 0; words && i < example->part_count; i++) {
-    const struct predicted_word *word = &predicting->predictions.items[number].words[i];
-    words[i].word = copy(owner, example->parts[i].text, example->parts[i].size, predicting->error);
+  const struct prediction *prediction = &predicting->predictions.items[number];
+  struct qkv_predicted_word *words = example_memory(&owner->memory, (prediction->word_count + 1) * sizeof *words, predicting->error);
+  for (size_t i = 0; words && i < prediction->word_count; i++) {
+    const struct predicted_word *word = &prediction->words[i];
+    struct text_line text = word_at(predicting, number, i);
+    words[i].word = copy(owner, text.text, text.size, predicting->error);
     words[i].tag = word->label >= 0 ? copy(owner, predicting->labels.names[word->label],
                                            strlen(predicting->labels.names[word->label]), predicting->error)
                                     : "O";
     words[i].probability = word->probability;
   }
   out->words = words;
-  out->word_count = example->part_count;
+  out->word_count = prediction->word_count;
   return words != NULL;
 }
 
@@ -160,7 +172,7 @@ static bool give_one(struct qkv_predictions_owner *owner, const struct predictin
   struct qkv_prediction *out = (struct qkv_prediction *)&owner->predictions.items[number];
   enum head_kind head = predicting->model->arch.head;
   *out = (struct qkv_prediction){.label = "", .value = prediction->probability, .number = prediction->label};
-  if (head == HEAD_TAG) return give_words(owner, predicting, number, out);
+  if (head == HEAD_TAG || head == HEAD_REPLACED) return give_words(owner, predicting, number, out);
   if (head == HEAD_SPAN) {
     out->label = copy(owner, example->pair.text + prediction->start, prediction->size, predicting->error);
     out->start = utf8_length(example->pair.text, prediction->start);
@@ -187,6 +199,7 @@ static bool give_one(struct qkv_predictions_owner *owner, const struct predictin
 static const char *kind_of(const struct arch *arch) {
   switch (arch->head) {
     case HEAD_TAG: return "tag";
+    case HEAD_REPLACED: return "replaced";
     case HEAD_SPAN: return "span";
     case HEAD_CHOICE:
     case HEAD_DOUBLE: return "choice";
@@ -276,7 +289,11 @@ struct qkv_task_scores *qkv_score_predictions(struct qkv_context *context, struc
   struct qkv_predict_options defaults = qkv_predict_options_default();
   struct predicting predicting = {.opened = model, .error = public_begin(context)};
   struct qkv_task_scores_owner *owner = memory_new(predicting.error, 1, sizeof *owner);
-  bool ok = owner && take_file(&predicting, path, options ? options : &defaults, true) && has_examples(&predicting) &&
+  if (model->checkpoint.arch.head == HEAD_REPLACED)
+    error_set(predicting.error, ERROR_UNSUPPORTED, "%s tells replaced tokens, which no file of examples names; qkv predict shows them",
+              model->directory);
+  bool ok = owner && predicting.error->code == ERROR_NONE && take_file(&predicting, path, options ? options : &defaults, true) &&
+            has_examples(&predicting) &&
             predict(&predicting, options ? options : &defaults) && score(&predicting, owner);
   finish(&predicting);
   if (ok) return &owner->scores;

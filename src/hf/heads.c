@@ -123,7 +123,7 @@ static void apply(struct arch *arch, const struct layout_head *head, int labels)
   arch->head_transform = head->transform != NO_TRANSFORM;
   arch->head_activation = !head->transform ? ACTIVATION_NONE :
                           head->transform == TRANSFORM_GELU ? ACTIVATION_GELU : arch->activation;
-  arch->head_bias = arch->head_bias_trainable = arch->head_transform;
+  arch->head_bias = arch->head_bias_trainable = arch->head_transform && head->kind != HEAD_REPLACED;
   arch->pooling = head->pooling;
   arch->pooler = head->pooler;
   arch->pooler_activation = head->pooler ? head->pooler_activation : ACTIVATION_NONE;
@@ -240,6 +240,7 @@ const char *heads_name(enum head_kind head) {
     case HEAD_SPAN: return "a head for question answering";
     case HEAD_CHOICE: return "a head for multiple choice";
     case HEAD_DOUBLE: return "double heads";
+    case HEAD_REPLACED: return "a head for replaced words";
   }
   return "?";
 }
@@ -247,7 +248,8 @@ const char *heads_name(enum head_kind head) {
 bool heads_refuse(const struct arch *arch, const char *directory, enum head_kind wanted, struct error *error) {
   static const char *const tasks[] = {[HEAD_LANGUAGE] = "mlm",      [HEAD_PRETRAINING] = "mlm", [HEAD_NEXT_SENTENCE] = "mlm",
                                       [HEAD_CLASSIFY] = "classify", [HEAD_TAG] = "tag",         [HEAD_SPAN] = "span",
-                                      [HEAD_CHOICE] = "choice",     [HEAD_DOUBLE] = "lm",       [HEAD_NONE] = "mlm"};
+                                      [HEAD_CHOICE] = "choice",     [HEAD_DOUBLE] = "lm",       [HEAD_NONE] = "mlm",
+                                      [HEAD_REPLACED] = "mlm"};
   if (arch->family == FAMILY_ENCODER_DECODER)
     return error_set(error, ERROR_USAGE,
                      "%s: this %s model is an encoder-decoder, which has %s; %s is needed, which models of one stack "

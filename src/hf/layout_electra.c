@@ -1,5 +1,5 @@
-// "electra" (Clark et al. 2020): BERT with embeddings that may be narrower than the hidden states. The discriminator is read as
-// an encoder; a generator has the head for masked words.
+// "electra" (Clark et al. 2020): BERT with embeddings that may be narrower than the hidden states. The discriminator tells which
+// words are not the original ones; a generator has the head for masked words.
 #include "hf/layout_encoders.h"
 
 static const struct config_key keys[] = {
@@ -15,7 +15,7 @@ static const struct config_pair unsupported[] = {
 
 static const struct layout_head heads[] = {
   {"ElectraModel", HEAD_NONE},
-  {"ElectraForPreTraining", HEAD_NONE},
+  {"ElectraForPreTraining", HEAD_REPLACED, TRANSFORM_AS_LAYERS},
   {"ElectraForMaskedLM", HEAD_LANGUAGE, TRANSFORM_GELU},
   {"ElectraForSequenceClassification", HEAD_CLASSIFY, .pooler = true, .pooler_activation = ACTIVATION_GELU,
    .pooler_dropout = true},
@@ -37,7 +37,12 @@ static const struct tensor_name names[] = {
   ENCODER_LAYERS("electra.encoder.layer.{}."),
   POOLER_NAMES("classifier.dense", FOR_HEAD(HEAD_CLASSIFY)),
   POOLER_NAMES("sequence_summary.summary", FOR_HEAD(HEAD_CHOICE)),
-  TRANSFORM_NAMES("generator_predictions.dense", "generator_predictions.LayerNorm"),
+  {"generator_predictions.dense.weight", "head.transform.weight", .heads = LANGUAGE_HEADS},
+  {"generator_predictions.dense.bias", "head.transform.bias", .heads = LANGUAGE_HEADS},
+  ENCODER_NORM("generator_predictions.LayerNorm", "head.transform.norm"),
+  {"discriminator_predictions.dense.weight", "head.transform.weight", .heads = FOR_HEAD(HEAD_REPLACED)},
+  {"discriminator_predictions.dense.bias", "head.transform.bias", .heads = FOR_HEAD(HEAD_REPLACED)},
+  CLASSIFIER_NAMES("discriminator_predictions.dense_prediction", FOR_HEAD(HEAD_REPLACED)),
   VOCABULARY_NAMES("generator_lm_head.weight", "generator_lm_head.bias"),
   CLASSIFIER_NAMES("classifier.out_proj", FOR_HEAD(HEAD_CLASSIFY)),
   CLASSIFIER_NAMES("classifier", FOR_HEAD(HEAD_TAG) | FOR_HEAD(HEAD_CHOICE)),

@@ -19,7 +19,8 @@ static const struct config_choice activations[] = {
 
 static const struct config_choice heads[] = {
   {"language", HEAD_LANGUAGE}, {"none", HEAD_NONE}, {"pretraining", HEAD_PRETRAINING}, {"next-sentence", HEAD_NEXT_SENTENCE},
-  {"classify", HEAD_CLASSIFY}, {"tag", HEAD_TAG}, {"span", HEAD_SPAN}, {"choice", HEAD_CHOICE}, {"double", HEAD_DOUBLE}, {0}};
+  {"classify", HEAD_CLASSIFY}, {"tag", HEAD_TAG}, {"span", HEAD_SPAN}, {"choice", HEAD_CHOICE}, {"double", HEAD_DOUBLE},
+  {"replaced", HEAD_REPLACED}, {0}};
 const struct config_choice feature_choices[] = {
   {"last", FEATURES_LAST}, {"embeddings", FEATURES_EMBEDDINGS}, {"second-to-last", FEATURES_SECOND_TO_LAST},
   {"sum-last-4", FEATURES_SUM_LAST_4}, {"concat-last-4", FEATURES_CONCAT_LAST_4}, {"sum-all", FEATURES_SUM_ALL},

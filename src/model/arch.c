@@ -25,6 +25,8 @@ bool arch_has_vocabulary(const struct arch *arch) {
 
 bool arch_has_choices(const struct arch *arch) { return arch->head == HEAD_CHOICE || arch->head == HEAD_DOUBLE; }
 
+bool arch_has_row_labels(const struct arch *arch) { return arch->head == HEAD_TAG || arch->head == HEAD_REPLACED; }
+
 bool arch_has_texts(const struct arch *arch) {
   return arch->head == HEAD_PRETRAINING || arch->head == HEAD_NEXT_SENTENCE || arch->head == HEAD_CLASSIFY ||
          arch_has_choices(arch);
@@ -38,7 +40,8 @@ int arch_head_outputs(const struct arch *arch) {
     case HEAD_NEXT_SENTENCE:
     case HEAD_SPAN: return 2;
     case HEAD_CHOICE:
-    case HEAD_DOUBLE: return 1;
+    case HEAD_DOUBLE:
+    case HEAD_REPLACED: return 1;
     case HEAD_LANGUAGE:
     case HEAD_NONE: break;
   }
@@ -126,7 +129,7 @@ static bool check_embeddings(const struct arch *arch, struct error *error) {
 
 static bool check_head(const struct arch *arch, struct error *error) {
   static const char *const names[] = {"language", "none", "pretraining", "next-sentence", "classify",
-                                      "tag",      "span", "choice",      "double"};
+                                      "tag",      "span", "choice",      "double",   "replaced"};
   bool labelled = arch->head == HEAD_CLASSIFY || arch->head == HEAD_TAG;
   if (labelled && !between(error, "the number of labels", arch->labels, 1, 1 << 20)) return false;
   if (!labelled && arch->labels)

@@ -23,6 +23,7 @@ enum head_kind {
   HEAD_SPAN,           // per row: logits of being the answer's start and its end; softmax over a text's rows
   HEAD_CHOICE,         // per text: one score; softmax over the texts of a group
   HEAD_DOUBLE,         // HEAD_LANGUAGE and HEAD_CHOICE (GPT's double heads)
+  HEAD_REPLACED,       // per row: one logit of not being the original word (ELECTRA's discriminator, Clark et al. 2020)
 };
 enum pooling { POOLING_FIRST, POOLING_LAST, POOLING_MEAN };  // what stands for a text: one of its rows, or the mean of all
 
@@ -99,7 +100,7 @@ struct arch {
   int labels;                 // of HEAD_CLASSIFY and HEAD_TAG, otherwise 0
   bool language_too;          // HEAD_CLASSIFY of a decoder: rows have logits over the vocabulary beside it (Radford et al. 2018, 3.2)
   bool both_orders;           // HEAD_CLASSIFY: a text is a pair in both orders, whose two rows are added (their 3.3, similarity)
-  bool head_transform;        // before the vocabulary: dense, head_activation, norm
+  bool head_transform;        // before the vocabulary: dense, head_activation, norm; HEAD_REPLACED: no norm
   enum activation head_activation;
   enum pooling pooling;
   bool pooler;                // a text's row goes through dense and pooler_activation before it is classified
@@ -123,6 +124,7 @@ int arch_embedding_width(const struct arch *arch);  // the tables' columns
 const struct stack_arch *arch_head_stack(const struct arch *arch);
 int arch_head_vocabulary(const struct arch *arch);
 bool arch_has_vocabulary(const struct arch *arch);  // rows have logits over the vocabulary
+bool arch_has_row_labels(const struct arch *arch);  // rows learn labels that are no tokens (tag, replaced)
 bool arch_has_texts(const struct arch *arch);       // texts have logits (next sentence, classify, choice, double)
 bool arch_has_choices(const struct arch *arch);     // texts have one score each, compared within their group (choice, double)
 int arch_head_outputs(const struct arch *arch);     // logits of the layer that is not the vocabulary's; 0: there is none

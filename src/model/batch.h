@@ -6,6 +6,7 @@
 //   head               labels, per row                          texts                                           targets
 //   HEAD_LANGUAGE      id of the next (causal) or masked token  -                                               label_count
 //   HEAD_TAG           class                                    -                                               label_count
+//   HEAD_REPLACED      1 not the original word, 0 it is         -                                               label_count
 //   HEAD_CLASSIFY      -                                        label: class; with arch.labels 1 value          text_label_count
 //     language_too     as HEAD_LANGUAGE                         the same                                        both
 //   HEAD_NEXT_SENTENCE -                                        label: 0 B follows A, 1 it does not             text_label_count

@@ -127,6 +127,7 @@ bool model_head_outputs(struct context *context, const struct model *model, cons
   if (!context_ok(context)) return false;
   if (arch_has_vocabulary(arch)) out->rows = model_logits(context, model, hidden, rows, count);
   if (arch->head == HEAD_TAG || arch->head == HEAD_SPAN) out->rows = classifier_logits(context, model, hidden);
+  if (arch->head == HEAD_REPLACED) out->rows = classifier_logits(context, model, transform(context, model, hidden));
   if (batch->text_count && (arch_has_texts(arch) || arch->pooler)) out->pooled = model_pooled(context, model, batch, hidden);
   if (out->pooled && arch_has_texts(arch)) out->texts = classifier_logits(context, model, out->pooled);
   return context_ok(context);
@@ -157,13 +158,24 @@ static void spread(float *losses, const float *found, const int32_t *rows, int c
   for (int i = 0; i < count; i++) losses[rows[i]] = found[i];
 }
 
-// Rows with labels, over the vocabulary or the tags.
+// Of rows that all have labels.
+static bool learn_labels(const struct learning *learning, struct tensor *x, const int32_t *labels, float scale, struct head_loss *loss,
+                         float *losses) {
+  const struct model *model = learning->model;
+  bool tag = model->arch.head == HEAD_TAG;
+  const struct linear_weights *weights = tag ? &model->head.classifier : &model->head.vocabulary;
+  if (!tag) x = transform(learning->context, model, x);
+  if (model->arch.head == HEAD_REPLACED)
+    return op_binary_loss(learning->context, "head.loss", classifier_logits(learning->context, model, x), labels, scale, loss, losses);
+  return op_head_loss(learning->context, "head", x, weights->weight, weights->bias, labels, learning->smoothing, scale, loss, losses);
+}
+
+// Rows with labels: of the vocabulary, tags, or whether they were replaced.
 static bool learn_rows(const struct learning *learning, float scale, struct head_loss *loss, float *losses) {
   struct context *context = learning->context;
   const struct model *model = learning->model;
   const struct batch *batch = learning->batch;
   bool tag = model->arch.head == HEAD_TAG;
-  const struct linear_weights *weights = tag ? &model->head.classifier : &model->head.vocabulary;
   struct tensor *x = learning->hidden;
   int all = x->rows;
   if (tag) x = drop_out(context, "head.dropout", x, model->arch.head_dropout, SITE_ROWS, predicting_side(model, batch)->row_keys);
@@ -177,10 +189,7 @@ static bool learn_rows(const struct learning *learning, float scale, struct head
     x = op_gather(context, "head.rows", x, rows, batch->label_count);
     if (losses) found = context_node(context, (size_t)batch->label_count * sizeof *found);
   }
-  if (!tag) x = transform(context, model, x);
-  if (!context_ok(context) ||
-      !op_head_loss(context, "head", x, weights->weight, weights->bias, labels, learning->smoothing, scale, loss, found))
-    return false;
+  if (!context_ok(context) || !learn_labels(learning, x, labels, scale, loss, found)) return false;
   if (rows && losses && !context->arena.measuring) spread(losses, found, rows, batch->label_count, all);
   return true;
 }
@@ -260,7 +269,7 @@ static bool check_targets(struct context *context, const struct model *model, co
 bool model_loss(struct context *context, const struct model *model, const struct batch *batch, float label_smoothing,
                 struct loss_scale scale, struct loss *loss, float *losses) {
   const struct arch *arch = &model->arch;
-  bool rows = arch_has_vocabulary(arch) || arch->head == HEAD_TAG, texts = arch_has_texts(arch) || arch->head == HEAD_SPAN;
+  bool rows = arch_has_vocabulary(arch) || arch_has_row_labels(arch), texts = arch_has_texts(arch) || arch->head == HEAD_SPAN;
   if (!check_targets(context, model, batch, rows, texts)) return false;
   struct learning learning = {context, model, batch, model_hidden(context, model, batch), label_smoothing};
   if (!context_ok(context)) return false;

@@ -232,6 +232,10 @@ static void add_head(struct builder *builder) {
   int outputs = arch_head_outputs(arch), inputs = arch_head_inputs(arch);
   if (arch->pooler) model->head.pooler = add_linear(builder, "head.pooler", arch->hidden, 0, 0, inputs, true);
   if (arch->pooler && arch_has_texts(arch)) inputs = arch->hidden;
+  if (arch->head == HEAD_REPLACED && arch->head_transform) {
+    model->head.transform = add_linear(builder, "head.transform", arch->hidden, 0, 0, inputs, true);
+    inputs = arch->hidden;
+  }
   if (outputs) model->head.classifier = add_linear(builder, "head.classifier", outputs, 0, 0, inputs, arch->classifier_bias);
 }
 

@@ -93,6 +93,10 @@ bool op_group_loss(struct context *context, const char *name, struct tensor *log
 // The mean of each group's rows; targets don't count. Groups don't overlap, and none is empty.
 struct tensor *op_mean(struct context *context, const char *name, struct tensor *x, const struct row_group *groups, int count);
 
+// Cross-entropy of one logit a row, x being [rows, 1], against labels of 0 and 1. losses (may be NULL) is [rows].
+bool op_binary_loss(struct context *context, const char *name, struct tensor *x, const int32_t *labels, float scale, struct head_loss *loss,
+                    float *losses);
+
 // Sum of (x[i] - values[i])^2, x being [rows, 1]; a value that is NaN is passed over. losses (may be NULL) is [rows].
 bool op_squared_error(struct context *context, const char *name, struct tensor *x, const float *values, float scale, struct head_loss *loss,
                       float *losses);

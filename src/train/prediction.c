@@ -27,7 +27,8 @@ bool prediction_shape(enum example_shape *shape, const struct arch *arch, const 
   switch (arch->head) {
     case HEAD_CLASSIFY:
     case HEAD_NEXT_SENTENCE:
-    case HEAD_PRETRAINING: *shape = EXAMPLE_TEXT; return true;
+    case HEAD_PRETRAINING:
+    case HEAD_REPLACED: *shape = EXAMPLE_TEXT; return true;
     case HEAD_TAG: *shape = EXAMPLE_WORDS; return true;
     case HEAD_SPAN: *shape = EXAMPLE_QUESTION; return true;
     case HEAD_CHOICE:
@@ -83,6 +84,14 @@ static void take_words(const struct maker *maker, const struct feature *feature,
   }
 }
 
+static void take_tokens(const struct maker *maker, const struct feature *feature, const float *logits) {
+  struct predicted_word *tokens = maker->predictions->items[feature->example].words;
+  for (uint32_t i = 0; i < feature->count; i++) {
+    double replaced = 1 / (1 + exp(-(double)logits[i]));
+    tokens[i] = logits[i] > 0 ? (struct predicted_word){1, (float)replaced} : (struct predicted_word){0, (float)(1 - replaced)};
+  }
+}
+
 // logits [count, 2]: start, end.
 static void take_answer(const struct maker *maker, const struct feature *feature, const float *logits) {
   const struct feature_row *rows = &maker->features->rows[feature->first];
@@ -119,16 +128,19 @@ static bool take(void *user, struct context *context, const struct batch *batch,
   bool vocabulary = arch_has_vocabulary(&maker->model->arch);
   if (!model_head_outputs(context, maker->model, batch, hidden, vocabulary ? no_rows : NULL, vocabulary ? 1 : 0, &out))
     return false;
+  const struct arch *arch = &maker->model->arch;
   for (int i = 0; i < batch->text_count; i++) {
     const struct feature *feature = &maker->features->sequences[numbers[i]];
-    struct tensor *of = maker->model->arch.head == HEAD_TAG || maker->model->arch.head == HEAD_SPAN ? out.rows : out.texts;
+    struct tensor *of = arch_has_row_labels(arch) || arch->head == HEAD_SPAN ? out.rows : out.texts;
     size_t row = of == out.rows ? (size_t)batch->texts[i].first : (size_t)i;
     const float *logits = of->data + row * (size_t)of->cols;
-    if (maker->model->arch.head == HEAD_TAG)
+    if (arch->head == HEAD_TAG)
       take_words(maker, feature, logits, of->cols);
-    else if (maker->model->arch.head == HEAD_SPAN)
+    else if (arch->head == HEAD_REPLACED)
+      take_tokens(maker, feature, logits);
+    else if (arch->head == HEAD_SPAN)
       take_answer(maker, feature, logits);
-    else if (arch_has_choices(&maker->model->arch))
+    else if (arch_has_choices(arch))
       maker->scores[numbers[i]] = logits[0];
     else
       take_class(&maker->predictions->items[feature->example], logits, of->cols);
@@ -163,9 +175,25 @@ static int probability_count(const struct maker *maker, const struct example *ex
     case HEAD_DOUBLE: return (int)example->part_count;
     case HEAD_CLASSIFY: return maker->model->arch.labels;
     case HEAD_TAG:
+    case HEAD_REPLACED:
     case HEAD_SPAN: return 0;
     default: return 2;
   }
+}
+
+// Words are the parts of an example; tokens those of its one sequence.
+static bool make_words(struct maker *maker) {
+  const struct features *features = maker->features;
+  struct prediction *items = maker->predictions->items;
+  bool tokens = maker->model->arch.head == HEAD_REPLACED;
+  for (size_t i = 0; i < maker->predictions->count; i++) items[i].word_count = tokens ? 0 : features->examples->items[i].part_count;
+  for (size_t i = 0; tokens && i < features->count; i++) items[features->sequences[i].example].word_count = features->sequences[i].count;
+  for (size_t i = 0; i < maker->predictions->count; i++) {
+    items[i].words = memory_new(maker->error, items[i].word_count + 1, sizeof *items[i].words);
+    if (!items[i].words) return false;
+    for (size_t k = 0; k < items[i].word_count; k++) items[i].words[k].label = -1;
+  }
+  return true;
 }
 
 static bool make_room(struct maker *maker) {
@@ -180,10 +208,9 @@ static bool make_room(struct maker *maker) {
     struct prediction *prediction = &predictions->items[i];
     prediction->probability_count = probability_count(maker, example);
     prediction->probabilities = memory_new(maker->error, (size_t)prediction->probability_count + 1, sizeof(float));
-    prediction->words = memory_new(maker->error, example->part_count + 1, sizeof *prediction->words);
-    if (!prediction->probabilities || !prediction->words) return false;
-    for (size_t k = 0; k < example->part_count; k++) prediction->words[k].label = -1;
+    if (!prediction->probabilities) return false;
   }
+  if (!make_words(maker)) return false;
   size_t labels = (size_t)maker->model->arch.labels;
   maker->scores = memory_new(maker->error, features->count + 1, sizeof *maker->scores);
   maker->best = memory_new(maker->error, count + 1, sizeof *maker->best);

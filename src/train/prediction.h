@@ -18,7 +18,8 @@ struct prediction {
   float value;          // regression
   float *probabilities; // [probability_count] of all classes, or of all choices
   int probability_count;
-  struct predicted_word *words;  // [part_count of the example]
+  struct predicted_word *words;  // [word_count] of the example's words, or of all its tokens: 1 replaced, 0 the original
+  size_t word_count;
   size_t start, size;   // the answer: bytes of the context; size 0: there is none
   float margin;         // by how much the answer's logits exceed those of "no answer"
 };

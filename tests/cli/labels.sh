@@ -180,4 +180,19 @@ cp out scores
 check "the choices are learnt" score accuracy 95 scores
 run 0 "$QKV" predict choices choices.jsonl
 check "a choice for each question" test "$(cut -f1 out | sort -u)" = "yes yes"
+
+# Replaced tokens: ELECTRA's discriminator says of each token whether it is the original one.
+mkdir replaced
+cp "$SOURCE"/tests/golden/electra-replaced/{config.json,model.safetensors} replaced
+{ printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' the of in to yes; seq 27; } > replaced/vocab.txt
+run 0 "$QKV" forward replaced --ids "2 5 6 9 3" --want logits
+awk 'NF { p = 1 / (1 + exp(-$1)); print ($1 > 0 ? "replaced" : "original"), sprintf("%.4f", $1 > 0 ? p : 1 - p) }' out > by-logits
+run 0 "$QKV" predict replaced --text "the of yes"
+out_has "[CLS]	"
+awk -F'\t' 'NF { print $2, sprintf("%.4f", $3) }' out > by-predict
+check "each token has the probability of its logit" bash -c 'cmp by-logits by-predict && [ "$(wc -l < by-logits)" = 5 ]'
+run 0 "$QKV" predict replaced --text "the of" --pair "yes" --format json
+out_has '{"word": "[SEP]", "tag": "'
+run 1 "$QKV" eval replaced lines.txt
+err_has "replaced tells replaced tokens, which no file of examples names; qkv predict shows them"
 finish

@@ -6,13 +6,13 @@
 # golden.safetensors holds, for texts packed one after the other (nothing is padded):
 #   source.ids, source.types                  i32 [tokens]      types: where the family has segments
 #   source.offsets                            i32 [n + 1]       text i is tokens offsets[i] .. offsets[i + 1] - 1
-#   labels                                    i32 [tokens]      of masked words or tags, -1 where there is none
+#   labels                                    i32 [tokens]      of masked words or tags, or 1 of replaced words; -1: there is none
 #   text.labels, text.starts, text.ends       i32 [n]           as in struct batch_text; text.values f32 [n]
 #   text.groups                               i32 [n]
 # (of decoders "decoder" instead of "encoder")
 #   encoder.hidden.L                          f32 [tokens, d]   0: the embeddings' output
 #   encoder_attention.L                       f32 [heads, queries, keys]   of text 1 (counted from 0)
-#   rows                                      f32 [tokens, c]   logits of the vocabulary, the tags, or start and end
+#   rows                                      f32 [tokens, c]   logits of the vocabulary, the tags, replaced words, or start and end
 #   texts                                     f32 [n, c]        logits of the classes or choices
 #   pooled                                    f32 [n, d]        pooler_output of the models that have one
 #   loss                                      f32 [1]           mean over the targets; of pre-training the sum of both means
@@ -25,7 +25,7 @@ import torch
 import transformers
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch.nn.functional import cross_entropy, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
 import tiny
 
@@ -68,6 +68,7 @@ CASES = {
     "electra-masked": ("ElectraForMaskedLM", dict(ELECTRA, hidden_act="relu")),
     "electra-classify": ("ElectraForSequenceClassification", dict(ELECTRA, num_labels=3)),
     "electra-tag": ("ElectraForTokenClassification", dict(ELECTRA, num_labels=3)),
+    "electra-replaced": ("ElectraForPreTraining", ELECTRA),
     "electra-choice": ("ElectraForMultipleChoice", ELECTRA),
     "albert-pretraining": ("AlbertForPreTraining", ALBERT),
     "albert-classify": ("AlbertForSequenceClassification", dict(ALBERT, num_labels=3, hidden_act="gelu", num_hidden_groups=1)),
@@ -90,6 +91,10 @@ CASES = {
 LONG = (140, 33, 5)  # beyond the largest distance of relative positions
 
 
+def tells_replaced(model):
+    return type(model).__name__ == "ElectraForPreTraining"
+
+
 def make_batch(model, case, seed):
     config = model.config
     generator = torch.Generator().manual_seed(seed)
@@ -106,7 +111,7 @@ def make_batch(model, case, seed):
     if getattr(config, "type_vocab_size", 0):
         batch["source.types"] = draw(config.type_vocab_size, total)
     name = type(model).__name__
-    language = any(part in name for part in ("MaskedLM", "PreTraining", "Double"))
+    language = any(part in name for part in ("MaskedLM", "PreTraining", "Double")) and not tells_replaced(model)
     rows = config.vocab_size if language else config.num_labels
     labels = draw(rows, total)
     labels[draw(3, total) > 0] = -1
@@ -141,6 +146,8 @@ def logits_of(outputs):
     if hasattr(first, "prediction_logits"):
         rows = [o.prediction_logits[0] for o in outputs]
         return torch.cat(rows), torch.cat([o.seq_relationship_logits if hasattr(o, "seq_relationship_logits") else o.sop_logits for o in outputs])
+    if type(first).__name__ == "ElectraForPreTrainingOutput":
+        return torch.cat([o.logits.T for o in outputs]), None
     if hasattr(first, "start_logits"):
         return torch.cat([torch.stack([o.start_logits[0], o.end_logits[0]], 1) for o in outputs]), None
     if not hasattr(first, "logits"):
@@ -153,6 +160,9 @@ def logits_of(outputs):
 def batch_loss(model, batch):
     name = type(model).__name__
     rows, texts = logits_of(forward(model, batch))
+    if tells_replaced(model):  # as its own loss: the mean over the tokens that count
+        counted = batch["labels"] >= 0
+        return binary_cross_entropy_with_logits(rows[counted, 0], batch["labels"][counted].to(rows.dtype))
     if "QuestionAnswering" in name:
         parts = rows.split(batch["source.offsets"].diff().tolist())
         return torch.stack([cross_entropy(part.T, torch.stack([start, end]))

@@ -10,7 +10,7 @@ static const char *const cases[] = {
   "bert", "bert-pretraining", "bert-masked", "bert-masked-untied", "bert-next-sentence", "bert-classify", "bert-regress", "bert-tag",
   "bert-span", "bert-choice", "roberta-masked", "roberta-classify", "roberta-choice", "xlm-roberta-tag", "xlm-roberta-masked",
   "distilbert", "distilbert-masked", "distilbert-classify", "distilbert-span", "distilbert-choice", "electra", "electra-masked",
-  "electra-classify", "electra-tag", "electra-choice", "albert-pretraining", "albert-classify", "albert-span", "albert-choice", "mpnet",
+  "electra-classify", "electra-tag", "electra-choice", "electra-replaced", "albert-pretraining", "albert-classify", "albert-span", "albert-choice", "mpnet",
   "mpnet-masked", "mpnet-classify", "mpnet-tag-long", "gpt2-classify", "gpt2-tag", "gpt2-span", "gpt2-double", "openai-gpt-double",
   "openai-gpt-classify", "llama-classify", "llama-tag", "gpt1-classify", "gpt1-similarity"};
 
@@ -93,7 +93,7 @@ static void check_outputs(struct context *context, const struct model *model, st
 static float weight_of(const struct safetensors *golden) { return safetensors_find(golden, "lm.weight") ? number(golden, "lm.weight") : 1; }
 
 static struct loss_scale scale_of(const struct arch *arch, const struct batch *batch, float weight) {
-  bool rows = arch_has_vocabulary(arch) || arch->head == HEAD_TAG;
+  bool rows = arch_has_vocabulary(arch) || arch_has_row_labels(arch);
   return (struct loss_scale){.scale = weight / (float)(rows ? batch->label_count : batch->text_label_count),
                              .texts = 1.0f / (float)batch->text_label_count};
 }
@@ -113,7 +113,7 @@ static void check_learning(struct context *context, struct model *model, const s
   assert_true(model_loss(context, model, batch, 0, scale, &loss, losses));
   assert_float_equal(mean(&loss, weight), number(records->golden, "loss"), 2e-5);
   double sum = 0;
-  bool rows = arch_has_vocabulary(&model->arch) || model->arch.head == HEAD_TAG;
+  bool rows = arch_has_vocabulary(&model->arch) || arch_has_row_labels(&model->arch);
   for (int i = 0; i < (rows ? batch->source.rows + batch->target.rows : batch->text_count); i++) sum += losses[i];
   assert_float_equal(sum, loss.plain_sum, 1e-4);
   assert_int_equal(loss.count, rows ? batch->label_count : batch->text_label_count);

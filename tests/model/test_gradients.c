@@ -55,7 +55,7 @@ enum { KNOBS = sizeof knobs / sizeof *knobs };
 
 static struct kernels kernels;
 
-enum { HEADS = HEAD_DOUBLE + 1 };
+enum { HEADS = HEAD_REPLACED + 1 };
 
 static void relative(struct arch *arch) { arch->relative_buckets = 8, arch->relative_distance = 4; }
 static void shared_layers(struct arch *arch) { arch->encoder.groups = arch->encoder.layers ? 1 : 0, arch->decoder.groups = arch->decoder.layers ? 1 : 0; }

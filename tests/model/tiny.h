@@ -66,7 +66,8 @@ static inline struct arch tiny_head_arch(enum head_kind head, bool decoder) {
   arch.types = 2;
   arch.head = head;
   arch.labels = head == HEAD_CLASSIFY || head == HEAD_TAG ? 3 : 0;
-  arch.head_transform = arch.head_bias = arch.head_bias_trainable = arch_has_vocabulary(&arch);
+  arch.head_bias = arch.head_bias_trainable = arch_has_vocabulary(&arch);
+  arch.head_transform = arch.head_bias || head == HEAD_REPLACED;
   arch.head_activation = arch.head_transform ? ACTIVATION_GELU : ACTIVATION_NONE;
   arch.pooling = decoder ? POOLING_LAST : POOLING_FIRST;
   arch.pooler = arch_has_texts(&arch);
@@ -85,7 +86,7 @@ static inline void tiny_head_batch(struct tiny_batch *tiny, const struct arch *a
   batch->cross_count = batch->label_count = 0;
   for (int row = 0; row < side->rows; row++) {
     tiny->types[row] = row * 3 % 5 % 2;
-    tiny->labels[row] = row % 4 == 2 ? -1 : (row * 5 + 1) % (arch->labels ? arch->labels : TINY_VOCABULARY - 1);
+    tiny->labels[row] = row % 4 == 2 ? -1 : (row * 5 + 1) % (arch->labels ? arch->labels : arch->head == HEAD_REPLACED ? 2 : TINY_VOCABULARY - 1);
     batch->label_count += tiny->labels[row] >= 0;
   }
   bool choices = arch_has_choices(arch);
