@@ -792,8 +792,13 @@ struct qkv_train_options {
   int64_t encoder_layers, decoder_layers;
   int64_t kv_heads;                  // keys and values shared by groups of heads (Ainslie et al., 2023)
   const char *activation;            // "relu", "gelu", "gelu-tanh", "silu", "tanh"
-  const char *norm;                  // "layer", "rms" (Zhang and Sennrich, 2019), "none"
+  // "layer", "rms" (Zhang and Sennrich, 2019), "none"; for encoders, whose tokens see each other, also "batch" (Ioffe and Szegedy,
+  // 2015), "instance" (Ulyanov et al., 2016), "group" (Wu and He, 2018)
+  const char *norm;
   const char *norm_place;            // "post", "pre"; NULL: that of the family
+  int64_t norm_groups;               // of group norm
+  double norm_epsilon;
+  const char *norm_epsilon_place;    // "inside" the root of the variance, or "outside"
   const char *positions;             // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "rotary" (Su et al., 2021), "none"
   const char *residual;              // "on", "off"
   const char *gated;                 // "on", "off": gated feed-forward networks (Shazeer, 2020)

@@ -163,13 +163,15 @@ static void describe_rotary(struct info *info, const struct rotary_arch *rotary)
 }
 
 static void describe_knobs(struct info *info, const struct arch *arch) {
-  static const char *const norms[] = {"layer", "rms", "none"};
+  static const char *const norms[] = {"layer", "rms", "none", "batch", "instance", "group"};
   static const char *const places[] = {"after each sublayer (post)", "before each sublayer (pre)"};
   static const char *const positions[] = {"none", "sinusoid", "sinusoid, interleaved", "learned", "rotary"};
   static const char *const activations[] = {"none", "relu", "gelu", "gelu (tanh form)", "silu", "tanh"};
   add_text(info, "norm", norms[arch->norm]);
   if (arch->norm != NORM_NONE) add_text(info, "norm.place", places[arch->norm_place]);
   if (arch->norm != NORM_NONE) add_float(info, "norm.epsilon", arch->norm_epsilon);
+  if (arch->norm_groups) add_number(info, "norm.groups", arch->norm_groups);
+  if (arch->norm_epsilon_outside) add_text(info, "norm.epsilon.place", "outside the root");
   if (!arch->residual) add_switch(info, "residual", false);
   add_text(info, "positions", positions[arch->positions]);
   if (arch->positions != POSITIONS_NONE) add_count(info, "positions.longest", arch->max_positions);

@@ -23,6 +23,9 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->rotate = KERNEL_NAME(rotate);
   kernels->residual_norm = KERNEL_NAME(residual_norm);
   kernels->residual_norm_gradient = KERNEL_NAME(residual_norm_gradient);
+  kernels->column_statistics = KERNEL_NAME(column_statistics);
+  kernels->column_norm = KERNEL_NAME(column_norm);
+  kernels->column_norm_gradient = KERNEL_NAME(column_norm_gradient);
   kernels->attention = KERNEL_NAME(attention);
   kernels->attention_gradient = KERNEL_NAME(attention_gradient);
   kernels->store_keys = KERNEL_NAME(store_keys);

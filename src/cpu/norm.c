@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/fast.h"
+#include "cpu/norm_root.h"
 #include "cpu/simd_dropout.h"
 #include "cpu/work.h"
 
@@ -77,7 +78,7 @@ static void forward_row(const struct forward *job, int row) {
   vec totals = job->f ? add_residual(job, row) : job->y && centred ? lane_totals(input, job->columns) : vec_zero();
   if (!job->y) return;
   float mean = centred ? vec_sum(totals) / (float)job->columns : 0;
-  float deviation = 1 / sqrtf(variance_of(input, job->columns, mean) + job->norm->epsilon);
+  float deviation = norm_deviation(job->norm, variance_of(input, job->columns, mean));
   normalise(job->y + start, input, mean, deviation, job->gain, job->bias, job->columns);
   if (job->mean) job->mean[row] = mean;
   if (job->deviation) job->deviation[row] = deviation;
@@ -104,6 +105,7 @@ struct backward {
   float *df, *partials;  // partials: [chunks][gain, bias][padded]
   const float *dy, *dresidual, *sum, *mean, *deviation, *gain;
   int rows, columns, padded, chunk_rows;
+  const struct norm *norm;
   bool rms;
   const struct dropout *dropout;
 };
@@ -125,7 +127,7 @@ static void gradient_means(const struct backward *job, int row, float *partial, 
     vec_store(partial + job->padded + c, vec_add(dy, vec_load(partial + job->padded + c)));
   }
   *mean_g = job->rms ? 0 : vec_sum(total_g) / (float)job->columns;
-  *mean_gx = vec_sum(total_gx) / (float)job->columns;
+  *mean_gx = vec_sum(total_gx) / (float)job->columns * norm_variance_factor(job->norm, job->deviation[row]);
 }
 
 static void backward_row(const struct backward *job, int row, float *partial) {
@@ -181,7 +183,7 @@ void KERNEL_NAME(residual_norm_gradient)(float *dx, bool dx_accumulate, float *d
   int padded = (columns + LANES - 1) / LANES * LANES;
   bool sums = dy && (dgain || dbias);
   struct backward job = {dx, dx_accumulate, df, sums ? partials : NULL, dy, dresidual, sum, mean, deviation, gain, rows, columns,
-                         padded, 1, norm && norm->rms, dropout};
+                         padded, 1, norm, norm && norm->rms, dropout};
   size_t chunks = size_min(ceil_div((size_t)rows, CHUNK_ROWS), size_min(CHUNKS, size_max(1, PARTIALS / (2 * (size_t)padded))));
   job.chunk_rows = (int)ceil_div((size_t)rows, chunks);
   chunks = ceil_div((size_t)rows, (size_t)job.chunk_rows);

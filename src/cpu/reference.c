@@ -257,6 +257,17 @@ struct norm_job {
   const struct dropout *dropout;
 };
 
+// What a difference from the mean is multiplied by.
+static double norm_deviation(const struct norm *norm, double variance) {
+  return norm->epsilon_outside ? 1 / (sqrt(variance) + norm->epsilon) : 1 / sqrt(variance + norm->epsilon);
+}
+
+// (root + epsilon) / root: where epsilon stands outside, so much larger is the part of a gradient that goes through the variance.
+static double norm_variance_factor(const struct norm *norm, double deviation) {
+  double rest = 1 - norm->epsilon * deviation;
+  return !norm->epsilon_outside ? 1 : rest > 0 ? 1 / rest : 0;
+}
+
 static void norm_row(void *data, size_t row, int worker) {
   const struct norm_job *job = data;
   int columns = job->columns;
@@ -272,7 +283,7 @@ static void norm_row(void *data, size_t row, int worker) {
   for (int c = 0; c < columns; c++) mean += input[c];
   mean = job->norm->rms ? 0 : mean / columns;
   for (int c = 0; c < columns; c++) variance += (input[c] - mean) * (input[c] - mean);
-  double deviation = 1 / sqrt(variance / columns + job->norm->epsilon);
+  double deviation = norm_deviation(job->norm, variance / columns);
   for (int c = 0; c < columns; c++)
     job->y[start + (size_t)c] = (float)((input[c] - mean) * deviation * job->gain[c] + (job->bias ? job->bias[c] : 0));
   if (job->mean) job->mean[row] = (float)mean;
@@ -286,7 +297,7 @@ static void reference_residual_norm(float *y, float *sum, float *mean, float *de
 }
 
 static void norm_gradient_row(float *dsum, const float *dy, const float *sum, double mean, double deviation, const float *gain, float *dgain,
-                              float *dbias, int columns, bool rms) {
+                              float *dbias, int columns, const struct norm *norm) {
   double mean_g = 0, mean_gx = 0;
   for (int c = 0; c < columns; c++) {
     double normed = (sum[c] - mean) * deviation, g = (double)dy[c] * gain[c];
@@ -295,8 +306,8 @@ static void norm_gradient_row(float *dsum, const float *dy, const float *sum, do
     if (dgain) dgain[c] += (float)(dy[c] * normed);
     if (dbias) dbias[c] += dy[c];
   }
-  mean_g = rms ? 0 : mean_g / columns;
-  mean_gx /= columns;
+  mean_g = norm->rms ? 0 : mean_g / columns;
+  mean_gx *= norm_variance_factor(norm, deviation) / columns;
   for (int c = 0; c < columns; c++)
     dsum[c] = (float)(((double)dy[c] * gain[c] - mean_g - (sum[c] - mean) * deviation * mean_gx) * deviation);
 }
@@ -309,7 +320,7 @@ static void reference_residual_norm_gradient(float *dx, bool dx_accumulate, floa
     float dsum[WIDEST];
     memset(dsum, 0, (size_t)columns * sizeof *dsum);
     if (dy)
-      norm_gradient_row(dsum, dy + start, sum + start, mean[row], deviation[row], gain, dgain, dbias, columns, norm->rms);
+      norm_gradient_row(dsum, dy + start, sum + start, mean[row], deviation[row], gain, dgain, dbias, columns, norm);
     for (int c = 0; c < columns; c++) {
       size_t at = start + (size_t)c;
       float g = dsum[c] + (dresidual ? dresidual[at] : 0);
@@ -317,6 +328,66 @@ static void reference_residual_norm_gradient(float *dx, bool dx_accumulate, floa
       dx[at] = dx_accumulate ? dx[at] + g : g;
     }
   }
+}
+
+// ---- norms down the rows ----
+
+static void reference_column_statistics(float *mean, float *variance, const float *x, int columns, const struct span *spans,
+                                        int span_count, int groups) {
+  int width = columns / groups;
+  for (int s = 0; s < span_count; s++) {
+    const float *rows = x + (size_t)spans[s].q0 * (size_t)columns;
+    double n = (double)spans[s].qn * width;
+    for (int group = 0; group < groups; group++) {
+      double sum = 0, squares = 0;
+      for (int row = 0; row < spans[s].qn; row++)
+        for (int c = group * width; c < (group + 1) * width; c++) sum += rows[(size_t)row * (size_t)columns + (size_t)c];
+      for (int row = 0; row < spans[s].qn; row++)
+        for (int c = group * width; c < (group + 1) * width; c++) {
+          double difference = rows[(size_t)row * (size_t)columns + (size_t)c] - sum / n;
+          squares += difference * difference;
+        }
+      mean[s * groups + group] = (float)(sum / n);
+      variance[s * groups + group] = (float)(squares / n);
+    }
+  }
+}
+
+static void reference_column_norm(float *y, const float *x, const float *mean, const float *variance, const float *gain, const float *bias,
+                                  int columns, const struct span *spans, int span_count, int groups, const struct norm *norm) {
+  for (int s = 0; s < span_count; s++)
+    for (int row = spans[s].q0; row < spans[s].q0 + spans[s].qn; row++)
+      for (int c = 0; c < columns; c++) {
+        int group = s * groups + c / (columns / groups);
+        size_t at = (size_t)row * (size_t)columns + (size_t)c;
+        y[at] = (float)((x[at] - (double)mean[group]) * norm_deviation(norm, variance[group]) * gain[c] + bias[c]);
+      }
+}
+
+static void reference_column_norm_gradient(float *dx, bool dx_accumulate, float *dgain, float *dbias, const float *dy, const float *x,
+                                           const float *mean, const float *variance, const float *gain, int columns,
+                                           const struct span *spans, int span_count, int groups, bool constant, const struct norm *norm) {
+  int width = columns / groups;
+  for (int s = 0; s < span_count; s++)
+    for (int group = 0; group < groups; group++) {
+      double centre = mean[s * groups + group], deviation = norm_deviation(norm, variance[s * groups + group]), mean_g = 0, mean_gx = 0;
+      size_t start = (size_t)spans[s].q0 * (size_t)columns, end = start + (size_t)spans[s].qn * (size_t)columns;
+      for (int c = group * width; c < (group + 1) * width; c++)
+        for (size_t at = start + (size_t)c; at < end; at += (size_t)columns) {
+          double normed = (x[at] - centre) * deviation, g = (double)dy[at] * gain[c];
+          mean_g += g;
+          mean_gx += g * normed;
+          if (dgain) dgain[c] += (float)(dy[at] * normed);
+          if (dbias) dbias[c] += dy[at];
+        }
+      mean_g = constant ? 0 : mean_g / ((double)spans[s].qn * width);
+      mean_gx = constant ? 0 : mean_gx / ((double)spans[s].qn * width) * norm_variance_factor(norm, deviation);
+      for (int c = group * width; c < (group + 1) * width; c++)
+        for (size_t at = start + (size_t)c; at < end; at += (size_t)columns) {
+          double g = ((double)dy[at] * gain[c] - mean_g - (x[at] - centre) * deviation * mean_gx) * deviation;
+          dx[at] = dx_accumulate ? dx[at] + (float)g : (float)g;
+        }
+    }
 }
 
 // ---- attention ----

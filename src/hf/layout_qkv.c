@@ -6,7 +6,8 @@
 
 static const struct config_choice families[] = {
   {"encoder-decoder", FAMILY_ENCODER_DECODER}, {"encoder", FAMILY_ENCODER}, {"decoder", FAMILY_DECODER}, {0}};
-static const struct config_choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE}, {0}};
+static const struct config_choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE},
+                                             {"batch", NORM_BATCH}, {"instance", NORM_INSTANCE}, {"group", NORM_GROUP}, {0}};
 static const struct config_choice places[] = {{"post", NORM_POST}, {"pre", NORM_PRE}, {0}};
 static const struct config_choice positions[] = {
   {"none", POSITIONS_NONE}, {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
@@ -45,7 +46,9 @@ static const struct config_key keys[] = {
   STACK(decoder),
   CONFIG_NAMED("norm", norm, NORM_LAYER, norms),
   CONFIG_NAMED("norm_place", norm_place, NORM_POST, places),
+  CONFIG_WHOLE("norm_groups", norm_groups, 0, 0, WIDTH_LIMIT),
   CONFIG_REAL("norm_epsilon", norm_epsilon, 1e-5, 0, 1),
+  CONFIG_SWITCH("norm_epsilon_outside", norm_epsilon_outside, false),
   CONFIG_SWITCH("embedding_norm", embedding_norm, false),
   CONFIG_SWITCH("final_norm", final_norm, false),
   CONFIG_SWITCH("residual", residual, true),
@@ -107,7 +110,8 @@ static const struct config_key keys[] = {
 
 #define SAME(name) {name, name}
 #define LINEAR(name) SAME(name ".weight"), SAME(name ".bias")
-#define NORM(name) SAME(name ".gain"), SAME(name ".bias")
+#define NORM(name)                                                                                                            \
+  SAME(name ".gain"), SAME(name ".bias"), SAME(name ".running_mean"), SAME(name ".running_var"), SAME(name ".num_batches_tracked")
 #define PART(stem, name, weight, number) \
   {stem name ".weight", stem weight ".weight", number}, { stem name ".bias", stem weight ".bias", number }
 #define LAYER(side)                                                                                                           \

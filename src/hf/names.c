@@ -25,7 +25,7 @@ static bool ends_with(const char *text, const char *end) {
 
 // Norms and biases are vectors in every layout; a matrix may have one column as well.
 static bool is_vector(const struct weight *weight) {
-  return ends_with(weight->name, ".bias") || ends_with(weight->name, ".gain");
+  return weight->followed || ends_with(weight->name, ".bias") || ends_with(weight->name, ".gain");
 }
 
 static void set_shape(struct binding *binding) {

@@ -32,8 +32,8 @@ static struct tensor *as_last(struct lens *lens, struct tensor *state, bool last
   const struct arch *arch = &lens->model->arch;
   const struct norm_weights *norm = &lens->stack->final_norm;
   if (last || arch->norm_place == NORM_POST || !norm->gain) return state;
-  struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
-  return op_residual_norm(&lens->context, "lens", NULL, state, NULL, norm->gain, norm->bias, &kind, &(struct dropout){0});
+  struct span all = {.qn = state->rows};
+  return model_norm(&lens->context, lens->model, "lens", NULL, state, NULL, norm, &all, 1, &(struct dropout){0});
 }
 
 static float cosine(const float *a, const float *b, int n) {
@@ -130,6 +130,7 @@ static void write_layer(struct lens *lens, int tokens, int shown, bool last) {
 }
 
 static void write_states(struct lens *lens, const struct pass_record *record, const char *stack, int tokens) {
+  int at_once = arch_norm_spans_rows(&lens->model->arch) ? tokens : ROWS_AT_ONCE;
   int layers = lens->stack->arch->layers, vocabulary = lens->model->head.vocabulary.weight->rows;
   buffer_text(lens->out, ",\"lens\":[");
   for (int layer = 0; layer <= layers && context_ok(&lens->context); layer++) {
@@ -137,8 +138,8 @@ static void write_states(struct lens *lens, const struct pass_record *record, co
     snprintf(name, sizeof name, "%s.hidden.%d", stack, layer);
     const struct recorded *state = pass_record_find(record, name);
     if (!state) continue;
-    for (int row = 0; row < tokens; row += ROWS_AT_ONCE)
-      look(lens, state, row, tokens - row < ROWS_AT_ONCE ? tokens - row : ROWS_AT_ONCE, layer == layers);
+    for (int row = 0; row < tokens; row += at_once)
+      look(lens, state, row, tokens - row < at_once ? tokens - row : at_once, layer == layers);
     if (layer) buffer_char(lens->out, ',');
     write_layer(lens, tokens, vocabulary < SHOWN ? vocabulary : SHOWN, layer == layers);
   }

@@ -8,7 +8,7 @@
 //   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}
 //   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias"} and for attention
 //           {"query", "key", "value" (all tokens; with "rotated" after the rotation, and "unrotated" before it), "weights", "mixed",
-//           "contributions", "output_bias"}, else {"up", of gated networks also "halves": up and gate before they are multiplied}
+//           "contributions", "output_bias"}, norms over rows also their statistics {"mean", "variance"}, one number a group, else {"up", of gated networks also "halves": up and gate before they are multiplied}
 #include "inspect/page_data.h"
 
 #include <math.h>
@@ -162,6 +162,47 @@ static void add_projections(struct writer *writer, bool cross) {
   add_all_rows(writer, "value", keys, before + key, key);
 }
 
+// ---- norms ----
+
+// Of each group of columns over all tokens: the mean of the values, or of their squared distances from `means`.
+static void add_column_mean(struct writer *writer, const char *key, const float *rows, int columns, int groups, float *means, bool variance) {
+  int tokens = writer->side->count, width = columns / groups;
+  float *found = memory_new(writer->error, (size_t)groups, sizeof *found);
+  for (int group = 0; found && group < groups; group++) {
+    double sum = 0;
+    for (int i = 0; i < tokens; i++)
+      for (int c = group * width; c < (group + 1) * width; c++) {
+        double value = (double)rows[(size_t)i * (size_t)columns + (size_t)c] - (variance ? (double)means[group] : 0);
+        sum += variance ? value * value : value;
+      }
+    found[group] = (float)(sum / ((double)tokens * width));
+  }
+  if (found) key_array(writer, key, page_blob_add(writer->blob, found, (size_t)groups, NULL, 1, groups, TYPE_F32));
+  if (found && !variance) memcpy(means, found, (size_t)groups * sizeof *means);
+  free(found);
+}
+
+// What a norm has besides the row: prefix "", "embedding_" or "first_". rows: what is normalised, of all tokens.
+static void add_norm(struct writer *writer, const char *prefix, const struct norm_weights *norm, const float *rows, int columns) {
+  const struct arch *arch = &writer->subject->model->arch;
+  char key[32];
+#define KEY(name) (snprintf(key, sizeof key, "%s%s", prefix, name), key)
+  add_vector(writer, KEY("gain"), norm->gain);
+  add_vector(writer, KEY("bias"), norm->bias);
+  if (!arch_norm_spans_rows(arch)) return;
+  if (norm->running.mean) {
+    add_vector(writer, KEY("mean"), norm->running.mean);
+    add_vector(writer, KEY("variance"), norm->running.variance);
+    return;
+  }
+  int groups = arch->norm == NORM_GROUP ? arch->norm_groups : columns;
+  float *means = memory_new(writer->error, (size_t)groups, sizeof *means);
+  if (means) add_column_mean(writer, KEY("mean"), rows, columns, groups, means, false);
+  if (means) add_column_mean(writer, KEY("variance"), rows, columns, groups, means, true);
+  free(means);
+#undef KEY
+}
+
 // ---- sublayers ----
 
 struct sublayer {
@@ -212,10 +253,7 @@ static const struct recorded *write_sublayer(struct writer *writer, const struct
   write_inside(writer, sublayer);
   add_vector(writer, "output_bias", sublayer->output->bias);
   if (output) write_sum(writer, output);
-  if (sublayer->norm && sublayer->norm->gain) {
-    add_vector(writer, "gain", sublayer->norm->gain);
-    add_vector(writer, "bias", sublayer->norm->bias);
-  }
+  if (sublayer->norm && sublayer->norm->gain) add_norm(writer, "", sublayer->norm, writer->sum, writer->subject->model->arch.hidden);
   writer->result = normed;
   writer->result_array = add_detail(writer, "result", normed);
   buffer_char(writer->out, '}');
@@ -325,14 +363,14 @@ static void write_embeddings(struct writer *writer) {
   add_table_rows(writer, "word_rows", stack->embedding, word_row);
   add_table_rows(writer, "position_rows", stack->positions, position_row);
   add_table_rows(writer, "segment_rows", stack->types, segment_row);
-  add_vector(writer, "embedding_gain", stack->embedding_norm.gain);
-  add_vector(writer, "embedding_bias", stack->embedding_norm.bias);
+  const struct recorded *unnormed = result(writer, "embedding");
+  if (unnormed && stack->embedding_norm.gain) add_norm(writer, "embedding_", &stack->embedding_norm, unnormed->values, unnormed->columns);
   if (stack->embedding_norm.gain) add_detail(writer, "embedding_result", result(writer, "embedding_norm"));
   add_detail(writer, "embedded", result(writer, "embedding"));
   if (writer->stack->positions) key_array(writer, "positions", page_blob_add_weight(writer->blob, writer->stack->positions, POSITIONS_SHOWN, writer->scratch));
   if (arch->norm_place == NORM_PRE && writer->stack->layers[0].self.norm.gain) {
-    add_vector(writer, "first_gain", writer->stack->layers[0].self.norm.gain);
-    add_vector(writer, "first_bias", writer->stack->layers[0].self.norm.bias);
+    const struct recorded *embedded = result(writer, "hidden.0");
+    if (embedded) add_norm(writer, "first_", &writer->stack->layers[0].self.norm, embedded->values, embedded->columns);
     add_detail(writer, "first_result", result(writer, "first_norm"));
   }
   const struct recorded *relative = result(writer, "relative");
@@ -386,6 +424,7 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
 
 static void write_model(struct writer *writer) {
   static const char *const activations[] = {"none", "relu", "gelu", "gelu_tanh", "silu", "tanh"};
+  static const char *const norms[] = {"layer", "rms", "none", "batch", "instance", "group"};
   const struct model *model = writer->subject->model;
   const struct arch *arch = &model->arch;
   buffer_text(writer->out, ",\"model\":{\"layout\":");
@@ -393,12 +432,13 @@ static void write_model(struct writer *writer) {
   key_number(writer, "parameters", (double)model_parameters(model));
   key_number(writer, "hidden", arch->hidden);
   key_number(writer, "vocabulary", arch->family == FAMILY_ENCODER ? arch->source_vocab : arch->target_vocab);
-  key_text(writer, "norm", arch->norm == NORM_RMS ? "rms" : arch->norm == NORM_NONE ? "none" : "layer");
+  key_text(writer, "norm", norms[arch->norm]);
   key_text(writer, "place", arch->norm_place == NORM_PRE ? "pre" : "post");
   key_text(writer, "activation", activations[arch->activation]);
   key_number(writer, "epsilon", arch->norm_epsilon);
   key_number(writer, "embedding_scale", arch->embedding_scale);
-  buffer_format(writer->out, ",\"residual\":%s}", arch->residual ? "true" : "false");
+  buffer_format(writer->out, ",\"epsilon_outside\":%s,\"residual\":%s}", arch->norm_epsilon_outside ? "true" : "false",
+                arch->residual ? "true" : "false");
 }
 
 // Small models come with their weights, so that the page computes products itself.

@@ -9,6 +9,14 @@ int arch_head_width(const struct arch *arch, const struct stack_arch *stack) {
   return arch->head_width ? arch->head_width : arch->hidden / stack->heads;
 }
 
+bool arch_norm_spans_rows(const struct arch *arch) {
+  return arch->norm == NORM_BATCH || arch->norm == NORM_INSTANCE || arch->norm == NORM_GROUP;
+}
+
+struct norm arch_norm(const struct arch *arch) {
+  return (struct norm){.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS, .epsilon_outside = arch->norm_epsilon_outside};
+}
+
 int arch_embedding_width(const struct arch *arch) { return arch->embedding_width ? arch->embedding_width : arch->hidden; }
 
 const struct stack_arch *arch_head_stack(const struct arch *arch) {
@@ -206,6 +214,29 @@ static bool check_sinusoids(const struct arch *arch, struct error *error) {
                    arch->max_positions, width, numbers * sizeof(float) / 1e9);
 }
 
+static bool check_norm(const struct arch *arch, struct error *error) {
+  static const char *const names[] = {"layer", "rms", "none", "batch", "instance", "group"};
+  if (!(arch->norm_epsilon >= 0) || !isfinite(arch->norm_epsilon))
+    return error_set(error, ERROR_UNSUPPORTED, "the norm's epsilon is %g; it has to be 0 or more", arch->norm_epsilon);
+  if (arch->final_norm && arch->norm_place == NORM_POST)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "a final norm belongs to a model with the norm first (pre-norm); this one has it behind each sublayer");
+  if (arch_norm_spans_rows(arch) && arch->family != FAMILY_ENCODER)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "%s norm looks at the tokens that follow, so it cannot be part of a decoder; choose layer, rms or no norm, or a "
+                     "model that is an encoder only",
+                     names[arch->norm]);
+  if (arch->norm != NORM_GROUP)
+    return arch->norm_groups == 0 ||
+           error_set(error, ERROR_UNSUPPORTED, "%d norm groups belong to group norm; this is %s norm", arch->norm_groups, names[arch->norm]);
+  if (!between(error, "the number of norm groups", arch->norm_groups, 1, arch->hidden)) return false;
+  int width = arch->hidden % arch->norm_groups ? arch->hidden : arch->embedding_norm ? arch_embedding_width(arch) : 0;
+  if (width % arch->norm_groups)
+    return error_set(error, ERROR_UNSUPPORTED, "%d columns cannot be %d norm groups of one width; choose a number that divides them", width,
+                     arch->norm_groups);
+  return true;
+}
+
 bool arch_check(const struct arch *arch, struct error *error) {
   bool encoder = arch->family != FAMILY_DECODER, decoder = arch->family != FAMILY_ENCODER;
   if (!between(error, "the hidden width", arch->hidden, 1, WIDEST) ||
@@ -222,15 +253,10 @@ bool arch_check(const struct arch *arch, struct error *error) {
       ((encoder && !check_rotary(arch, &arch->encoder, error)) || (decoder && !check_rotary(arch, &arch->decoder, error))))
     return false;
   if (!between(error, "the position offset", arch->position_offset, 0, 1024)) return false;
-  if (!(arch->norm_epsilon >= 0) || !isfinite(arch->norm_epsilon))
-    return error_set(error, ERROR_UNSUPPORTED, "the norm's epsilon is %g; it has to be 0 or more", arch->norm_epsilon);
   if (arch->shared_embeddings && arch->source_vocab != arch->target_vocab)
     return error_set(error, ERROR_UNSUPPORTED,
                      "encoder and decoder cannot share an embedding table: their vocabularies have %d and %d entries",
                      arch->source_vocab, arch->target_vocab);
-  if (arch->final_norm && arch->norm_place == NORM_POST)
-    return error_set(error, ERROR_UNSUPPORTED,
-                     "a final norm belongs to a model with the norm first (pre-norm); this one has it behind each sublayer");
-  return check_embeddings(arch, error) && check_head(arch, error) && check_features(arch, error) &&
+  return check_norm(arch, error) && check_embeddings(arch, error) && check_head(arch, error) && check_features(arch, error) &&
          check_rates(arch, error);
 }

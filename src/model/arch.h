@@ -7,7 +7,8 @@
 #include "tensor/kernels.h"
 
 enum family { FAMILY_ENCODER_DECODER, FAMILY_ENCODER, FAMILY_DECODER };
-enum norm_kind { NORM_LAYER, NORM_RMS, NORM_NONE };
+// Layer and RMS norm look at a row, instance and group norm at a whole sequence, batch norm at the whole batch while it learns.
+enum norm_kind { NORM_LAYER, NORM_RMS, NORM_NONE, NORM_BATCH, NORM_INSTANCE, NORM_GROUP };
 enum norm_place { NORM_POST, NORM_PRE };
 enum position_kind { POSITIONS_NONE, POSITIONS_SINUSOID, POSITIONS_SINUSOID_INTERLEAVED, POSITIONS_LEARNED, POSITIONS_ROTARY };
 
@@ -74,7 +75,9 @@ struct arch {
 
   enum norm_kind norm;
   enum norm_place norm_place;
+  int norm_groups;            // of NORM_GROUP: into how many the columns are parted, otherwise 0
   float norm_epsilon;
+  bool norm_epsilon_outside;  // added to the root of the variance, not under it
   bool embedding_norm;        // a norm right after the embeddings
   bool final_norm;            // a norm after the last layer (pre-norm models)
   bool residual;
@@ -119,6 +122,8 @@ struct arch {
   int forced_eos_id;
 };
 
+bool arch_norm_spans_rows(const struct arch *arch);  // batch, instance, group
+struct norm arch_norm(const struct arch *arch);      // for the operations
 int arch_embedding_width(const struct arch *arch);  // the tables' columns
 // The stack whose hidden states the head reads, and its vocabulary.
 const struct stack_arch *arch_head_stack(const struct arch *arch);

@@ -38,7 +38,7 @@ static struct tensor *transform(struct context *context, const struct model *mod
   if (!head->transform.weight) return hidden;
   struct tensor *x = linear(context, "head.transform", hidden, &head->transform, arch->head_activation);
   if (!head->transform_norm.gain) return x;
-  struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
+  struct norm kind = arch_norm(arch);  // layer norm where the stack's norm is one of sequences: these rows are none
   return op_residual_norm(context, "head.transform.norm", NULL, x, NULL, head->transform_norm.gain, head->transform_norm.bias,
                           &kind, &(struct dropout){0});
 }

@@ -71,7 +71,18 @@ static struct linear_weights add_linear(struct builder *builder, const char *nam
   return linear;
 }
 
-static struct norm_weights add_norm(struct builder *builder, const char *name, int width) {
+static struct weight *add_followed(struct builder *builder, const char *norm, const char *name, int size, enum initialisation initialisation) {
+  char full[48];
+  snprintf(full, sizeof full, "%s.%s", norm, name);
+  struct weight *weight = add_vector(builder, full, size, initialisation);
+  if (!weight) return NULL;
+  weight->trainable = false;
+  weight->followed = true;
+  return weight;
+}
+
+// The norm of rows that are no sequences.
+static struct norm_weights add_row_norm(struct builder *builder, const char *name, int width) {
   const struct arch *arch = &builder->model->arch;
   struct norm_weights norm = {0};
   if (arch->norm == NORM_NONE) return norm;
@@ -80,6 +91,15 @@ static struct norm_weights add_norm(struct builder *builder, const char *name, i
   norm.gain = add_vector(builder, full, width, INITIAL_ONE);
   snprintf(full, sizeof full, "%s.bias", name);
   if (arch->norm != NORM_RMS) norm.bias = add_vector(builder, full, width, INITIAL_ZERO);
+  return norm;
+}
+
+static struct norm_weights add_norm(struct builder *builder, const char *name, int width) {
+  struct norm_weights norm = add_row_norm(builder, name, width);
+  if (builder->model->arch.norm != NORM_BATCH) return norm;
+  norm.running.mean = add_followed(builder, name, "running_mean", width, INITIAL_ZERO);
+  norm.running.variance = add_followed(builder, name, "running_var", width, INITIAL_ONE);
+  norm.running.batches = add_followed(builder, name, "num_batches_tracked", 1, INITIAL_ZERO);
   return norm;
 }
 
@@ -178,7 +198,7 @@ static void add_vocabulary(struct builder *builder, struct head_weights *head, s
   int vocabulary = arch_head_vocabulary(arch), width = arch->head_transform ? arch_embedding_width(arch) : arch->hidden;
   if (arch->head_transform) {
     head->transform = add_linear(builder, "head.transform", width, 0, 0, arch->hidden, true);
-    head->transform_norm = add_norm(builder, "head.transform.norm", width);
+    head->transform_norm = add_row_norm(builder, "head.transform.norm", width);
   }
   head->vocabulary.weight = arch->tied_head ? embedding : add(builder, "head.weight", vocabulary, width);
   if (head->vocabulary.weight) head->vocabulary.weight->product = true;

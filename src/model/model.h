@@ -1,5 +1,6 @@
 // A Transformer: weights, and the functions that run it. A model is immutable while it runs and may be shared by threads;
-// work memory, dropout and errors belong to a struct context per thread.
+// work memory, dropout and errors belong to a struct context per thread. (While it learns, gradients and batch norm's running
+// statistics change.)
 #pragma once
 #include "model/arch.h"
 #include "model/batch.h"
@@ -13,6 +14,7 @@ struct linear_weights {
 
 struct norm_weights {
   struct weight *gain, *bias;
+  struct running_statistics running;  // of batch norm
 };
 
 struct attention_weights {
@@ -95,6 +97,11 @@ struct decoder_cache {
   const int32_t *slots;         // [rows] page * KEY_PAGE + slot for each new row
 };
 
+// The norm of x, or its sum with dropout(f), by the weights of one place of a stack; spans are the sequences among the rows. *sum
+// (may be NULL) is what was normalised.
+struct tensor *model_norm(struct context *context, const struct model *model, const char *name, struct tensor **sum, struct tensor *x,
+                          struct tensor *f, const struct norm_weights *weights, const struct span *spans, int span_count,
+                          const struct dropout *dropout);
 // Encoder: hidden states [source rows, hidden]. NULL when the context has failed.
 struct tensor *model_encode(struct context *context, const struct model *model, const struct batch_side *source);
 // The hidden states that the head reads (arch_reads_state) of a model with one stack, in rising order into states [layers + 1].

@@ -53,23 +53,43 @@ static struct dropout dropout_at(const struct run *run, float rate, enum site si
   return dropout_make(run->context, rate, (uint32_t)(run->stack->site + (run->layer + 1) * SITES + (int)site), run->side->row_keys);
 }
 
+// ---- norms ----
+
+struct tensor *model_norm(struct context *context, const struct model *model, const char *name, struct tensor **sum, struct tensor *x,
+                          struct tensor *f, const struct norm_weights *weights, const struct span *spans, int span_count,
+                          const struct dropout *dropout) {
+  const struct arch *arch = &model->arch;
+  struct norm kind = arch_norm(arch);
+  if (!weights || !weights->gain || !arch_norm_spans_rows(arch))
+    return op_residual_norm(context, name, sum, x, f, weights ? weights->gain : NULL, weights ? weights->bias : NULL, &kind, dropout);
+  struct tensor *input = f ? op_residual_norm(context, "sum", sum, x, f, NULL, NULL, &kind, dropout) : x;
+  if (sum) *sum = input;
+  struct column_norm norm = {.spans = spans, .span_count = span_count, .groups = arch->norm == NORM_GROUP ? arch->norm_groups : x->cols,
+                             .running = weights->running, .norm = kind};
+  return op_column_norm(context, name, input, weights->gain, weights->bias, &norm);
+}
+
+static struct tensor *normalise(const struct run *run, const char *what, struct tensor **sum, struct tensor *x, struct tensor *f,
+                                const struct norm_weights *norm, const struct dropout *dropout) {
+  if (!x) return NULL;
+  return model_norm(run->context, run->model, name_of(run, what), sum, x, f, norm, run->side->spans, run->side->span_count, dropout);
+}
+
 // ---- the wrapper ----
 
 static struct tensor *add_and_normalise(const struct run *run, const char *what, struct tensor **sum, struct tensor *x, struct tensor *f,
                                         const struct norm_weights *norm, enum site site) {
   const struct arch *arch = &run->model->arch;
-  struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
   struct dropout dropout = dropout_at(run, arch->dropout, site);
-  const char *name = name_of(run, what);
   if (f && !arch->residual) {
-    x = op_dropout(run->context, name, f, &dropout);
+    x = op_dropout(run->context, name_of(run, what), f, &dropout);
     f = NULL;
   }
   if (!f && (!norm || !norm->gain)) {
     *sum = x;
     return x;
   }
-  return op_residual_norm(run->context, name, sum, x, f, norm ? norm->gain : NULL, norm ? norm->bias : NULL, &kind, &dropout);
+  return normalise(run, what, sum, x, f, norm, &dropout);
 }
 
 // Adds a sublayer's result to the stream. `own` is this sublayer's norm, `next` the norm of the sublayer that follows.
@@ -200,8 +220,7 @@ static struct tensor *embed(const struct run *run) {
   struct tensor *x = op_embedding(run->context, name_of(run, "embedding"), &tables, side->ids, positions, types, side->rows,
                                   arch_embedding_width(arch), stack->embedding_norm.gain ? &none : &dropout);
   if (!stack->embedding_norm.gain) return project(run, x);
-  struct norm kind = {.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS};
-  x = op_residual_norm(run->context, name_of(run, "embedding_norm"), NULL, x, NULL, stack->embedding_norm.gain, stack->embedding_norm.bias, &kind, &none);
+  x = normalise(run, "embedding_norm", NULL, x, NULL, &stack->embedding_norm, &none);
   return project(run, op_dropout(run->context, name_of(run, "embedding_dropout"), x, &dropout));
 }
 

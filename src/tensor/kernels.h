@@ -44,7 +44,8 @@ struct attention_keys {
 
 struct norm {
   float epsilon;
-  bool rms;  // root mean square without centring
+  bool rms;              // root mean square without centring
+  bool epsilon_outside;  // added to the root of the variance, not to the variance
 };
 
 // One step of an LSTM over several sequences: the sequence in slot s takes its row rows[s].
@@ -117,6 +118,19 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
                                         const float *dy, const float *dresidual, const float *sum, const float *mean,       \
                                         const float *deviation, const float *gain, int rows, int columns,                  \
                                         const struct norm *norm, const struct dropout *dropout))                           \
+  /* Down the rows of each span, [q0, q0 + qn), and over each of `groups` groups of neighbouring columns: mean and variance        \
+     (biased), [span_count, groups] */                                                                                      \
+  KERNEL(void, column_statistics, (float *mean, float *variance, const float *x, int columns, const struct span *spans,     \
+                                   int span_count, int groups))                                                            \
+  /* y = (x - mean) * norm_deviation(variance) * gain + bias, with statistics as above */                                   \
+  KERNEL(void, column_norm, (float *y, const float *x, const float *mean, const float *variance, const float *gain,         \
+                             const float *bias, int columns, const struct span *spans, int span_count, int groups,         \
+                             const struct norm *norm))                                                                     \
+  /* dx = or +=; dgain, dbias += unless NULL. constant: the statistics are not those of x and pass no gradient on */        \
+  KERNEL(void, column_norm_gradient, (float *dx, bool dx_accumulate, float *dgain, float *dbias, const float *dy,           \
+                                      const float *x, const float *mean, const float *variance, const float *gain,         \
+                                      int columns, const struct span *spans, int span_count, int groups, bool constant,    \
+                                      const struct norm *norm))                                                            \
   /* out [rows, heads * head_width]; log_sum [rows, heads] and probabilities may be NULL. probabilities receives, span      \
      after span, [heads, qn, kn]; dropout is not part of them. */                                                          \
   KERNEL(void, attention, (float *out, int out_stride, float *log_sum, float *probabilities, const float *query,           \

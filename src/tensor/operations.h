@@ -28,6 +28,23 @@ struct tensor *op_dropout(struct context *context, const char *name, struct tens
 struct tensor *op_residual_norm(struct context *context, const char *name, struct tensor **sum, struct tensor *x, struct tensor *f,
                                 struct weight *gain, struct weight *bias, const struct norm *norm, const struct dropout *dropout);
 
+// Batch norm's: followed while a model learns, used instead of the batch's where it does not.
+struct running_statistics {
+  struct weight *mean, *variance;  // [columns]
+  struct weight *batches;          // [1] how many were followed
+};
+
+// The norm of x by statistics over rows: of each span's query rows and each group of columns; with running.mean of all rows, and a
+// group for each column.
+struct column_norm {
+  const struct span *spans;
+  int span_count, groups;
+  struct running_statistics running;  // all NULL: none
+  struct norm norm;
+};
+struct tensor *op_column_norm(struct context *context, const char *name, struct tensor *x, struct weight *gain, struct weight *bias,
+                              const struct column_norm *norm);
+
 // A slice of a tensor's columns, from `column` on.
 struct columns {
   struct tensor *tensor;

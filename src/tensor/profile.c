@@ -123,6 +123,35 @@ static void count_residual_norm_gradient(float *dx, bool dx_accumulate, float *d
   end(started, SLOT_residual_norm_gradient, 0, 4 * area(rows, columns) * arrays);
 }
 
+static double span_rows(const struct span *spans, int span_count) {
+  double rows = 0;
+  for (int i = 0; i < span_count; i++) rows += spans[i].qn;
+  return rows;
+}
+
+static void count_column_statistics(float *mean, float *variance, const float *x, int columns, const struct span *spans, int span_count,
+                                    int groups) {
+  double started = begin();
+  profile.real->column_statistics(mean, variance, x, columns, spans, span_count, groups);
+  end(started, SLOT_column_statistics, 0, 8 * span_rows(spans, span_count) * columns);
+}
+
+static void count_column_norm(float *y, const float *x, const float *mean, const float *variance, const float *gain, const float *bias,
+                              int columns, const struct span *spans, int span_count, int groups, const struct norm *norm) {
+  double started = begin();
+  profile.real->column_norm(y, x, mean, variance, gain, bias, columns, spans, span_count, groups, norm);
+  end(started, SLOT_column_norm, 0, 8 * span_rows(spans, span_count) * columns);
+}
+
+static void count_column_norm_gradient(float *dx, bool dx_accumulate, float *dgain, float *dbias, const float *dy, const float *x,
+                                       const float *mean, const float *variance, const float *gain, int columns,
+                                       const struct span *spans, int span_count, int groups, bool constant, const struct norm *norm) {
+  double started = begin();
+  profile.real->column_norm_gradient(dx, dx_accumulate, dgain, dbias, dy, x, mean, variance, gain, columns, spans, span_count, groups,
+                                     constant, norm);
+  end(started, SLOT_column_norm_gradient, 0, 4 * span_rows(spans, span_count) * columns * (5 + dx_accumulate));
+}
+
 // Pairs of a query and a key that it sees.
 static double pairs(const struct span *spans, int span_count, const struct attention *attention) {
   double sum = 0;
@@ -302,6 +331,7 @@ const struct kernels *profile_wrap(const struct kernels *kernels) {
   COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(softmax), COUNT(largest), COUNT(sum_squares);
   COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter), COUNT(gate), COUNT(gate_gradient);
   COUNT(rotary_table), COUNT(rotate), COUNT(lstm), COUNT(lstm_gradient), COUNT(round_bf16);
+  COUNT(column_statistics), COUNT(column_norm), COUNT(column_norm_gradient);
 #undef COUNT
   profile.real = kernels;
   return wrapped;

@@ -37,6 +37,7 @@ struct weight {
   int zero_row;       // a row that starts as zeros (padding), or -1
   int frozen_row;     // set by weight_start_training: zero_row if it is still all zeros and has to stay so, or -1
   bool trainable;     // learnt at all; sinusoids and the like are not
+  bool followed;      // a statistic that training follows: not learnt, but kept wherever learnt values are
   bool decayed;       // weight decay applies: matrices yes, biases and norms no
   float rate;         // factor of the learning rate: 1, less for lower layers that are only nudged
   bool product;       // used as the matrix of a product: packed copies are made

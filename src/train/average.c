@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-static bool is_kept(const struct weight *weight) { return weight->trainable && weight->values; }
+static bool is_kept(const struct weight *weight) { return (weight->trainable || weight->followed) && weight->values; }
 
 size_t average_size(const struct model *model) {
   size_t size = 0;

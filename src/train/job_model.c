@@ -30,7 +30,8 @@ struct choice {
 static const struct choice activations[] = {{"relu", ACTIVATION_RELU},           {"gelu", ACTIVATION_GELU},
                                             {"gelu-tanh", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU},
                                             {"tanh", ACTIVATION_TANH},           {0}};
-static const struct choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE}, {0}};
+static const struct choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE},
+                                      {"batch", NORM_BATCH}, {"instance", NORM_INSTANCE}, {"group", NORM_GROUP}, {0}};
 static const struct choice position_kinds[] = {
   {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
   {"learned", POSITIONS_LEARNED},   {"rotary", POSITIONS_ROTARY},
@@ -44,13 +45,30 @@ static int chosen(const struct choice *choices, const char *name) {
 
 static bool is_on(const char *option) { return strcmp(option, "on") == 0; }
 
+// As many groups as Wu and He 2018 had, where the columns can be parted so and each group has some.
+static int default_groups(int columns) {
+  int groups = columns < 64 ? columns / 2 : 32;
+  while (groups > 1 && columns % groups) groups--;
+  return groups > 1 ? groups : 1;
+}
+
+// What the task's own description of a model may have set, and an option says otherwise.
+static void describe_norm(struct qkv_train_options *options, struct arch *arch) {
+  if (arch_norm_spans_rows(arch)) arch->norm_epsilon = 1e-5f;  // as in PyTorch: columns of few tokens vary little
+  if (options->norm_epsilon >= 0) arch->norm_epsilon = (float)options->norm_epsilon;
+  else options->norm_epsilon = arch->norm_epsilon;
+  if (arch->norm == NORM_GROUP && options->norm_groups < 0) options->norm_groups = default_groups(arch->hidden);
+  if (options->norm_groups > 0) arch->norm_groups = (int)options->norm_groups;
+}
+
 static bool describe_model(struct job *job, struct arch *arch) {
-  const struct qkv_train_options *options = &job->options;
+  struct qkv_train_options *options = &job->options;
   bool pre = strcmp(options->norm_place, "pre") == 0;
   *arch = (struct arch){.hidden = (int)options->hidden,
                         .norm = (enum norm_kind)chosen(norms, options->norm),
                         .norm_place = pre ? NORM_PRE : NORM_POST,
                         .norm_epsilon = 1e-5f,
+                        .norm_epsilon_outside = strcmp(options->norm_epsilon_place, "outside") == 0,
                         .residual = is_on(options->residual),
                         .positions = (enum position_kind)chosen(position_kinds, options->positions),
                         .activation = (enum activation)chosen(activations, options->activation),
@@ -65,7 +83,9 @@ static bool describe_model(struct job *job, struct arch *arch) {
   arch->activation_dropout = (float)options->activation_dropout;
   arch->final_norm = pre && arch->norm != NORM_NONE;
   if (arch->positions == POSITIONS_ROTARY) arch->rotary.base = 10000;
-  if (!job->task->describe_model(job, arch) || !arch_check(arch, job->error)) return false;
+  if (!job->task->describe_model(job, arch)) return false;
+  describe_norm(options, arch);
+  if (!arch_check(arch, job->error)) return false;
   snprintf(arch->layout, sizeof arch->layout, "%s", layout_for(arch)->model_type);
   return true;
 }

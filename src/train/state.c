@@ -17,7 +17,10 @@ static float *copy_of(const struct weight *weight, int copy) {
   return copy == 0 ? weight->values : copy == 1 ? weight->first : weight->second;
 }
 
-static bool is_trained(const struct weight *weight) { return weight->trainable && weight->first; }
+// A statistic that training follows has a value, but no moments.
+static bool is_kept(const struct weight *weight, int copy) {
+  return weight->followed ? copy == 0 : weight->trainable && weight->first;
+}
 
 static void state_path(char path[4096], const char *directory) {
   char last[4096];
@@ -128,7 +131,7 @@ static bool list_entries(struct list *list, const struct training *training) {
   if (!list->entries || !list->names) return false;
   for (int copy = 0; copy < COPIES; copy++)
     for (int i = 0; i < model->weight_count; i++)
-      if (is_trained(&model->weights[i]))
+      if (is_kept(&model->weights[i], copy))
         add_entry(list, copies[copy], model->weights[i].name, (int64_t)weight_size(&model->weights[i]));
   for (int i = 0; i < training->average.count; i++) {
     char number[16];
@@ -142,7 +145,7 @@ static void write_tensors(struct safetensors_writer *writer, const struct traini
   const struct model *model = training->model;
   for (int copy = 0; copy < COPIES; copy++)
     for (int i = 0; i < model->weight_count; i++)
-      if (is_trained(&model->weights[i]))
+      if (is_kept(&model->weights[i], copy))
         safetensors_write(writer, copy_of(&model->weights[i], copy), weight_size(&model->weights[i]) * sizeof(float));
   const struct average *average = &training->average;
   for (int i = 0; i < average->count; i++)
@@ -188,9 +191,8 @@ static bool read_tensors(struct training *training, const struct safetensors *fi
   struct model *model = training->model;
   for (int i = 0; i < model->weight_count; i++) {
     struct weight *weight = &model->weights[i];
-    if (!is_trained(weight)) continue;
     for (int copy = 0; copy < COPIES; copy++)
-      if (!read_tensor(file, copies[copy], weight->name, copy_of(weight, copy), weight_size(weight), path, training->error))
+      if (is_kept(weight, copy) && !read_tensor(file, copies[copy], weight->name, copy_of(weight, copy), weight_size(weight), path, training->error))
         return false;
   }
   struct average *average = &training->average;

@@ -36,8 +36,11 @@ static const struct field fields[] = {
   FIELD(FIELD_INTEGER, ffn, "ffn", 1, 1 << 20, NULL, true),
   FIELD(FIELD_INTEGER, kv_heads, "kv-heads", 1, 128, NULL, true),
   FIELD(FIELD_TEXT, activation, "activation", 0, 0, " relu gelu gelu-tanh silu tanh ", true),
-  FIELD(FIELD_TEXT, norm, "norm", 0, 0, " layer rms none ", true),
+  FIELD(FIELD_TEXT, norm, "norm", 0, 0, " layer rms batch instance group none ", true),
   FIELD(FIELD_TEXT, norm_place, "norm-place", 0, 0, " post pre ", true),
+  FIELD(FIELD_INTEGER, norm_groups, "norm-groups", 1, 65536, NULL, true),
+  FIELD(FIELD_NUMBER, norm_epsilon, "norm-epsilon", 0, 1, NULL, true),
+  FIELD(FIELD_TEXT, norm_epsilon_place, "norm-epsilon-place", 0, 0, " inside outside ", true),
   FIELD(FIELD_TEXT, positions, "positions", 0, 0, " sinusoid sinusoid-interleaved learned rotary none ", true),
   FIELD(FIELD_TEXT, residual, "residual", 0, 0, " on off ", true),
   FIELD(FIELD_TEXT, gated, "gated", 0, 0, " on off ", true),
@@ -241,6 +244,11 @@ static bool check_task(const struct qkv_train_options *options, bool complete, s
   for (int i = 0; i < FIELDS; i++)
     if (!undecided(options, &fields[i]) && some_task_lists(fields[i].name) && !task_lists(task->options, fields[i].name))
       return error_set(error, ERROR_USAGE, "--%s is not an option of --task %s", fields[i].name, task->name);
+  if (options->norm && task_lists(" batch instance group ", options->norm) && !task_lists(task->families, "bert"))
+    return error_set(error, ERROR_USAGE,
+                     "--norm %s looks at the tokens that follow, and --task %s trains a decoder, which must not; take layer, rms or none, "
+                     "or an encoder (--task mlm)",
+                     options->norm, task->name);
   if (complete && options->train.count == 0)
     return error_set(error, ERROR_USAGE, "--train is missing: the text to learn from, as %s", task->files);
   return check_word(task, "family", options->family, task->families, error) &&

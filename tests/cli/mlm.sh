@@ -39,6 +39,25 @@ run 0 "$QKV" train parts --task mlm --train docs.txt $small --max-steps 10 --val
 run 0 "$QKV" train parts --resume --quiet --max-steps 20
 check "resumed, with another number of threads: the same bytes" cmp whole/model.safetensors parts/model.safetensors
 
+# Norms over rows: saved with their statistics, the same bytes for any threads, resumed, or recomputed layer by layer.
+for norm in batch instance group; do
+  steps="--task mlm --train docs.txt $small --norm $norm --norm-place pre --valid-every 4 --schedule constant --quiet"
+  run 0 "$QKV" train $norm-whole $steps --max-steps 8 --threads 2
+  run 0 "$QKV" train $norm-parts $steps --max-steps 4 --threads 1
+  run 0 "$QKV" train $norm-parts --resume --quiet --max-steps 8 --recompute
+  check "$norm norm resumed and recomputed: the same bytes" cmp $norm-whole/model.safetensors $norm-parts/model.safetensors
+  run 0 "$QKV" info $norm-whole
+  out_has "$norm"
+  run 0 "$QKV" train $norm-learnt --task mlm --train docs.txt $small --norm $norm --max-steps 100 --valid-every 50 --learning-rate 0.003 --dropout 0 --quiet
+  check "$norm norm learns" awk 'match($0, /"masked_accuracy":[0-9.]+/) { v = substr($0, RSTART + 18, RLENGTH - 18) } END { exit !(v > 0.35) }' $norm-learnt/log.jsonl
+done
+check "batch norm's three buffers are saved" test "$(strings -n 8 batch-whole/model.safetensors | grep -o 'self.norm.\(running_mean\|running_var\|num_batches_tracked\)' | sort -u | wc -l)" -eq 3
+check "group norm chose its groups" grep -q '"norm_groups": 32' group-whole/config.json
+run 2 "$QKV" train x --task lm --train docs.txt --norm batch
+err_has "looks at the tokens that follow"
+run 1 "$QKV" train x --task mlm --train docs.txt $small --norm group --norm-groups 5
+err_has "64 columns cannot be 5 norm groups"
+
 run 0 "$QKV" predict bert --text "the cat sleeps here." --pair "the cat sleeps now." --format json
 out_has '"next":'
 printf 'label\tsentence\n' > labels.tsv

@@ -134,7 +134,7 @@ static void rotate_case(const struct kernels *kernels, const struct shape *s, st
 // variant: root mean square, no bias, no residual, dropout
 static void residual_norm_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   size_t n = (size_t)(s->rows * s->columns);
-  struct norm norm = {1e-5f, s->variant & 1};
+  struct norm norm = {1e-5f, s->variant & 1, s->variant & 2};
   float *x = case_floats(n), *f = case_floats(n), *gain = case_floats((size_t)s->columns),
         *bias = case_floats((size_t)s->columns);
   float *y = case_output(outputs, n, s->columns < 16 ? 1e-4f : 1e-5f), *sum = case_output(outputs, n, 1e-6f);
@@ -154,7 +154,7 @@ static void residual_only_case(const struct kernels *kernels, const struct shape
 // variant: root mean square; dx adds or dx is dresidual; no dy; dropout
 static void residual_norm_gradient_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   size_t n = (size_t)(s->rows * s->columns), columns = (size_t)s->columns;
-  struct norm norm = {1e-5f, s->variant & 1};
+  struct norm norm = {1e-5f, s->variant & 1, s->variant & 2};
   float *dy = case_floats(n), *dresidual = case_floats(n), *sum = case_floats(n), *gain = case_floats(columns);
   float *mean = case_floats((size_t)s->rows), *deviation = case_floats((size_t)s->rows);
   float tolerance = 1e-5f, over_rows = 1e-6f * (8 + sqrtf((float)s->rows));
@@ -165,6 +165,50 @@ static void residual_norm_gradient_case(const struct kernels *kernels, const str
   bool accumulate = s->variant & 2;
   kernels->residual_norm_gradient(dx, accumulate, df, dgain, dbias, s->variant & 4 ? NULL : dy, accumulate ? dresidual : dx, sum,
                                   mean, deviation, gain, s->rows, s->columns, &norm, &dropout);
+}
+
+enum { COLUMN_SPANS = 3 };
+
+// Spans of falling length over all rows; variant: a group for each column, epsilon outside, adds, constant
+static int column_spans(struct span *spans, const struct shape *s) {
+  int count = 0;
+  for (int row = 0; row < s->rows && count < COLUMN_SPANS; count++) {
+    int left = s->rows - row, length = count + 1 < COLUMN_SPANS ? (left + 1) / 2 : left;
+    spans[count] = (struct span){.q0 = row, .qn = length};
+    row += length;
+  }
+  return count;
+}
+
+static int column_groups(const struct shape *s) {
+  int groups = s->variant & 1 ? s->columns : 3;
+  while (s->columns % groups) groups--;
+  return groups;
+}
+
+static void column_norm_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  size_t n = (size_t)(s->rows * s->columns), columns = (size_t)s->columns;
+  struct span spans[COLUMN_SPANS];
+  int count = column_spans(spans, s), groups = column_groups(s);
+  struct norm norm = {.epsilon = 1e-2f, .epsilon_outside = s->variant & 2};
+  float *x = case_floats(n), *gain = case_floats(columns), *bias = case_floats(columns);
+  float *mean = case_output(outputs, (size_t)(count * groups), 1e-5f), *variance = case_output(outputs, (size_t)(count * groups), 1e-5f);
+  float *y = case_output(outputs, n, 1e-4f);
+  kernels->column_statistics(mean, variance, x, s->columns, spans, count, groups);
+  kernels->column_norm(y, x, mean, variance, gain, bias, s->columns, spans, count, groups, &norm);
+}
+
+static void column_norm_gradient_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  size_t n = (size_t)(s->rows * s->columns), columns = (size_t)s->columns;
+  struct span spans[COLUMN_SPANS];
+  int count = column_spans(spans, s), groups = column_groups(s);
+  struct norm norm = {.epsilon = 1e-2f, .epsilon_outside = s->variant & 2};
+  float *x = case_floats(n), *dy = case_floats(n), *gain = case_floats(columns);
+  float *mean = case_floats((size_t)(count * groups)), *variance = case_floats((size_t)(count * groups));
+  for (int i = 0; i < count * groups; i++) variance[i] = 0.1f + fabsf(variance[i]);
+  float *dx = case_output(outputs, n, 1e-4f), *dgain = case_output(outputs, columns, 1e-4f), *dbias = case_output(outputs, columns, 1e-4f);
+  kernels->column_norm_gradient(dx, s->variant & 4, dgain, dbias, dy, x, mean, variance, gain, s->columns, spans, count, groups,
+                                s->variant & 8, &norm);
 }
 
 static struct weight table_of(const float *values, int rows, int columns, enum number_type type) {
@@ -303,6 +347,8 @@ const struct slot_case slot_cases[] = {
   CASE(residual_norm, row_shapes),
   CASE(residual_only, row_shapes),
   CASE(residual_norm_gradient, row_shapes),
+  CASE(column_norm, row_shapes),
+  CASE(column_norm_gradient, row_shapes),
   CASE(embed, row_shapes),
   CASE(embed_gradient, row_shapes),
   CASE(cross_entropy, logit_shapes),

@@ -11,6 +11,13 @@ enum { STEPS = 25 };
 
 static void norm_rms(struct arch *arch) { arch->norm = NORM_RMS; }
 static void norm_none(struct arch *arch) { arch->norm = NORM_NONE; }
+static void encoder_only(struct arch *arch) {
+  arch->family = FAMILY_ENCODER, arch->decoder = (struct stack_arch){0}, arch->target_vocab = 0, arch->shared_embeddings = false;
+}
+static void norm_batch(struct arch *arch) { encoder_only(arch), arch->norm = NORM_BATCH; }
+static void norm_instance(struct arch *arch) { encoder_only(arch), arch->norm = NORM_INSTANCE; }
+static void norm_group(struct arch *arch) { encoder_only(arch), arch->norm = NORM_GROUP, arch->norm_groups = 4; }
+static void epsilon_outside(struct arch *arch) { arch->norm_epsilon_outside = true, arch->norm_epsilon = 1e-3f; }
 static void pre(struct arch *arch) { arch->norm_place = NORM_PRE; }
 static void pre_and_final(struct arch *arch) { arch->norm_place = NORM_PRE, arch->final_norm = true; }
 static void epsilon(struct arch *arch) { arch->norm_epsilon = 1e-3f; }
@@ -75,7 +82,7 @@ static void llama(struct arch *arch) {
 static void gated(struct arch *arch) { arch->gated = true; }
 
 static void (*const knobs[])(struct arch *) = {
-  norm_rms, norm_none, pre, pre_and_final, epsilon, embedding_norm, no_residual, no_positions, interleaved, learned, offset,
+  norm_rms, norm_none, encoder_only, norm_batch, norm_instance, norm_group, epsilon_outside, pre, pre_and_final, epsilon, embedding_norm, no_residual, no_positions, interleaved, learned, offset,
   unscaled, gelu, gelu_tanh, silu, hyperbolic, linear, no_attention_bias, no_ffn_bias, head_bias, learnt_head_bias, unshared,
   untied, shared_keys, wide_heads, many_heads, attention_scale, normal_start, dropouts, one_layer, decoder_only, embedding_dropout, padding_learnt,
   scaled_residuals, gpt2, rotary, rotary_linear, rotary_llama3, rotary_yarn, llama, gated};
@@ -95,9 +102,10 @@ struct trial {
     if (!(statement)) fail_msg("knobs %d and %d: %s", trial->first, trial->second, text); \
   } while (0)
 
+// Batch norm's running statistics follow slowly: its progress shows with those of the batch.
 static double loss_now(struct trial *trial) {
   struct loss loss = {0};
-  context_begin(&trial->context, false, false, 1, 0);
+  context_begin(&trial->context, false, trial->model->arch.norm == NORM_BATCH, 1, 0);
   require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0, (struct loss_scale){0}, &loss, NULL), trial->context.error->message);
   return loss.sum;
 }
@@ -125,8 +133,7 @@ static float *logits(struct trial *trial, const struct model *model, size_t *siz
   struct context *context = &trial->context;
   const struct batch *batch = &trial->tiny.batch;
   context_begin(context, false, false, 1, 0);
-  struct tensor *encoded = batch->source.rows ? model_encode(context, model, &batch->source) : NULL;
-  struct tensor *hidden = model_decode(context, model, batch, encoded);
+  struct tensor *hidden = model_hidden(context, model, batch);
   struct tensor *result = model_logits(context, model, hidden, NULL, 0);
   require(result, context->error->message);
   *size = (size_t)result->rows * (size_t)result->cols * sizeof(float);
@@ -164,6 +171,7 @@ static bool try_pair(struct trial *trial) {
   knobs[trial->first](&arch);
   knobs[trial->second](&arch);
   tiny_batch_fill(&trial->tiny);
+  if (arch.family == FAMILY_ENCODER) tiny_head_batch(&trial->tiny, &arch);
   if (arch.family == FAMILY_DECODER) {
     trial->tiny.batch.source = (struct batch_side){0};
     trial->tiny.batch.cross_count = 0;

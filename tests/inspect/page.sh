@@ -41,6 +41,19 @@ for golden in marian pegasus marian-knobs pegasus-silu pegasus-tanh gpt2 openai-
   is "$golden: every number that the page computes is the model's" "many/0" "$(tr '\n' ' ' <<< "$walk")"
 done
 
+# Knobs that no published model has.
+for i in $(seq 40); do echo "w$((i % 7)) w$((i * i % 11)) w$((i % 5))."; [ $((i % 4)) -ne 0 ] || echo; done > documents.txt
+knobs() {  # NAME TASK OPTION...
+  run 0 "$QKV" train "$1" --task "$2" --train documents.txt --valid documents.txt --size blackboard --layers 2 --max-steps 3 --valid-every 3 --quiet "${@:3}"
+  run 0 "$QKV" inspect "$1" "w5 w6 w7" -o "$1.html"
+  open_page "$1.html"
+  is "$1: every number that the page computes is the model's" "many/0" "$(tr '\n' ' ' <<< "$walk")"
+}
+knobs batch mlm --norm batch
+knobs instance mlm --norm instance --norm-place pre
+knobs group mlm --norm group --norm-groups 4 --norm-epsilon 0.1 --norm-epsilon-place outside
+knobs outside lm --norm-epsilon 0.1 --norm-epsilon-place outside
+
 # A page that is wrong says so.
 js 'matrix(currentView().stacks[0].layers[0].self.query).values[0] += 1; change({view: "step", kind: "encoder", layer: 0, head: 0, token: 0}); return 1' > /dev/null
 check "a number that is not the model's is marked" test "$(js 'return document.querySelectorAll(".wrong").length')" -ge 1

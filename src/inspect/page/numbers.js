@@ -70,13 +70,15 @@ function softmax(scores) {
   return powers.map(p => p / sum);
 }
 
-// {result, mean, variance}: layer norm (Ba et al. 2016), or the root mean square alone (Zhang and Sennrich 2019).
-function normalise(x, gain, bias, model) {
+// {result, mean, variance}: layer norm (Ba et al. 2016), or the root mean square alone (Zhang and Sennrich 2019). Norms over rows
+// come with statistics {mean, variance}, a number for each group of columns.
+function normalise(x, gain, bias, model, statistics) {
   const rms = model.norm === "rms";
-  const mean = rms ? 0 : x.reduce((a, b) => a + b, 0) / x.length;
-  const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
-  const deviation = Math.sqrt(variance + model.epsilon);
-  const result = Float64Array.from(x, (value, i) => (value - mean) / deviation * gain[i] + (bias ? bias[i] : 0));
+  const mean = statistics ? statistics.mean : [rms ? 0 : x.reduce((a, b) => a + b, 0) / x.length];
+  const variance = statistics ? statistics.variance : [x.reduce((sum, value) => sum + (value - mean[0]) ** 2, 0) / x.length];
+  const deviation = model.epsilon_outside ? variance.map(v => Math.sqrt(v) + model.epsilon) : variance.map(v => Math.sqrt(v + model.epsilon));
+  const width = x.length / mean.length, group = i => Math.floor(i / width);
+  const result = Float64Array.from(x, (value, i) => (value - mean[group(i)]) / deviation[group(i)] * gain[i] + (bias ? bias[i] : 0));
   return {result, mean, variance};
 }
 

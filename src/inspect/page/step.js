@@ -68,8 +68,8 @@ function embeddingParts(view, stack, place) {
     const formula = `x = E_{id}${scale === 1 ? "" : " · s"}${position ? " + P_{pos}" : ""}${segment ? " + S_{seg}" : ""}`;
     parts.push(part(`${label("embedding")}: “${token.label}”`, formula, `[${embedded.length}]`, element("p", {class: "faint"}, label("embeddingText")), ...rows, vectorRow("x", embedded), checked(plus(plus(scaled, position), segment), embedded)));
   }
-  if (stack.embedding_gain !== undefined) parts.push(normPart(view, embedded, wholeVector(stack.embedding_gain), wholeVector(stack.embedding_bias), detailRow(stack.embedding_result, place)));
-  if (stack.first_gain !== undefined) parts.push(normPart(view, rowOf(matrix(stack.states[0]), state.token), wholeVector(stack.first_gain), wholeVector(stack.first_bias), detailRow(stack.first_result, place), matrix(stack.states[0]).type));
+  if (stack.embedding_gain !== undefined) parts.push(normPart(view, embedded, normNumbers(stack, "embedding_"), detailRow(stack.embedding_result, place)));
+  if (stack.first_gain !== undefined) parts.push(normPart(view, rowOf(matrix(stack.states[0]), state.token), normNumbers(stack, "first_"), detailRow(stack.first_result, place), matrix(stack.states[0]).type));
   return parts.filter(Boolean);
 }
 
@@ -88,7 +88,7 @@ function attentionParts(view, stack, place, name) {
     mixedPart(where, row, head, place, title),
     outputPart(view, stack, place, name, sublayer),
     residualPart(view, sublayer, place),
-    sublayer.gain === undefined ? undefined : normPart(view, detailRow(sublayer.after, place), wholeVector(sublayer.gain), wholeVector(sublayer.bias), detailRow(sublayer.result, place)),
+    sublayer.gain === undefined ? undefined : normPart(view, detailRow(sublayer.after, place), normNumbers(sublayer, ""), detailRow(sublayer.result, place)),
   ].filter(Boolean);
 }
 
@@ -154,12 +154,21 @@ function residualPart(view, sublayer, place) {
   return part(label("residual"), "y = x + o", `[${after.length}]`, vectorRow("x", before), vectorRow("o", output), vectorRow("y", after), checked(plus(before, output), after));
 }
 
-function normPart(view, x, gain, bias, models, type) {
+// The numbers of a norm: of a sublayer (prefix ""), or of a stack: of its embeddings ("embedding_"), its first one ("first_").
+function normNumbers(place, prefix) {
+  const vector = name => wholeVector(place[prefix + name]), mean = vector("mean");
+  return {gain: vector("gain"), bias: vector("bias"), statistics: mean && {mean, variance: vector("variance")}};
+}
+
+function normPart(view, x, {gain, bias, statistics}, models, type) {
   if (!models) return undefined;
-  const {result, mean, variance} = normalise(x, gain, bias, view.model);
-  const formula = view.model.norm === "rms" ? "n = g · y / √(mean(y²) + ε)" : "n = g · (y − μ) / √(σ² + ε) + b";
-  const facts = view.model.norm === "rms" ? `mean(y²) = ${number(variance)}` : `μ (${label("meanOf")}) = ${number(mean)}, σ² (${label("variance")}) = ${number(variance)}`;
-  return part(label("norm"), formula, `[${x.length}]`, element("p", {class: "numbers"}, `${facts}, ε = ${view.model.epsilon}`), vectorRow("y", x), vectorRow("g", gain), bias ? vectorRow("b", bias) : undefined, vectorRow("n", result), checked(result, models, type));
+  const {result, mean, variance} = normalise(x, gain, bias, view.model, statistics), rms = view.model.norm === "rms", outside = view.model.epsilon_outside;
+  const spread = rms ? "mean(y²)" : "σ²", root = outside ? `(√${rms ? "(" + spread + ")" : spread} + ε)` : `√(${spread} + ε)`;
+  const formula = rms ? `n = g · y / ${root}` : `n = g · (y − μ) / ${root} + b`;
+  const facts = rms ? `mean(y²) = ${number(variance[0])}` : `μ (${label("meanOf")}) = ${number(mean[0])}, σ² (${label("variance")}) = ${number(variance[0])}`;
+  return part(`${label("norm")}${statistics ? ` (${view.model.norm})` : ""}`, formula, `[${x.length}]`,
+    element("p", {class: "numbers"}, statistics ? `${label(view.model.norm + "Norm")} ε = ${view.model.epsilon}` : `${facts}, ε = ${view.model.epsilon}`), vectorRow("y", x),
+    ...statistics ? [vectorRow("μ", mean), vectorRow("σ²", variance)] : [], vectorRow("g", gain), bias ? vectorRow("b", bias) : undefined, vectorRow("n", result), checked(result, models, type));
 }
 
 // ---- feed-forward ----
@@ -176,7 +185,7 @@ function feedForwardParts(view, stack, place, sublayer) {
       element("p", {class: "numbers"}, `${label("activeUnits")}: ${active} / ${up.length}`), own ? checked(own, up) : given()),
     part(label("feedForward"), "o = W_2 h + b_2", `[${output.length} × ${up.length}] → [${output.length}]`, vectorRow("o", output), checkedProduct(view, prefix + "down", up, output)),
     residualPart(view, sublayer, place),
-    sublayer.gain === undefined ? undefined : normPart(view, detailRow(sublayer.after, place), wholeVector(sublayer.gain), wholeVector(sublayer.bias), detailRow(sublayer.result, place)),
+    sublayer.gain === undefined ? undefined : normPart(view, detailRow(sublayer.after, place), normNumbers(sublayer, ""), detailRow(sublayer.result, place)),
   ].filter(Boolean);
 }
 
