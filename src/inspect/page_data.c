@@ -177,7 +177,7 @@ static void add_column_mean(struct writer *writer, const char *key, const float 
       }
     found[group] = (float)(sum / ((double)tokens * width));
   }
-  if (found) key_array(writer, key, page_blob_add(writer->blob, found, (size_t)groups, NULL, 1, groups, TYPE_F32));
+  if (found) key_array(writer, key, page_blob_add(writer->blob, found, (size_t)groups, NULL, 1, groups, PAGE_F32));
   if (found && !variance) memcpy(means, found, (size_t)groups * sizeof *means);
   free(found);
 }
