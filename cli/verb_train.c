@@ -75,7 +75,7 @@ static const struct option options[] = {
     OPTION_FLAG(lowercase, "lowercase", "the tokenizer puts all text in lower case"),
 
     OPTION_GROUP("The updates"),
-    OPTION_NUMBER(train.learning_rate, "learning-rate", "RATE", 0, 100, "the highest learning rate", .unset = "that of the size"),
+    OPTION_NUMBER(train.learning_rate, "learning-rate", "RATE", 0, 100, "the highest learning rate", .unset = "that of the size; fine-tuning for labels: 5e-5 at a width of 768, more below"),
     OPTION_NUMBER(train.min_learning_rate, "min-learning-rate", "RATE", 0, 100, "where the schedules linear and cosine end",
                   .unset = "0; lm: a tenth of the highest"),
     OPTION_CHOICE(train.schedule, "schedule", "inverse-sqrt|linear|cosine|constant",

@@ -2,6 +2,7 @@
 // regress, tag, span, choice. They differ in the shape of their examples, the model's head, and the scores; everything else is the
 // same.
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "hf/layout.h"
@@ -76,6 +77,17 @@ static void find_metric(struct job *job) {
   job_say(job, "no tag begins with B- or I-, so the accuracy of the words' tags says which model is best (--metric)");
 }
 
+// 5e-5 for the width of BERT base (Devlin et al., 2019, section 4.1). The narrower the model, the larger the steps, up to the
+// largest that was of use to small ones (Turc et al., 2019, "Well-read students learn better", appendix).
+static void find_rate(struct job *job) {
+  struct qkv_train_options *options = &job->options;
+  struct arch arch;
+  struct error ignored = {0};
+  if (!options->from || options->features || options->learning_rate >= 0 || options->resume > 0) return;
+  if (!checkpoint_arch(options->from, &arch, &ignored)) return;
+  options->learning_rate = fmin(3e-4, 5e-5 * 768 / arch.hidden);
+}
+
 static bool open_text(struct job *job) {
   struct labelled *own = job->state;
   const struct qkv_train_options *options = &job->options;
@@ -92,6 +104,7 @@ static bool open_text(struct job *job) {
   job->amount = own->train_examples.count;
   if (!find_labels(job)) return false;
   find_metric(job);
+  find_rate(job);
   return true;
 }
 

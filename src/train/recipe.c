@@ -100,8 +100,8 @@ static const struct task_settings {
   {task, unit, rate, -1, "linear", metric, -1, 0.01, -1, NULL, NULL, NULL, NULL, 0, 0, 16, -1, 0.999, 1e-6, epochs}
   LABELS("classify", "examples", 0.00005, "accuracy", 3),
   LABELS("regress", "examples", 0.00005, "pearson", 3),
-  LABELS("tag", "sentences", 0.0001, "f1", 4),
-  LABELS("span", "questions", 0.0001, "f1", 3),
+  LABELS("tag", "sentences", 0.00005, "f1", 4),
+  LABELS("span", "questions", 0.00005, "f1", 3),
   LABELS("choice", "questions", 0.00005, "accuracy", 3),
 #undef LABELS
 };
@@ -140,6 +140,7 @@ static const struct task_settings *settings_for(const char *task) {
 
 // --- Deciding
 
+enum { MANY_EXAMPLES = 50000 };  // of which two epochs, the paper's least, are enough
 enum { FEATURE_EPOCHS = 10 };  // a new LSTM takes longer than a trained model to be nudged
 
 static void decide_integer(int64_t *field, int64_t value) {
@@ -258,7 +259,7 @@ static int64_t between(int64_t low, int64_t value, int64_t high) { return value 
 void recipe_decide_steps(struct qkv_train_options *options, uint64_t amount, int64_t updates_per_epoch, struct buffer *said) {
   const struct task_settings *row = settings_for(options->task);
   if (options->max_steps < 0 && options->epochs < 0 && row->tuning_epochs) {
-    options->epochs = options->features ? FEATURE_EPOCHS : row->tuning_epochs;
+    options->epochs = options->features ? FEATURE_EPOCHS : amount > MANY_EXAMPLES ? 2 : row->tuning_epochs;
     buffer_format(said, "%d epochs (--epochs, --max-steps)\n", (int)options->epochs);
   }
   if (options->max_steps < 0 && options->epochs < 0 && options->max_time < 0) {

@@ -126,7 +126,8 @@ static void check_learning(struct context *context, struct model *model, const s
     context_begin(context, true, false, 0, 0);
     assert_true(model_loss(context, model, batch, 0, scale, &loss, NULL));
     assert_true(optimizer_step(model, &options, step + 1, 1e-3, &norm, context->error));
-    assert_float_equal(mean(&loss, weight), wanted[step], 2e-4 * (1 + wanted[step]));
+    // What is nearly learnt by heart amplifies every rounding.
+    assert_float_equal(mean(&loss, weight), wanted[step], wanted[step] > 1 ? 1e-4 * wanted[step] : 2e-4 * (1 + wanted[step]));
     assert_float_equal(norm, norms[step], 1e-3 * norms[step] + 1e-3);
   }
 }
