@@ -36,7 +36,7 @@ struct work {
   bool texts;                      // a language model: there is one side only, the targets
   struct lines sources, targets;
   struct output output;
-  struct tally cut, invalid;
+  struct tally cut, invalid, unknown;
   size_t done, tokens;
   double sum;
 };
@@ -52,6 +52,7 @@ static void print(struct work *work, const struct qkv_probability *line) {
   work->sum += line->log_probability;
   if (line->cut) tally_add(&work->cut, work->done);
   if (line->invalid) tally_add(&work->invalid, work->done);
+  if (line->unknown) tally_add(&work->unknown, work->done);
 }
 
 // The next pairs of lines; -1 after saying so when one file ends before the other.
@@ -105,6 +106,8 @@ static void report(const struct work *work) {
   tally_report(&work->cut, names, "longer than the model takes, cut on this or the other side");
   tally_report(&work->invalid, names, work->texts ? "held bytes that are no UTF-8, read as U+FFFD"
                                                   : "held bytes that are no UTF-8 on this or the other side, read as U+FFFD");
+  tally_report(&work->unknown, names, work->texts ? "held what the vocabulary lacks; its token was scored instead"
+                                                  : "held what the vocabulary lacks on this or the other side; its token stands for it");
   if (work->done)
     message_note("%zu lines, %zu tokens, log-probability %.4f, per token %.4f", work->done, work->tokens, work->sum,
                  work->sum / (double)work->tokens);

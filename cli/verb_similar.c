@@ -97,6 +97,7 @@ static int compare_all(struct call *call, const struct text_list *lines, const s
   for (size_t i = 0; status == EXIT_DONE && i < lines->list.count; i++)
     if (embeddings->cut[i + 1]) tally_add(&cut, i + 1);
   tally_report(&cut, lines->name, "longer than the model takes, cut");
+  if (status == EXIT_DONE && !lines->list.count) message_warning("%s: there is no line to compare", lines->name);
   free(order);
   qkv_embeddings_free(embeddings);
   qkv_model_free(model);
@@ -130,7 +131,8 @@ const struct verb verb_similar = {
   .description =
     "Ranks the lines of FILE (or standard input) by the cosine between their vectors and that of the text QUERY; the vectors are "
     "those "
-    "of `qkv embed`. With --word, the word's own vectors are compared instead: which lines use it as QUERY does.",
+    "of `qkv embed`. With --word, the word's own vectors are compared instead: which lines use it as QUERY does. A FILE without lines gives an empty "
+    "ranking, a warning and the exit status 0.",
   .example =
     "qkv similar all-MiniLM-L6-v2 \"Where do I pay?\" questions.txt --top 3\n"
     "qkv similar all-MiniLM-L6-v2 \"The bank of the river.\" lines.txt --word bank",

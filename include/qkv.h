@@ -287,6 +287,7 @@ struct qkv_probability {
   size_t count;
   size_t cut;      // tokens of both sides that were cut off because the model takes no more
   size_t invalid;  // bytes of both sides that were not valid UTF-8, each read as U+FFFD
+  size_t unknown;  // tokens of both sides that stand for what the vocabulary lacks
 };
 
 struct qkv_probabilities {

@@ -6,6 +6,7 @@
 #include "api/masked_language.h"
 #include "api/public_context.h"
 #include "api/public_model.h"
+#include "api/source_pieces.h"
 #include "base/memory.h"
 #include "data/lm_batch.h"
 #include "train/validation.h"
@@ -201,12 +202,20 @@ static struct qkv_probability *probabilities_of(struct qkv_model *model, struct 
   return items;
 }
 
+static void count_unknown(struct qkv_probability *items, size_t count, struct qkv_model *model, struct error *error) {
+  const struct tokenizer *tokenizer = public_model_tokenizer(model, error);
+  for (size_t i = 0; tokenizer && i < count; i++)
+    for (size_t k = 0; k < items[i].count; k++)
+      items[i].unknown += source_unknown(tokenizer, &model->checkpoint.arch, &items[i].tokens[k].id, 1);
+}
+
 struct qkv_probabilities *qkv_probability_of_texts(struct qkv_context *context, struct qkv_model *model,
                                                    struct qkv_model *backward, const struct qkv_strings *texts) {
   struct error *error = public_begin(context);
   struct qkv_probabilities *probabilities = memory_new(error, 1, sizeof *probabilities);
   struct qkv_probability *items = probabilities ? probabilities_of(model, backward, texts, error) : NULL;
   if (items) {
+    count_unknown(items, texts->count, model, error);
     *probabilities = (struct qkv_probabilities){.items = items, .count = texts->count};
     return probabilities;
   }

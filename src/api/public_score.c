@@ -71,6 +71,8 @@ static bool give(struct scoring *scoring) {
     item->count = pair->target_count;
     item->cut = scoring->source_lines[i].cut + scoring->target_lines[i].cut;
     item->invalid = scoring->source_lines[i].invalid + scoring->target_lines[i].invalid;
+    item->unknown = source_unknown(scoring->tokenizer, &scoring->model->arch, pair->source, (size_t)pair->source_count) +
+                    source_unknown(scoring->tokenizer, &scoring->model->arch, pair->target, (size_t)pair->target_count);
     for (int t = 0; t < pair->target_count; t++) {
       item->log_probability += pair->log_probs[t];
       const char *token = tokenizer_token(scoring->tokenizer, pair->target[t]);

@@ -130,6 +130,14 @@ bool source_pieces_add(struct source_pieces *pieces, struct source_line *line, c
   return add_text(&cutter, 0, size);
 }
 
+// A vocabulary that calls its end token unknown, too, lacks nothing: it is made of bytes.
+size_t source_unknown(const struct tokenizer *tokenizer, const struct arch *arch, const int32_t *ids, size_t count) {
+  int32_t unknown = tokenizer_unknown(tokenizer);
+  size_t found = 0;
+  for (size_t i = 0; unknown >= 0 && unknown != arch->eos_id && i < count; i++) found += ids[i] == unknown;
+  return found;
+}
+
 void source_pieces_free(struct source_pieces *pieces) {
   for (size_t i = 0; i < pieces->count; i++) {
     free(pieces->items[i].ids);

@@ -4,6 +4,7 @@
 // The pieces of a line stand one after the other and cover it, except for what was cut and counted. A line without any token
 // of its own (empty, only blanks) has no piece.
 #pragma once
+#include "model/arch.h"
 #include "text/tokenizer.h"
 
 struct source_piece {
@@ -28,4 +29,6 @@ struct source_line {
 // Adds the pieces of a text of which no piece may have more than `limit` tokens.
 bool source_pieces_add(struct source_pieces *pieces, struct source_line *line, const struct tokenizer *tokenizer,
                        const char *text, size_t index, int limit, bool split, struct error *error);
+// Tokens among `ids` that stand for what the vocabulary lacks.
+size_t source_unknown(const struct tokenizer *tokenizer, const struct arch *arch, const int32_t *ids, size_t count);
 void source_pieces_free(struct source_pieces *pieces);

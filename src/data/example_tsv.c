@@ -66,6 +66,9 @@ static bool columns_from_names(struct columns *columns, const char *names, struc
     if (role == ROLES && !(size == 1 && *at == '-'))
       return error_set(error, ERROR_USAGE, "--columns %s: \"%.*s\" is not a column; wanted label, text, pair, or - to skip one",
                        names, (int)size, at);
+    if (role < ROLES && columns->of[role] >= 0)
+      return error_set(error, ERROR_USAGE, "--columns %s: \"%s\" stands there twice; name each once, and skip columns with -", names,
+                       role_names[role]);
     if (role < ROLES) columns->of[role] = column;
     at += size + (at[size] == ',');
   }
@@ -117,6 +120,14 @@ static bool read_line(struct examples *examples, const struct example_source *so
   return source->error->code == ERROR_NONE;
 }
 
+// Blank lines behind the last row, unless they are texts of a table of one column.
+static bool is_blank_end(const struct columns *columns, struct text_line line, const char *at, const char *end) {
+  int used = 0;
+  for (int role = 0; role < ROLES; role++) used += columns->of[role] >= 0;
+  while (at < end && (*at == '\n' || *at == '\r')) at++;
+  return used > 1 && line.size == 0 && at == end;
+}
+
 bool example_read_tsv(struct examples *examples, const struct example_source *source) {
   if (source->options->shape != EXAMPLE_TEXT)
     return error_set(source->error, ERROR_USAGE, "%s: a table with label and text does not fit this task; see docs/formats.md",
@@ -127,6 +138,7 @@ bool example_read_tsv(struct examples *examples, const struct example_source *so
   for (uint64_t number = 1; example_next_line(&at, end, &line); number++) {
     if (number == 1 && !decide_columns(&columns, line, source)) return false;
     if (number == 1 && !source->options->no_header) continue;
+    if (is_blank_end(&columns, line, at, end)) break;
     if (!read_line(examples, source, &columns, line, number)) return false;
   }
   return true;

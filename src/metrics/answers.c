@@ -10,21 +10,46 @@ static bool is_article(const char *word, size_t size) {
   return (size == 1 && word[0] == 'a') || (size == 2 && memcmp(word, "an", 2) == 0) || (size == 3 && memcmp(word, "the", 3) == 0);
 }
 
+// The run of letters and digits, or of anything else, that begins at `at`: what Python's \b parts.
+static size_t run_length(const char *at, const char *end, bool *letters) {
+  const char *start = at;
+  for (uint32_t character; at < end;) {
+    int length = metric_character(at, end, &character);
+    bool is_letter = metric_is_alphanumeric(character);
+    if (at == start) *letters = is_letter;
+    if (is_letter != *letters) break;
+    at += length;
+  }
+  return (size_t)(at - start);
+}
+
+// A blank for each article between other characters, be these dashes that no list of ASCII's punctuation names.
+static void remove_articles(struct buffer *out, const struct buffer *text) {
+  const char *at = buffer_string(text), *end = at + text->size;
+  bool letters = false;
+  for (size_t length; at < end; at += length) {
+    length = run_length(at, end, &letters);
+    if (letters && is_article(at, length)) buffer_char(out, ' ');
+    else buffer_append(out, at, length);
+  }
+}
+
 void answer_normalise(struct buffer *out, struct metric_text text) {
-  struct buffer lower = {0}, kept = {0};
+  struct buffer lower = {0}, kept = {0}, bare = {0};
   metric_lowercase(&lower, text);
   for (size_t i = 0; i < lower.size; i++)
     if ((unsigned char)lower.data[i] >= 0x80 || !ispunct((unsigned char)lower.data[i])) buffer_char(&kept, lower.data[i]);
-  struct metric_text rest = {buffer_string(&kept), kept.size}, word;
+  remove_articles(&bare, &kept);
+  struct metric_text rest = {buffer_string(&bare), bare.size}, word;
   size_t start = out->size;
   while (metric_next_word(&rest, &word)) {
-    if (is_article(word.data, word.size)) continue;
     if (out->size > start) buffer_char(out, ' ');
     buffer_append(out, word.data, word.size);
   }
-  out->failed |= lower.failed || kept.failed;
+  out->failed |= lower.failed || kept.failed || bare.failed;
   buffer_free(&lower);
   buffer_free(&kept);
+  buffer_free(&bare);
 }
 
 struct words {

@@ -27,12 +27,13 @@ static bool ends(struct tag before, struct tag now) {
 
 static struct entity_counts *counts_of(struct entity_statistics *statistics, const char *type, struct error *error) {
   for (size_t i = 0; i < statistics->count; i++)
-    if (strncmp(statistics->types[i].type, type, sizeof statistics->types[i].type - 1) == 0) return &statistics->types[i];
+    if (strcmp(statistics->types[i].type, type) == 0) return &statistics->types[i];
   if (!memory_grow(error, &statistics->types, &statistics->capacity, statistics->count + 1, sizeof *statistics->types))
     return NULL;
+  char *own = memory_copy_text(error, type);
+  if (!own) return NULL;
   struct entity_counts *counts = &statistics->types[statistics->count++];
-  *counts = (struct entity_counts){0};
-  snprintf(counts->type, sizeof counts->type, "%s", type);
+  *counts = (struct entity_counts){.type = own};
   return counts;
 }
 
@@ -76,6 +77,7 @@ bool entities_add(struct entity_statistics *statistics, const char *const *right
 }
 
 void entities_free(struct entity_statistics *statistics) {
+  for (size_t i = 0; i < statistics->count; i++) free(statistics->types[i].type);
   free(statistics->types);
   *statistics = (struct entity_statistics){0};
 }

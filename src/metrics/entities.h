@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 
 struct entity_counts {
-  char type[32];
+  char *type;
   uint64_t right, predicted, both;  // entities that there are, that were predicted, that were found
 };
 

@@ -22,6 +22,21 @@ bool metric_is_space(uint32_t c) {
          c == 0x205F || c == 0x3000;
 }
 
+bool metric_is_alphanumeric(uint32_t c) {
+  if (c >= INVALID_BYTE) return false;
+  switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO: return true;
+    default: return false;
+  }
+}
+
 struct metric_text metric_trim_end(struct metric_text text) {
   while (text.size) {
     size_t start = text.size - 1;

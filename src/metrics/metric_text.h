@@ -20,6 +20,7 @@ struct metric_text metric_text(const char *text);  // of a zero-terminated text
 // The character at text (text < end), and how many bytes it takes.
 int metric_character(const char *text, const char *end, uint32_t *character);
 bool metric_is_space(uint32_t character);
+bool metric_is_alphanumeric(uint32_t character);  // letters and numbers of all scripts; marks are neither
 struct metric_text metric_trim_end(struct metric_text text);
 // Cuts the next word (run of characters that are no white space) off *rest. False when there is none.
 bool metric_next_word(struct metric_text *rest, struct metric_text *word);

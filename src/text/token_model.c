@@ -230,6 +230,17 @@ bool token_model_write(const struct token_model *model, cJSON *json, struct erro
 
 // Using ----------------------------------------------------------------------------------------------------------------
 
+int32_t token_model_unknown(const struct token_model *model) {
+  const struct vocabulary *vocabulary = token_model_vocabulary(model);
+  switch (model->kind) {
+    case MODEL_BPE: return model->bpe.unknown;
+    case MODEL_UNIGRAM: return model->unigram.unknown;
+    case MODEL_WORD_LEVEL: return vocabulary_find(vocabulary, model->word_level.unknown, strlen(model->word_level.unknown));
+    case MODEL_WORD_PIECE: return vocabulary_find(vocabulary, model->word_piece.unknown, strlen(model->word_piece.unknown));
+  }
+  return -1;
+}
+
 const struct vocabulary *token_model_vocabulary(const struct token_model *model) {
   switch (model->kind) {
     case MODEL_BPE: return &model->bpe.vocabulary;

@@ -404,6 +404,11 @@ bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id) {
   return added && added->special;
 }
 
+int32_t tokenizer_unknown(const struct tokenizer *tokenizer) {
+  int32_t named = tokenizer->special_ids.unknown;
+  return named >= 0 ? named : token_model_unknown(&tokenizer->model);
+}
+
 struct special_ids tokenizer_special_ids(const struct tokenizer *tokenizer) {
   return tokenizer->special_ids;
 }

@@ -60,6 +60,8 @@ struct special_ids {
   int32_t begin, end, unknown, padding, separator, classification, mask;
 };
 struct special_ids tokenizer_special_ids(const struct tokenizer *tokenizer);
+// The token that stands for what the vocabulary lacks: the one by name, or else the one that the model gives. -1: there is none.
+int32_t tokenizer_unknown(const struct tokenizer *tokenizer);
 
 // Special tokens around texts: start TEXT extract, and start TEXT delimiter PAIR extract (Radford et al., 2018, figure 1).
 struct text_form {

@@ -28,4 +28,8 @@ check "the kitten and the cat come first" test "$(cut -f2 out | sort | tr '\n' '
 printf 'The bank gave me a loan.\nWe sat on the bank of the lake.\n' > banks
 run 0 "$QKV" similar "$model" "He swam to the bank of the river." banks --word bank --top 1
 out_has "of the lake"
+: > empty
+run 0 "$QKV" similar "$model" "a small cat" empty
+out_empty
+err_has "empty: there is no line to compare"
 finish

@@ -181,6 +181,17 @@ check "the choices are learnt" score accuracy 95 scores
 run 0 "$QKV" predict choices choices.jsonl
 check "a choice for each question" test "$(cut -f1 out | sort -u)" = "yes yes"
 
+# Layers that share their weights (ALBERT: four layers, two groups) stay or learn together, at the rate of the highest.
+mkdir shared
+cp "$SOURCE"/tests/golden/albert-pretraining/{config.json,model.safetensors} shared
+{ printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' the a of in to yes no; seq 25; } > shared/vocab.txt
+shared="--task classify --from shared --train train.tsv --valid dev.tsv --max-steps 2 --dtype f32 --quiet"
+run 2 "$QKV" train x $shared --freeze 1
+err_has "--freeze is 1, but 2 layers at a time share their weights in this model"
+run 0 "$QKV" train half $shared --freeze 2 --layer-decay 0.1
+for layer in 2 4; do for model in shared half; do "$QKV" forward $model --ids "2 7 9 3" --want hidden --layer $layer > $model.$layer 2> err; done; done
+check "the lower group stays, the upper one learns" bash -c 'cmp shared.2 half.2 && ! cmp -s shared.4 half.4 && [ -s half.4 ]'
+
 # Replaced tokens: ELECTRA's discriminator says of each token whether it is the original one.
 mkdir replaced
 cp "$SOURCE"/tests/golden/electra-replaced/{config.json,model.safetensors} replaced

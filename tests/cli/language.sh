@@ -34,6 +34,7 @@ check "a text alone gives the same bits" cmp alone <(sed -n 4p scores)
 printf 'w5\n\nw6 \377\n' > odd
 run 0 "$QKV" score model odd
 err_has 'held bytes that are no UTF-8'
+err_has 'odd: 1 line held what the vocabulary lacks; its token was scored instead: line 3'
 check "an empty line has the probability 1" test "$(sed -n 2p out)" = 0.000000
 
 evaluations() {  # NAME FILE OPTIONS...

@@ -46,6 +46,9 @@ run 0 "$QKV" score model long one --accept-cuts
 printf 'w5 \377\n' > bytes
 run 0 "$QKV" score model bytes one
 err_has 'bytes: 1 line held bytes that are no UTF-8'
+echo "w5 strange" > strange
+run 0 "$QKV" score model strange one
+err_has 'strange: 1 line held what the vocabulary lacks on this or the other side'
 : > empty
 run 0 "$QKV" score model empty empty
 out_empty

@@ -46,6 +46,11 @@ static void tables(void **state) {
                       (struct example_options){.labelled = true, .no_header = true, .columns = "-,text,label"}));
   text_is(examples.items[0].label, "yes");
   text_is(examples.items[0].text, "one");
+  // Blank lines at the end are none of two columns, but texts of one.
+  assert_true(read_as(EXAMPLE_TEXT, "e.tsv", "label\tsentence\n1\tone\n\n\r\n", labelled));
+  assert_int_equal(examples.count, 1);
+  assert_true(read_as(EXAMPLE_TEXT, "e.tsv", "one\n\n", (struct example_options){.no_header = true}));
+  assert_int_equal(examples.count, 2);
 }
 
 static void bad_tables(void **state) {
@@ -57,6 +62,10 @@ static void bad_tables(void **state) {
   expect("--no-header");
   assert_false(read_as(EXAMPLE_TEXT, "c.tsv", "1\tone\n", (struct example_options){.columns = "label,words"}));
   expect("\"words\" is not a column");
+  assert_false(read_as(EXAMPLE_TEXT, "c.tsv", "1\tone\ttwo\n", (struct example_options){.columns = "label,text,text"}));
+  expect("--columns label,text,text: \"text\" stands there twice");
+  assert_false(read_as(EXAMPLE_TEXT, "c.tsv", "label\tsentence\n1\tone\n\n0\ttwo\n", labelled));
+  expect("c.tsv line 3: column 2 (text) is missing");
   assert_false(read_as(EXAMPLE_TEXT, "c.tsv", "1\tone\n", (struct example_options){.format = "xml"}));
   expect("\"xml\" is unknown");
 }

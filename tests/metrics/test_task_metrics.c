@@ -98,6 +98,11 @@ static void entities_as_conlleval(void **state) {
   assert_int_equal(statistics.all.both, 3);
   assert_int_equal(statistics.words, 14);
   assert_int_equal(statistics.same_tag, 9);
+  // Types that differ only far behind.
+  const char *long_types[] = {"B-a-type-whose-name-is-as-long-as-this-1", "B-a-type-whose-name-is-as-long-as-this-2"};
+  assert_true(entities_add(&statistics, long_types, long_types, 2, &error));
+  assert_string_equal(statistics.types[statistics.count - 2].type, long_types[0] + 2);
+  assert_string_equal(statistics.types[statistics.count - 1].type, long_types[1] + 2);
   entities_free(&statistics);
 }
 
@@ -123,10 +128,29 @@ static void answers_as_squad(void **state) {
   near(score("5th-century \xE2\x80\x93 ", "5thcentury \xE2\x80\x93", NULL).exact, 1);  // only ASCII punctuation goes
 }
 
+// Against the normalize_answer of SQuAD's script (Python's \b(a|an|the)\b): articles go wherever no letter or number touches them.
+static void articles_as_squad(void **state) {
+  static const char *const pairs[][2] = {
+      {"The\u2013end of the\u2014day", "\u2013end of \u2014day"},
+      {"a\u0301 tout", "\u0301 tout"},
+      {"l\u2019a vu", "l\u2019 vu"},
+      {"\u00BDthe a\u00BD \u00BD the", "\u00BDthe a\u00BD \u00BD"},
+      {"The \u201Can\u201D \u00ABa\u00BB \u0431", "\u201C \u201D \u00AB \u00BB \u0431"},
+      {"an\u2009apple 3a a3 \u65E5a a", "apple 3a a3 \u65E5a"},
+      {"e\u0301the the\u0301", "e\u0301 \u0301"}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    struct buffer found = {0};
+    answer_normalise(&found, metric_text(pairs[i][0]));
+    assert_string_equal(buffer_string(&found), pairs[i][1]);
+    buffer_free(&found);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_labels),   cmocka_unit_test(three_labels),          cmocka_unit_test(one_label_predicted),
       cmocka_unit_test(correlations), cmocka_unit_test(entities_as_conlleval), cmocka_unit_test(answers_as_squad),
+      cmocka_unit_test(articles_as_squad),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
