@@ -161,7 +161,7 @@ static bool prepare_training(struct job *job) {
   training->validate = validate;
   training->show_validation = show_validation;
   training->save_model = save_model;
-  training->curve = job->task->curve;
+  training->curves = job->task->curves;
   training->identity = buffer_string(&job->identity);
   return model_prepare(job->model, job->kernels, true, job->error);
 }

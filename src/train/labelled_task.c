@@ -376,12 +376,13 @@ static void close_labelled(struct job *job) {
 
 #define TUNING " max-length layer-decay freeze features lstm-layers lstm-hidden "
 
-#define LABELLED_TASK(variable, name_, files_, families_, options_, metrics_) \
+#define LABELLED_TASK(variable, name_, files_, families_, options_, metrics_, curves_) \
   const struct task variable = {.name = name_,                         \
                                 .files = files_,                       \
                                 .options = TUNING options_,            \
                                 .families = families_,                 \
                                 .metrics = metrics_,                   \
+                                .curves = curves_,                     \
                                 .state_size = sizeof(struct labelled), \
                                 .open_text = open_text,                \
                                 .learn_tokenizer = learn_tokenizer,    \
@@ -400,9 +401,9 @@ static void close_labelled(struct job *job) {
 #define FAMILIES " bert gpt2 openai-gpt llama "
 
 LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", FAMILIES, FORMS " columns no-header pooling ",
-              " accuracy f1 macro-f1 matthews loss ");
+              " accuracy f1 macro-f1 matthews loss ", curves_of_classes);
 LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", FAMILIES, FORMS " columns no-header pooling ",
-              " pearson spearman loss ");
-LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", " bert ", "", " f1 precision recall accuracy loss ");
-LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " bert ", " stride ", " f1 exact loss ");
-LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", FAMILIES, FORMS " pooling ", " accuracy loss ");
+              " pearson spearman loss ", curves_of_values);
+LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", " bert ", "", " f1 precision recall accuracy loss ", curves_of_tags);
+LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " bert ", " stride ", " f1 exact loss ", curves_of_answers);
+LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", FAMILIES, FORMS " pooling ", " accuracy loss ", curves_of_classes);

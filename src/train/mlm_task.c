@@ -327,7 +327,7 @@ const struct task mlm_task = {
     " max-length layer-decay freeze next-sentence mask-rate mask-split whole-words short-length short-epochs split-sentences ",
   .families = " bert ",
   .metrics = " loss perplexity masked-accuracy next-accuracy ",
-  .curve = &masked_accuracy,
+  .curves = (const struct score_kind *const[]){&masked_accuracy, &next_accuracy, NULL},
   .state_size = sizeof(struct masked),
   .open_text = open_text,
   .learn_tokenizer = learn_tokenizer,

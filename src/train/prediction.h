@@ -42,6 +42,9 @@ bool prediction_shape(enum example_shape *shape, const struct arch *arch, const 
 // The features are those of all examples, in order.
 bool predictions_make(struct predictions *predictions, const struct features *features, const struct model *model,
                       const struct prediction_options *options, struct error *error);
+// What is drawn beside the loss while a head of each kind learns; NULL behind the last.
+extern const struct score_kind *const curves_of_classes[], *const curves_of_values[], *const curves_of_tags[],
+  *const curves_of_answers[];
 void predictions_free(struct predictions *predictions);
 
 // Adds the scores that belong to the head. Examples without a label don't count. details (may be NULL): tables for people.

@@ -26,6 +26,9 @@ static const struct score_kind accuracy = PERCENT("accuracy", "accuracy"), f1 = 
                                precision = PERCENT("precision", "precision"), recall = PERCENT("recall", "recall"),
                                exact = PERCENT("exact", "exact match");
 
+const struct score_kind *const curves_of_classes[] = {&accuracy, NULL}, *const curves_of_values[] = {&pearson, NULL},
+                        *const curves_of_tags[] = {&f1, &accuracy, NULL}, *const curves_of_answers[] = {&exact, &f1, NULL};
+
 struct scoring {
   const struct predictions *predictions;
   const struct features *features;

@@ -31,7 +31,7 @@ struct task {
   const char *options;   // those that not every task takes, each between blanks: " label-smoothing max-length "
   const char *families;  // of a new model, between blanks; the first one is the default
   const char *metrics;   // of --metric, between blanks
-  const struct score_kind *curve;  // drawn beside the loss; NULL: none
+  const struct score_kind *const *curves;  // drawn beside the loss, at most CURVES_MOST and NULL behind them; NULL: none
   size_t state_size;     // of job->state, which is zero at the beginning
 
   // Opens the files of options.train and options.valid. Sets job->amount, by which the recipe chooses; afterwards every option

@@ -74,7 +74,7 @@ bool training_open(struct training *training, bool resumed) {
       !average_open(&training->average, (int)options->average, strcmp(options->average_of, "best") == 0,
                     average_size(training->model), training->directory, training->error))
     return false;
-  return training_log_open(&training->log, training->directory, training->curve, resumed, training->position.log_size, training->error);
+  return training_log_open(&training->log, training->directory, training->curves, resumed, training->position.log_size, training->error);
 }
 
 void training_close(struct training *training) {

@@ -47,7 +47,7 @@ struct training {
   bool (*validate)(void *user, struct scores *scores);
   void (*show_validation)(void *user);  // after validate: samples for people; may be NULL
   bool (*save_model)(void *user, const char *directory);
-  const struct score_kind *curve;       // a score that curves.svg shows beside the loss; may be NULL
+  const struct score_kind *const *curves;  // scores that curves.svg shows beside the loss, NULL behind the last; may be NULL
   const char *identity;   // what a state has to be of to go on from it; see state.h
   // Held
   struct training_position position;

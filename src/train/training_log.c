@@ -27,7 +27,15 @@ static bool add_point(struct points *points, double x, double y, struct error *e
   return true;
 }
 
-static double shown(const struct training_log *log, double score) { return log->curve->factor * score; }
+static int curve_count(const struct training_log *log) {
+  int count = 0;
+  while (log->curves && log->curves[count]) count++;
+  return count;
+}
+
+static bool add_score(struct training_log *log, int curve, double step, double score, struct error *error) {
+  return add_point(&log->scores[curve], step, log->curves[curve]->factor * score, error);
+}
 
 // Takes the points of the curves back from what an earlier run wrote.
 static bool read_points(struct training_log *log, struct error *error) {
@@ -42,12 +50,13 @@ static bool read_points(struct training_log *log, struct error *error) {
     const cJSON *step = cJSON_GetObjectItemCaseSensitive(object, "step");
     const cJSON *loss = cJSON_GetObjectItemCaseSensitive(object, "loss");
     const cJSON *valid = cJSON_GetObjectItemCaseSensitive(object, "valid_loss");
-    const cJSON *score = log->curve ? cJSON_GetObjectItemCaseSensitive(object, log->curve->key) : NULL;
     if (cJSON_IsNumber(step) && cJSON_IsNumber(loss)) ok = add_point(&log->loss, step->valuedouble, loss->valuedouble, error);
     if (ok && cJSON_IsNumber(step) && cJSON_IsNumber(valid))
       ok = add_point(&log->valid_loss, step->valuedouble, valid->valuedouble, error);
-    if (ok && cJSON_IsNumber(step) && cJSON_IsNumber(score))
-      ok = add_point(&log->score, step->valuedouble, shown(log, score->valuedouble), error);
+    for (int i = 0; ok && cJSON_IsNumber(step) && i < curve_count(log); i++) {
+      const cJSON *score = cJSON_GetObjectItemCaseSensitive(object, log->curves[i]->key);
+      if (cJSON_IsNumber(score)) ok = add_score(log, i, step->valuedouble, score->valuedouble, error);
+    }
     cJSON_Delete(object);
   }
   free(line);
@@ -55,9 +64,9 @@ static bool read_points(struct training_log *log, struct error *error) {
   return ok;
 }
 
-bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed,
+bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *const *curves, bool resumed,
                        uint64_t size, struct error *error) {
-  *log = (struct training_log){.curve = curve, .descriptor = -1};
+  *log = (struct training_log){.curves = curves, .descriptor = -1};
   file_join(log->path, directory, "log.jsonl");
   file_join(log->curves_path, directory, "curves.svg");
   log->descriptor = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -79,7 +88,7 @@ void training_log_close(struct training_log *log) {
   buffer_free(&log->waiting);
   free_points(&log->loss);
   free_points(&log->valid_loss);
-  free_points(&log->score);
+  for (int i = 0; i < CURVES_MOST; i++) free_points(&log->scores[i]);
   *log = (struct training_log){0};
 }
 
@@ -149,21 +158,23 @@ bool training_log_validation(struct training_log *log, int64_t step, const struc
   buffer_char(&line, '}');
   bool ok = add_point(&log->valid_loss, (double)step, scores->loss, error);
   for (int i = 0; ok && i < scores->count; i++)
-    if (scores->items[i].kind == log->curve) ok = add_point(&log->score, (double)step, shown(log, scores->items[i].value), error);
+    for (int curve = 0; ok && curve < curve_count(log); curve++)
+      if (scores->items[i].kind == log->curves[curve]) ok = add_score(log, curve, (double)step, scores->items[i].value, error);
   return write_buffer(log, &line, error) && ok;
 }
 
 static bool draw(const struct training_log *log, struct error *error) {
-  const struct curve curves[] = {
+  struct curve curves[2 + CURVES_MOST] = {
     {"training loss", CURVE_LEFT, log->loss.x, log->loss.y, log->loss.count},
     {"validation loss", CURVE_LEFT, log->valid_loss.x, log->valid_loss.y, log->valid_loss.count},
-    {log->curve ? log->curve->name : "", CURVE_RIGHT, log->score.x, log->score.y, log->score.count},
   };
-  struct curves all = {.x_name = "update",
-                       .left_name = "loss per token",
-                       .right_name = log->score.count ? log->curve->name : NULL,
-                       .curves = curves,
-                       .count = log->score.count ? 3 : 2};
+  struct curves all = {.x_name = "update", .left_name = "loss", .curves = curves, .count = 2};
+  for (int i = 0; i < curve_count(log); i++) {
+    const struct points *points = &log->scores[i];
+    if (!points->count) continue;
+    all.right_name = all.count == 2 ? log->curves[i]->name : NULL;  // several are told apart by the legend
+    curves[all.count++] = (struct curve){log->curves[i]->name, CURVE_RIGHT, points->x, points->y, points->count};
+  }
   struct buffer svg = {0};
   bool ok = curves_draw(&svg, PICTURE_SVG, &all, error) && file_write_all(log->curves_path, buffer_string(&svg), svg.size, error);
   buffer_free(&svg);

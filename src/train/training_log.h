@@ -10,6 +10,8 @@
 #include "train/optimizer.h"
 #include "train/scores.h"
 
+enum { CURVES_MOST = 2 };
+
 struct training_log {
   char path[4096], curves_path[4096];
   bool open;
@@ -19,8 +21,8 @@ struct training_log {
   struct points {
     double *x, *y;
     size_t count, x_capacity, y_capacity;
-  } loss, valid_loss, score;
-  const struct score_kind *curve;  // which score is drawn beside the losses; may be NULL
+  } loss, valid_loss, scores[CURVES_MOST];
+  const struct score_kind *const *curves;  // which scores are drawn beside the losses, NULL behind the last; may be NULL
 };
 
 struct log_update {
@@ -31,7 +33,7 @@ struct log_update {
 };
 
 // Starts a new log, or cuts an existing one to `size` bytes and goes on with it.
-bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *curve, bool resumed,
+bool training_log_open(struct training_log *log, const char *directory, const struct score_kind *const *curves, bool resumed,
                        uint64_t size, struct error *error);
 void training_log_close(struct training_log *log);
 bool training_log_update(struct training_log *log, const struct log_update *update, struct error *error);

@@ -17,6 +17,7 @@ make_table 300 1 > train.tsv
 make_table 60 2 > dev.tsv
 run 0 train classes --task classify --train train.tsv --valid dev.tsv --max-steps 60
 check "config.json names the labels" grep -q '"good"' classes/config.json
+check "curves.svg shows the accuracy" grep -q 'accuracy %' classes/curves.svg
 run 0 "$QKV" eval classes dev.tsv --dtype f32
 out_has 'right \ predicted'
 cp out scores

@@ -38,6 +38,8 @@ run 0 "$QKV" train whole --task mlm --train docs.txt $small --max-steps 20 --val
 run 0 "$QKV" train parts --task mlm --train docs.txt $small --max-steps 10 --valid-every 10 --short-length 16 --short-epochs 1 --schedule constant --quiet --threads 1
 run 0 "$QKV" train parts --resume --quiet --max-steps 20
 check "resumed, with another number of threads: the same bytes" cmp whole/model.safetensors parts/model.safetensors
+check "the same curves" cmp whole/curves.svg parts/curves.svg
+check "both accuracies are among them" bash -c 'grep -q "masked words right, %" whole/curves.svg && grep -q "next sentences right, %" whole/curves.svg'
 
 # Norms over rows: saved with their statistics, the same bytes for any threads, resumed, or recomputed layer by layer.
 for norm in batch instance group; do
