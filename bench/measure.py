@@ -7,6 +7,7 @@
 #   python3 bench/measure.py --qkv build/cli/qkv --text TEXT lm-char-small
 #   python3 bench/measure.py --qkv build/cli/qkv --text TEXT --model GPT2 generate-f32
 #   python3 bench/measure.py --qkv build/cli/qkv --text BOOKS --model MINILM pretrain-small pretrain-base
+#   python3 bench/measure.py --qkv build/cli/qkv --model GPT2 page-64-write page-64-size page-64-first page-512-size page-512-hover
 #
 # DIR holds Multi30k (train.en.txt, train.de.txt, val..., test_2016_flickr...); OUT is a model that qkv trained, and beside it
 # OUT-ctranslate2 what bench/peers/convert_ctranslate2.sh made of it; TEXT holds train.txt and valid.txt, BOOKS train.sent.txt and valid.sent.txt with a sentence a line; MINILM is a checkpoint of
@@ -25,6 +26,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import page_in_browser
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COLUMNS = ["date", "commit", "processor", "figure", "unit", "qkv", "peer", "peer_value", "ratio_median", "ratio_min", "ratio_max", "pairs", "bar", "aim", "notes"]
@@ -248,6 +251,37 @@ def starting():
     return dict(name="the first sentence, from the process's start", unit="ms", peer="bound", bar="below 50", aim="", measure=measure)
 
 
+WORDS = "the cat sat on a mat and then it saw that old dogs do not eat much fish when rain falls over quiet hills in early spring".split()
+
+
+def text_of(tokens):
+    """A text of exactly so many tokens."""
+    text = " ".join(WORDS[i * i % len(WORDS)] for i in range(2 * tokens))
+    count = lambda size: len(subprocess.run([args.qkv, "tokenize", args.model], input=text[:size].strip() + "\n", capture_output=True, text=True).stdout.split())
+    size = 4 * tokens
+    while (difference := tokens - count(size)) != 0:
+        size += difference if abs(difference) > 1 else (1 if difference > 0 else -1)
+    return text[:size].strip()
+
+
+def page(tokens, what, unit, bound):
+    """A page of `qkv inspect`, beside the bound that it has to keep."""
+    def measure(folder):
+        text, html, plain = text_of(tokens), os.path.join(folder, "page.html"), os.path.join(folder, "page.txt")
+        write = lambda path: run([args.qkv, "inspect", args.model, text, "-o", path])[0]
+        for _ in range(args.pairs if what != "size" else 1):
+            whole = write(html)
+            if what == "write":
+                yield whole - write(plain), bound
+            elif what == "size":
+                yield os.path.getsize(html) / 1e6, bound
+            else:
+                first, stall = page_in_browser.look(html)
+                yield first if what == "first" else stall, bound
+    names = {"write": "written, after the pass", "size": "its size", "first": "its first picture in Chromium", "hover": "longest stall while hovering in Chromium"}
+    return dict(name=f"page of a model of 124 million parameters, {tokens} tokens: {names[what]}", unit=unit, peer="bound", bar=f"below {bound:g}", aim="", measure=measure)
+
+
 FIGURES = {
     "train-tiny": lambda: training("tiny", "f32", 1.5, "", args.steps or 12),
     "train-base": lambda: training("base", "f32", 1.2, "", args.steps or 3),
@@ -271,6 +305,11 @@ FIGURES = {
     "generate-many": lambda: generating("bf16", "transformers", "bf16", 32, 1.5, ""),
     "tokenize": tokenizing,
     "start": starting,
+    "page-64-write": lambda: page(64, "write", "s", 1.0),
+    "page-64-size": lambda: page(64, "size", "MB", 12.0),
+    "page-64-first": lambda: page(64, "first", "ms", 1000.0),
+    "page-512-size": lambda: page(512, "size", "MB", 60.0),
+    "page-512-hover": lambda: page(512, "hover", "ms", 200.0),
 }
 
 
@@ -301,7 +340,7 @@ for name in args.figures:
         pairs = list(figure["measure"](folder))
     ratios = [mine / theirs for mine, theirs in pairs]
     row = dict(date=datetime.date.today().isoformat(), commit=commit(), processor=processor() + (f", limited to {args.cpu}" if args.cpu else ""),
-               figure=figure["name"], unit=figure["unit"], qkv=round(statistics.median(m for m, _ in pairs), 1), peer=figure["peer"],
+               figure=figure["name"], unit=figure["unit"], qkv=float(f"{statistics.median(m for m, _ in pairs):.4g}") if figure["peer"] == "bound" else round(statistics.median(m for m, _ in pairs), 1), peer=figure["peer"],
                peer_value=round(statistics.median(t for _, t in pairs), 1), ratio_median=round(statistics.median(ratios), 2),
                ratio_min=round(min(ratios), 2), ratio_max=round(max(ratios), 2), pairs=len(pairs), bar=figure["bar"], aim=figure["aim"],
                notes=figure.get("notes", ""))

@@ -173,6 +173,8 @@ function normPart(view, x, {gain, bias, statistics}, models, type) {
 
 // ---- feed-forward ----
 
+function activationName(view) { return view.model.activation.replace("_", "-"); }
+
 function feedForwardParts(view, stack, place, sublayer) {
   const input = detailRow(sublayer.input, place), up = detailRow(sublayer.up, place), halves = detailRow(sublayer.halves, place), output = detailRow(sublayer.output, place);
   const prefix = weightPrefix(stack, "feed_forward"), active = up.reduce((count, value) => count + (Math.abs(value) > 1e-6), 0);
@@ -181,7 +183,7 @@ function feedForwardParts(view, stack, place, sublayer) {
   const bias = weight === undefined || view.weights[prefix + "up.bias"] === undefined ? undefined : matrix(view.weights[prefix + "up.bias"]);
   const own = halves ? gated(halves, activation) : weight === undefined ? undefined : product(matrix(weight), input, bias).map(activation);
   return [
-    part(`${label("feedForward")}: ${label("inner")}`, halves ? `h = (W_1 x) · ${view.model.activation}(W_g x)` : `h = ${view.model.activation}(W_1 x + b_1)`, `[${up.length} × ${input.length}] [${input.length}] → [${up.length}]`, vectorRow("x", input), halves ? vectorRow("W_1 x", halves.subarray(0, up.length)) : undefined, halves ? vectorRow("W_g x", halves.subarray(up.length)) : undefined, vectorRow("h", up),
+    part(`${label("feedForward")}: ${label("inner")}`, halves ? `h = (W_1 x) · ${activationName(view)}(W_g x)` : `h = ${activationName(view)}(W_1 x + b_1)`, `[${up.length} × ${input.length}] [${input.length}] → [${up.length}]`, vectorRow("x", input), halves ? vectorRow("W_1 x", halves.subarray(0, up.length)) : undefined, halves ? vectorRow("W_g x", halves.subarray(up.length)) : undefined, vectorRow("h", up),
       element("p", {class: "numbers"}, `${label("activeUnits")}: ${active} / ${up.length}`), own ? checked(own, up) : given()),
     part(label("feedForward"), "o = W_2 h + b_2", `[${output.length} × ${up.length}] → [${output.length}]`, vectorRow("o", output), checkedProduct(view, prefix + "down", up, output)),
     residualPart(view, sublayer, place),
