@@ -47,15 +47,16 @@ static float cosine(const float *a, const float *b, int n) {
 }
 
 struct measuring {
-  const struct tensor *log_probs;
+  const struct tensor *log_probs, *probabilities;
   float *entropies;
 };
 
 static void measure_row(void *data, size_t row, int worker) {
   const struct measuring *measuring = data;
-  const float *log_probs = measuring->log_probs->data + row * (size_t)measuring->log_probs->cols;
+  size_t columns = (size_t)measuring->log_probs->cols;
+  const float *log_probs = measuring->log_probs->data + row * columns, *probabilities = measuring->probabilities->data + row * columns;
   double entropy = 0;
-  for (int i = 0; i < measuring->log_probs->cols; i++) entropy -= (double)expf(log_probs[i]) * log_probs[i];
+  for (size_t i = 0; i < columns; i++) entropy -= (double)probabilities[i] * log_probs[i];
   measuring->entropies[row] = (float)(entropy / log(2));
 }
 
@@ -72,15 +73,18 @@ static void look(struct lens *lens, const struct recorded *state, int row, int r
                                : cosine(part->data + (size_t)i * (size_t)state->columns,
                                         weight_row(lens->stack->embedding, lens->inputs[row + i], lens->scratch), state->columns);
   struct tensor *logits = model_logits(context, lens->model, as_last(lens, part, last), NULL, 0);
-  if (!logits) return;
+  struct tensor *probabilities = logits ? tensor_new(context, logits->rows, logits->cols) : NULL;
+  if (!probabilities) return;
   float *top = lens->logits + (size_t)row * SHOWN;
   int32_t *ids = lens->ids + (size_t)row * SHOWN;
   int shown = logits->cols < SHOWN ? logits->cols : SHOWN;
   kernels->largest(top, ids, logits->data, logits->cols, rows, logits->cols, SHOWN);
-  kernels->log_softmax(logits->data, logits->cols, logits->rows, logits->cols);
+  memcpy(probabilities->data, logits->data, (size_t)rows * (size_t)logits->cols * sizeof *logits->data);
+  kernels->softmax(probabilities->data, logits->cols, rows, logits->cols, 1);
+  kernels->log_softmax(logits->data, logits->cols, rows, logits->cols);
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < shown; j++) lens->log_probs[(row + i) * SHOWN + j] = logits->data[(size_t)i * (size_t)logits->cols + (size_t)ids[i * SHOWN + j]];
-  parallel_for((size_t)rows, measure_row, &(struct measuring){logits, lens->entropies + row});
+  parallel_for((size_t)rows, measure_row, &(struct measuring){logits, probabilities, lens->entropies + row});
 }
 
 static void write_floats(struct buffer *out, const char *key, const float *values, int count) {
