@@ -83,14 +83,25 @@ static void run(struct lstm *job, parallel_task *task, double nanoseconds) {
 
 void KERNEL_NAME(lstm)(float *hidden, float *out, int out_stride, float *cells, float *gates, const float *recurrent,
                        int recurrent_stride, const struct lstm_step *step) {
-  struct lstm job = {.hidden = hidden, .out = out, .cells = cells, .gates = gates, .recurrent = recurrent,
-                     .out_stride = (size_t)out_stride, .recurrent_stride = (size_t)recurrent_stride, .step = step};
+  struct lstm job = {.hidden = hidden,
+                     .out = out,
+                     .cells = cells,
+                     .gates = gates,
+                     .recurrent = recurrent,
+                     .out_stride = (size_t)out_stride,
+                     .recurrent_stride = (size_t)recurrent_stride,
+                     .step = step};
   run(&job, forward_task, 6);
 }
 
 void KERNEL_NAME(lstm_gradient)(float *gates, float *dcells, const float *dhidden, const float *dout, int dout_stride,
                                 const float *cells, const struct lstm_step *step) {
-  struct lstm job = {.cells = (float *)cells, .gates = gates, .dcells = dcells, .dhidden = dhidden, .dout = dout,
-                     .out_stride = (size_t)dout_stride, .step = step};
+  struct lstm job = {.cells = (float *)cells,
+                     .gates = gates,
+                     .dcells = dcells,
+                     .dhidden = dhidden,
+                     .dout = dout,
+                     .out_stride = (size_t)dout_stride,
+                     .step = step};
   run(&job, backward_task, 3);
 }

@@ -29,7 +29,8 @@ struct tensor *model_features(struct context *context, const struct model *model
     snprintf(name, LONGEST, "head.lstm.%d", layer);
     snprintf(dropout_name, LONGEST, "head.lstm.%d.dropout", layer);
     struct dropout dropout = dropout_make(context, arch->head_dropout, FEATURE_SITES + (uint32_t)layer, side->row_keys);
-    x = op_lstm(context, name, op_dropout(context, dropout_name, x, &dropout), model->head.lstm[layer], 2, side->spans, side->span_count);
+    x = op_lstm(context, name, op_dropout(context, dropout_name, x, &dropout), model->head.lstm[layer], 2, side->spans,
+                side->span_count);
   }
   return x;
 }

@@ -21,8 +21,8 @@ static void backward(struct context *context, struct node *base) {
   tensor_gradient_add(context, x, fresh);
 }
 
-bool op_binary_loss(struct context *context, const char *name, struct tensor *x, const int32_t *labels, float scale, struct head_loss *loss,
-                    float *losses) {
+bool op_binary_loss(struct context *context, const char *name, struct tensor *x, const int32_t *labels, float scale,
+                    struct head_loss *loss, float *losses) {
   if (!x) return false;
   struct binary_loss_node *node = tape_record(context, sizeof *node, backward, name);
   if (node) *node = (struct binary_loss_node){node->node, x, labels, scale};

@@ -13,17 +13,17 @@
 #include "tensor/tape.h"
 
 struct steps {
-  int count;           // the length of the longest sequence
-  int slots;           // of the first step
-  const int *sizes;    // [count] slots of each step
+  int count;         // the length of the longest sequence
+  int slots;         // of the first step
+  const int *sizes;  // [count] slots of each step
 };
 
 struct direction {
   struct lstm_weights weights;
-  const int32_t *rows;  // [rows of x] of each step's slots, step after step
-  int previous;         // see struct lstm_step
-  int column;           // of the result
-  float *gates, *cells; // [rows, 4 * hidden], [rows, hidden]
+  const int32_t *rows;   // [rows of x] of each step's slots, step after step
+  int previous;          // see struct lstm_step
+  int column;            // of the result
+  float *gates, *cells;  // [rows, 4 * hidden], [rows, hidden]
 };
 
 struct lstm_node {
@@ -44,8 +44,7 @@ static int by_falling_length(const void *a, const void *b) {
 
 static void list_rows(int32_t *rows, const struct span *sorted, const struct steps *steps, bool backwards) {
   for (int t = 0; t < steps->count; t++)
-    for (int slot = 0; slot < steps->sizes[t]; slot++)
-      *rows++ = sorted[slot].q0 + (backwards ? sorted[slot].qn - 1 - t : t);
+    for (int slot = 0; slot < steps->sizes[t]; slot++) *rows++ = sorted[slot].q0 + (backwards ? sorted[slot].qn - 1 - t : t);
 }
 
 // The steps, and the rows in which each direction takes them.
@@ -56,6 +55,9 @@ static bool plan(struct context *context, struct steps *steps, struct direction 
   memcpy(sorted, sequences, (size_t)count * sizeof *sorted);
   qsort(sorted, (size_t)count, sizeof *sorted, by_falling_length);
   *steps = (struct steps){.count = count ? sorted[0].qn : 0};
+  int covered = 0;
+  for (int i = 0; i < count; i++) covered += sorted[i].qn;
+  assert(covered == rows);
   int *sizes = context_node(context, (size_t)steps->count * sizeof *sizes), size = count;
   for (int t = 0; sizes && t < steps->count; t++) {
     while (sorted[size - 1].qn <= t) size--;
@@ -64,7 +66,7 @@ static bool plan(struct context *context, struct steps *steps, struct direction 
   steps->sizes = sizes;
   steps->slots = sizes && steps->count ? sizes[0] : 0;
   for (int d = 0; d < direction_count; d++) {
-    int32_t *list = context_node(context, (size_t)rows * sizeof *list);
+    int32_t *list = context_node(context, (size_t)covered * sizeof *list);
     if (!list) return false;
     list_rows(list, sorted, steps, d == 1);
     directions[d].rows = list;
@@ -105,11 +107,13 @@ static void run(struct context *context, const struct direction *direction, cons
 
 // ---- backward ----
 
-static void run_back(struct context *context, const struct direction *direction, const struct steps *steps, const struct tensor *out) {
+static void run_back(struct context *context, const struct direction *direction, const struct steps *steps,
+                     const struct tensor *out) {
   const struct kernels *kernels = context->kernels;
   int hidden = direction->weights.recurrent->cols, width = 4 * hidden;
   size_t mark = context->arena.low, size = (size_t)steps->slots * (size_t)hidden * sizeof(float);
-  float *dstates = context_memory(context, size), *dcells = context_memory(context, size), *dgates = context_memory(context, 4 * size);
+  float *dstates = context_memory(context, size), *dcells = context_memory(context, size),
+        *dgates = context_memory(context, 4 * size);
   if (!context_ok(context)) return;
   if (!context->arena.measuring) {
     memset(dstates, 0, size);
@@ -119,22 +123,24 @@ static void run_back(struct context *context, const struct direction *direction,
   for (int t = steps->count - 1; t >= 0; t--) {
     rows -= steps->sizes[t];
     struct lstm_step step = step_at(direction, rows, steps, t);
-    kernels->lstm_gradient(direction->gates, dcells, dstates, out->gradient + direction->column, out->cols, direction->cells, &step);
+    kernels->lstm_gradient(direction->gates, dcells, dstates, out->gradient + direction->column, out->cols, direction->cells,
+                           &step);
     if (t == 0) break;
     kernels->gather(dgates, direction->gates, rows, step.count, width);
-    kernels->linear(dstates, hidden, NULL, dgates, width, step.count, hidden, width, direction->weights.recurrent->packed_transposed,
-                    NULL, ACTIVATION_NONE, false);
+    kernels->linear(dstates, hidden, NULL, dgates, width, step.count, hidden, width,
+                    direction->weights.recurrent->packed_transposed, NULL, ACTIVATION_NONE, false);
   }
   context->arena.low = mark;
 }
 
-static void learn(struct context *context, struct weight *weight, struct weight *bias, const float *dy, const float *x, int rows) {
+static void learn(struct context *context, struct weight *weight, struct weight *bias, const float *dy, const float *x,
+                  int rows) {
   size_t mark = context->arena.low;
   if (weight->gradient) {
     float *scratch = context_memory(context, linear_gradient_scratch(rows, weight->cols) * sizeof *scratch);
     if (!scratch) return;
-    context->kernels->linear_gradient(weight->gradient, bias->gradient, dy, weight->rows, x, weight->cols, rows, weight->rows, weight->cols,
-                                      scratch);
+    context->kernels->linear_gradient(weight->gradient, bias->gradient, dy, weight->rows, x, weight->cols, rows, weight->rows,
+                                      weight->cols, scratch);
   } else if (bias->gradient && !context->arena.measuring) {
     weight_add_column_sums(bias, dy, rows);
   }
@@ -142,19 +148,23 @@ static void learn(struct context *context, struct weight *weight, struct weight 
 }
 
 // The state that each row began with: that of its sequence's row before, or 0.
-static void copy_states_before(float *before, const struct direction *direction, const struct steps *steps, const struct tensor *out) {
+static void copy_states_before(float *before, const struct direction *direction, const struct steps *steps,
+                               const struct tensor *out) {
   size_t hidden = (size_t)direction->weights.recurrent->cols;
   const int32_t *rows = direction->rows;
   for (int t = 0; t < steps->count; rows += steps->sizes[t++])
     for (int slot = 0; slot < steps->sizes[t]; slot++) {
       float *to = before + (size_t)rows[slot] * hidden;
       size_t from = (size_t)(rows[slot] + direction->previous) * (size_t)out->cols + (size_t)direction->column;
-      if (t) memcpy(to, out->data + from, hidden * sizeof *to);
-      else memset(to, 0, hidden * sizeof *to);
+      if (t)
+        memcpy(to, out->data + from, hidden * sizeof *to);
+      else
+        memset(to, 0, hidden * sizeof *to);
     }
 }
 
-static void learn_recurrent(struct context *context, const struct direction *direction, const struct steps *steps, const struct tensor *out) {
+static void learn_recurrent(struct context *context, const struct direction *direction, const struct steps *steps,
+                            const struct tensor *out) {
   const struct lstm_weights *weights = &direction->weights;
   size_t mark = context->arena.low;
   float *before = context_memory(context, (size_t)out->rows * (size_t)weights->recurrent->cols * sizeof *before);
@@ -169,8 +179,8 @@ static void learn_input(struct context *context, const struct direction *directi
   bool first;
   float *dx = x->wanted ? tensor_gradient(context, x, &first) : NULL;
   if (dx)
-    context->kernels->linear(dx, x->cols, NULL, direction->gates, input->rows, x->rows, x->cols, input->rows, input->packed_transposed,
-                             NULL, ACTIVATION_NONE, !first);
+    context->kernels->linear(dx, x->cols, NULL, direction->gates, input->rows, x->rows, x->cols, input->rows,
+                             input->packed_transposed, NULL, ACTIVATION_NONE, !first);
 }
 
 static void backward(struct context *context, struct node *base) {
@@ -190,11 +200,12 @@ static void backward(struct context *context, struct node *base) {
 // ---- public ----
 
 static bool learns(const struct lstm_weights *weights) {
-  return weights->input->trainable || weights->recurrent->trainable || weights->input_bias->trainable || weights->recurrent_bias->trainable;
+  return weights->input->trainable || weights->recurrent->trainable || weights->input_bias->trainable ||
+         weights->recurrent_bias->trainable;
 }
 
-struct tensor *op_lstm(struct context *context, const char *name, struct tensor *x, const struct lstm_weights *weights, int directions,
-                       const struct span *sequences, int count) {
+struct tensor *op_lstm(struct context *context, const char *name, struct tensor *x, const struct lstm_weights *weights,
+                       int directions, const struct span *sequences, int count) {
   if (!x) return NULL;
   assert(directions == 1 || directions == 2);
   assert(x->cols == weights->input->cols && weights->input->rows == 4 * weights->recurrent->cols);

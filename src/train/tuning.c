@@ -29,13 +29,15 @@ static bool read_freeze(int *frozen, const char *text, const struct stack_arch *
   if (strcmp(text, "all") == 0) return *frozen = stack->layers, true;
   long count = strtol(text, &end, 10);
   if (!*text || *end || count < 0 || count > stack->layers)
-    return error_set(error, ERROR_USAGE, "--freeze is \"%s\"; wanted embeddings, all, or how many of the %d layers, from the lowest", text,
+    return error_set(error, ERROR_USAGE,
+                     "--freeze is \"%s\"; wanted embeddings, all, or how many of the %d layers, from the lowest", text,
                      stack->layers);
   if (count % each)
-    return error_set(error, ERROR_USAGE,
-                     "--freeze is %ld, but %d layers at a time share their weights in this model, and stay or learn together; give a "
-                     "multiple of %d",
-                     count, each, each);
+    return error_set(
+        error, ERROR_USAGE,
+        "--freeze is %ld, but %d layers at a time share their weights in this model, and stay or learn together; give a "
+        "multiple of %d",
+        count, each, each);
   return *frozen = (int)count, true;
 }
 

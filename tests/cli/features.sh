@@ -47,6 +47,13 @@ run 0 "$QKV" train more --task tag --from weighted --train tags.conll --valid ta
 run 0 "$QKV" info more
 out_has "head.features        weighted"
 
+# The table of the paper, a row for each kind of features and one for fine-tuning.
+run 0 env OUT=table QKV="$QKV" LSTM_OPTIONS="--lstm-hidden 8 --lstm-layers 1" "$SOURCE/scripts/feature-table.sh" below tags.conll tags.conll 2 \
+  --max-steps 2 --dtype f32
+cp out rows
+check "a row for each way, of two seeds" awk 'NR > 1 && (NF != 5 || $5 != 2 || $2 < $4 || $3 < 0) { bad = 1 } END { exit bad || NR != 9 }' rows
+run 2 "$SOURCE/scripts/feature-table.sh" below
+
 run 2 "$QKV" train x --task tag --tokenizer "$tokenizer" --features last --train tags.conll
 err_has "--features are those of a trained model; say of which with --from"
 run 2 "$QKV" train x --task tag --from below --lstm-hidden 8 --train tags.conll

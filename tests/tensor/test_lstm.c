@@ -26,7 +26,8 @@ struct network {
   struct lstm_weights layers[LAYERS][DIRECTIONS];
 };
 
-static const struct stored_tensor *stored(const struct safetensors *golden, const char *prefix, const char *part, int layer, int direction) {
+static const struct stored_tensor *stored(const struct safetensors *golden, const char *prefix, const char *part, int layer,
+                                          int direction) {
   char name[64];
   snprintf(name, sizeof name, "%s%s_l%d%s", prefix, part, layer, direction ? "_reverse" : "");
   const struct stored_tensor *tensor = safetensors_find(golden, name);
@@ -40,7 +41,8 @@ static void open_golden(struct safetensors *golden, struct error *error) {
   if (!safetensors_open(golden, path, error)) fail_msg("%s", error->message);
 }
 
-static void open_network(struct network *network, const struct safetensors *golden, const struct kernels *kernels, struct error *error) {
+static void open_network(struct network *network, const struct safetensors *golden, const struct kernels *kernels,
+                         struct error *error) {
   memset(network, 0, sizeof *network);
   for (int layer = 0; layer < LAYERS; layer++)
     for (int d = 0; d < DIRECTIONS; d++) {
@@ -75,7 +77,8 @@ static int read_spans(struct span *spans, const struct safetensors *golden) {
   return count;
 }
 
-static struct tensor *run(struct context *context, const struct network *network, struct tensor *x, const struct span *spans, int count) {
+static struct tensor *run(struct context *context, const struct network *network, struct tensor *x, const struct span *spans,
+                          int count) {
   for (int layer = 0; layer < LAYERS; layer++) x = op_lstm(context, "lstm", x, network->layers[layer], DIRECTIONS, spans, count);
   return x;
 }
@@ -207,7 +210,8 @@ static void test_memory(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_golden, (void *)0), cmocka_unit_test_prestate(test_golden, (void *)1),
+  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_golden, (void *)0),
+                                     cmocka_unit_test_prestate(test_golden, (void *)1),
                                      cmocka_unit_test_prestate(test_golden, (void *)2), cmocka_unit_test(test_bits),
                                      cmocka_unit_test(test_memory)};
   return cmocka_run_group_tests_name("lstm", tests, NULL, NULL);
