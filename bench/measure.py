@@ -4,20 +4,23 @@
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model OUT translate-greedy translate-beam
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model OUT tokenize start
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model MINILM embed-bf16
-#   python3 bench/measure.py --qkv build/cli/qkv --text TEXT lm-char-small
+#   python3 bench/measure.py --qkv build/cli/qkv --text TEXT lm-char-small lm-char-loss
+#   python3 bench/measure.py --qkv build/cli/qkv --text WIKITEXT2 lm-wikitext lm-wikitext-time
 #   python3 bench/measure.py --qkv build/cli/qkv --text TEXT --model GPT2 generate-f32
 #   python3 bench/measure.py --qkv build/cli/qkv --text BOOKS --model MINILM pretrain-small pretrain-base
 #   python3 bench/measure.py --qkv build/cli/qkv --model GPT2 page-64-write page-64-size page-64-first page-512-size page-512-hover
 #
 # DIR holds Multi30k (train.en.txt, train.de.txt, val..., test_2016_flickr...); OUT is a model that qkv trained, and beside it
-# OUT-ctranslate2 what bench/peers/convert_ctranslate2.sh made of it; TEXT holds train.txt and valid.txt, BOOKS train.sent.txt and valid.sent.txt with a sentence a line; MINILM is a checkpoint of
-# sentence vectors, GPT2 one that peers/generate.py --make made. Each figure is measured in pairs, qkv then peer, and what
+# OUT-ctranslate2 what bench/peers/convert_ctranslate2.sh made of it; TEXT and WIKITEXT2 hold train.txt and valid.txt, BOOKS
+# train.sent.txt and valid.sent.txt with a sentence a line; MINILM is a checkpoint of sentence vectors, GPT2 one that
+# peers/generate.py --make made. Each figure is measured in pairs, qkv then peer, and what
 # counts is the median of the pairs' ratios: the machine's speed may drift, a pair sees the same machine.
 import argparse
 import csv
 import datetime
 import itertools
 import json
+import math
 import os
 import random
 import shutil
@@ -179,6 +182,43 @@ def pretraining(name, shape, bar, aim, tokens, steps):
                 "batch without padding; the peer's batches are padded to the longest sequence")
 
 
+def learnt_pieces(folder, text, valid, count):
+    out = os.path.join(folder, "pieces")
+    run([args.qkv, "train", out, "--task", "lm", "--train", text, "--valid", valid, "--size", "blackboard", "--vocab-size", str(count), "--max-steps", "1"])
+    return out
+
+
+def learnt_loss(folder, *options):
+    """The loss of qkv's model at the end of its training."""
+    out = os.path.join(folder, "out")
+    shutil.rmtree(out, ignore_errors=True)
+    run([args.qkv, "train", out, *map(str, options), "--valid-every", "1000000", "--average", "0"])
+    with open(os.path.join(out, "log.jsonl")) as file:
+        return [line["valid_loss"] for line in map(json.loads, file) if "valid_loss" in line][-1]
+
+
+def learning(name, shape, iterations, dtype, peer_dtype, vocabulary=None, same_time=False, bar="", notes=""):
+    """The same small model with the same recipe to its end on both sides, a seed a pair; over windows that do not overlap."""
+    layers, heads, hidden, context, batch = shape
+
+    def measure(folder):
+        text, valid = (os.path.join(args.text, name) for name in ("train.txt", "valid.txt"))
+        model = ["--layers", layers, "--heads", heads, "--hidden", hidden, "--context", context]
+        pieces = ["--tokenizer", learnt_pieces(folder, text, valid, vocabulary)] if vocabulary else []
+        recipe = ["--learning-rate", 0.001, "--warmup-steps", 100, "--weight-decay", 0.1, "--dropout", 0]
+        own = ["--task", "lm", "--train", text, "--valid", valid, *model, *recipe, *(pieces or ["--tokenizer-type", "char"]), "--ffn", 4 * hidden,
+               "--batch-size", batch, "--batch-tokens", batch * context, "--beta2", 0.99, "--min-learning-rate", 0.0001, "--dtype", dtype]
+        for seed in range(1, args.pairs + 1):
+            theirs = peer("train_lm.py", "--input", text, "--valid", valid, *model, *recipe, *pieces, "--batch", batch, "--iterations", iterations,
+                          "--dtype", peer_dtype, "--seed", seed)
+            length = ["--max-time", f"{theirs['seconds']}s"] if same_time else ["--max-steps", iterations]
+            losses = learnt_loss(folder, *own, *length, "--seed", seed), theirs["valid_loss"]
+            yield tuple(map(math.exp, losses)) if vocabulary else losses
+    return dict(name=name, unit="perplexity, lower is better" if vocabulary else "validation loss, lower is better", peer=f"PyTorch {peer_dtype}", bar=bar,
+                aim="", measure=measure, decimals=4, notes=f"{layers} layers, {heads} heads, {hidden} wide, context {context}, {batch} blocks a batch, "
+                f"{iterations} updates{notes}")
+
+
 def embedding(dtype, engine, peer_dtype, bar, aim):
     source = data("train.en.txt")
 
@@ -206,6 +246,19 @@ def generating(dtype, engine, peer_dtype, sequences, bar, aim):
             few, many = (min(run([*command, "--max-new", str(n)])[0] for _ in range(2)) for n in (2, new))
             yield sequences * (new - 2) / (many - few), peer("generate.py", *options)["tokens_per_s"]
     return dict(name=f"generation, GPT-2 of 124 million parameters, {dtype}, {sequences} at once", unit="tokens/s", peer=f"{engine} {peer_dtype}", bar=bar, aim=aim, measure=measure)
+
+
+def reading_prompt(dtype, engine, peer_dtype, length, bar, aim):
+    """From a prompt to its first new token. Of qkv the part that grows with the prompt: with a prompt of one token as much else happens."""
+    def measure(folder):
+        options = ["--engine", engine, "--model", args.model, "--dtype", peer_dtype, "--prompt", length, "--new", 2]
+        command = [args.qkv, "generate", args.model, "--temperature", "0", "--ignore-end", "--max-new", "1", "--dtype", dtype, "-o", os.path.join(folder, "text")]
+        prompts = [" ".join(str(5 + i * 37 % 40000) for i in range(n)) for n in (1, length)]
+        for _ in range(args.pairs):
+            one, many = (min(run([*command, "--ids", prompt])[0] for _ in range(3)) for prompt in prompts)
+            yield (many - one) * length / (length - 1), peer("generate.py", *options)["prompt_seconds"]
+    return dict(name=f"a prompt of {length} tokens, GPT-2 of 124 million parameters, {dtype}", unit="s, lower is better", peer=f"{engine} {peer_dtype}", bar=bar,
+                aim=aim, measure=measure, decimals=4)
 
 
 def translating(beam, dtype, bar, aim, kind):
@@ -300,9 +353,20 @@ FIGURES = {
     "embed-f32": lambda: embedding("f32", "torch", ("f32",), 1.5, ""),
     "embed-bf16": lambda: embedding("bf16", "torch", ("f32", "bf16"), 3, 5),
     "embed-onnxruntime": lambda: embedding("bf16", "onnxruntime", ("f32",), 6, ""),
+    "lm-char-loss": lambda: learning("a language model of characters, small, to the end, bf16", (4, 4, 128, 64, 12), args.steps or 2000, "bf16", "bf16",
+                                     bar="qkv at most 1.88"),
+    "lm-wikitext": lambda: learning("WikiText-2, the same tokens, f32", (4, 4, 128, 128, 16), args.steps or 1000, "f32", "f32", 4000, bar="equal within noise",
+                                    notes=", 4,000 pieces"),
+    "lm-wikitext-time": lambda: learning("WikiText-2, the same time, bf16", (4, 4, 128, 128, 16), args.steps or 1000, "bf16", "f32", 4000, True, bar="below 1",
+                                         notes=" of PyTorch, 4,000 pieces; qkv as long as PyTorch takes"),
     "generate-f32": lambda: generating("f32", "transformers", "f32", 1, 1.0, ""),
+    "generate-f32-ctranslate2": lambda: generating("f32", "ctranslate2", "f32", 1, 1.0, ""),
+    "generate-f32-llama": lambda: generating("f32", "llama.cpp", "f32", 1, 1.0, ""),
     "generate-bf16": lambda: generating("bf16", "transformers", "bf16", 1, 1.2, ""),
+    "generate-bf16-llama": lambda: generating("bf16", "llama.cpp", "bf16", 1, 1.2, ""),
     "generate-many": lambda: generating("bf16", "transformers", "bf16", 32, 1.5, ""),
+    "generate-many-int8": lambda: generating("bf16", "ctranslate2", "int8", 32, "", 1.5),
+    "prompt-512": lambda: reading_prompt("bf16", "transformers", "bf16", 512, "at most 1", 0.5),
     "tokenize": tokenizing,
     "start": starting,
     "page-64-write": lambda: page(64, "write", "s", 1.0),
@@ -320,6 +384,11 @@ def processor():
 
 def commit():
     return run(["git", "-C", HERE, "rev-parse", "--short", "HEAD"])[1].strip()
+
+
+def shown(figure, values):
+    middle = statistics.median(values)
+    return float(f"{middle:.4g}") if figure["peer"] == "bound" else round(middle, figure.get("decimals", 1))
 
 
 def append(row):
@@ -340,8 +409,8 @@ for name in args.figures:
         pairs = list(figure["measure"](folder))
     ratios = [mine / theirs for mine, theirs in pairs]
     row = dict(date=datetime.date.today().isoformat(), commit=commit(), processor=processor() + (f", limited to {args.cpu}" if args.cpu else ""),
-               figure=figure["name"], unit=figure["unit"], qkv=float(f"{statistics.median(m for m, _ in pairs):.4g}") if figure["peer"] == "bound" else round(statistics.median(m for m, _ in pairs), 1), peer=figure["peer"],
-               peer_value=round(statistics.median(t for _, t in pairs), 1), ratio_median=round(statistics.median(ratios), 2),
+               figure=figure["name"], unit=figure["unit"], qkv=shown(figure, (m for m, _ in pairs)), peer=figure["peer"],
+               peer_value=round(statistics.median(t for _, t in pairs), figure.get("decimals", 1)), ratio_median=round(statistics.median(ratios), 2),
                ratio_min=round(min(ratios), 2), ratio_max=round(max(ratios), 2), pairs=len(pairs), bar=figure["bar"], aim=figure["aim"],
                notes=figure.get("notes", ""))
     append(row)

@@ -1,9 +1,11 @@
-# Generates with transformers or CTranslate2 from a GPT-2 checkpoint: tokens a second of one sequence and of many, and the time of a
-# long prompt.
+# Generates with transformers, CTranslate2 or llama.cpp from a GPT-2 checkpoint: tokens a second of one sequence and of many, and the
+# time of a long prompt.
 #
 #   python3 generate.py --engine transformers --model DIR --dtype f32 --new 64
 #   python3 generate.py --engine ctranslate2 --model DIR --dtype int8 --sequences 32 --new 32
-#   python3 generate.py --make DIR      a checkpoint of GPT-2's size with random weights, for the tokenizer in DIR if there is one
+#   python3 generate.py --engine llama.cpp --model DIR --dtype bf16      by llama-cpp-python, from the file that make_gguf.py makes
+#   python3 generate.py --make DIR      a checkpoint of GPT-2's size with random weights, whose tokens are t0, t1, ... where DIR has no
+#                                       tokenizer
 #
 # Greedy, without the end token, so that all generate the same number of tokens. Prompts are random ids.
 import argparse
@@ -16,7 +18,7 @@ import peer
 
 p = argparse.ArgumentParser()
 p.add_argument("--make", metavar="DIR")
-p.add_argument("--engine", choices=("transformers", "ctranslate2"), default="transformers")
+p.add_argument("--engine", choices=("transformers", "ctranslate2", "llama.cpp"), default="transformers")
 p.add_argument("--model", metavar="DIR")
 p.add_argument("--dtype", choices=("f32", "bf16", "int8"), default="f32")
 p.add_argument("--sequences", type=int, default=1)
@@ -31,10 +33,22 @@ import torch
 torch.manual_seed(1)
 
 
+def make_tokenizer(directory, vocabulary):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({f"t{i}": i for i in range(vocabulary)}, unk_token="t0"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    end = f"t{vocabulary - 1}"  # converters want all of these to be there
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="t0", bos_token=end, eos_token=end).save_pretrained(directory)
+
+
 def make():
     from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
-    vocabulary = len(AutoTokenizer.from_pretrained(args.make)) if os.path.isdir(args.make) else 50257
+    if not os.path.exists(os.path.join(args.make, "tokenizer.json")):
+        make_tokenizer(args.make, 50257)
+    vocabulary = len(AutoTokenizer.from_pretrained(args.make))
     GPT2LMHeadModel(GPT2Config(vocab_size=vocabulary, bos_token_id=vocabulary - 1, eos_token_id=vocabulary - 1)).save_pretrained(args.make)
 
 
@@ -67,10 +81,30 @@ def ctranslate2_engine():
     return run
 
 
+def llama_engine():
+    import llama_cpp
+
+    path = args.model.rstrip("/") + f"-{args.dtype}.gguf"
+    if not os.path.exists(path):
+        subprocess.run([sys.executable, os.path.join(os.path.dirname(__file__), "make_gguf.py"), args.model, path, args.dtype], check=True)
+    if args.sequences > 1:
+        sys.exit("llama.cpp is measured with one sequence")
+    model = llama_cpp.Llama(path, n_ctx=1024, n_batch=512, n_threads=args.threads, n_threads_batch=args.threads, verbose=False)
+    prompt = torch.randint(1, 40000, (args.prompt,)).tolist()
+
+    def run(new):
+        model.reset()
+        generated = model.generate(prompt, temp=0.0, repeat_penalty=1.0)
+        for _ in range(new):
+            next(generated)
+
+    return run
+
+
 if args.make:
     make()
     sys.exit()
-run = {"transformers": transformers_engine, "ctranslate2": ctranslate2_engine}[args.engine]()
+run = {"transformers": transformers_engine, "ctranslate2": ctranslate2_engine, "llama.cpp": llama_engine}[args.engine]()
 run(2)
 rates, first = [], []
 for _ in range(args.repeat):

@@ -1,7 +1,9 @@
-# Trains transformers' GPT2LMHeadModel on a text's characters: how fast, and with --iterations how well.
+# Trains transformers' GPT2LMHeadModel on a text's characters, or on a tokenizer's ids: how fast, and with --iterations how well.
 #
 #   python3 train_lm.py --input train.txt --layers 4 --heads 4 --hidden 128 --context 64 --batch 12 --steps 50
 #   python3 train_lm.py --input train.txt --valid valid.txt --layers 4 --heads 4 --hidden 128 --context 64 --batch 12 --iterations 2000
+#
+#   python3 train_lm.py --input train.txt --valid valid.txt --tokenizer DIR --context 128 --batch 16 --iterations 500
 #
 # The setting is nanoGPT's for characters: blocks at random places, AdamW (0.9, 0.99), a cosine schedule to a tenth, clipping at 1.
 # Figures: tokens_per_s is the median over steps; valid_loss is over the whole validation text in blocks, with --iterations.
@@ -14,6 +16,7 @@ import peer
 p = argparse.ArgumentParser()
 p.add_argument("--input", required=True)
 p.add_argument("--valid")
+p.add_argument("--tokenizer", metavar="DIR", help="ids of its tokenizer.json instead of characters")
 p.add_argument("--layers", type=int, default=4)
 p.add_argument("--heads", type=int, default=4)
 p.add_argument("--hidden", type=int, default=128)
@@ -43,10 +46,23 @@ def read(path):
         return file.read()
 
 
+def ids_of(text):
+    if args.tokenizer:
+        return torch.tensor(tokenizer.encode(text, add_special_tokens=False).ids)
+    return torch.tensor([places[c] for c in text if c in places])
+
+
 text = read(args.input)
-places = {c: i for i, c in enumerate(sorted(set(text)))}
-data = torch.tensor([places[c] for c in text])
-model = GPT2LMHeadModel(GPT2Config(vocab_size=len(places), n_positions=args.context, n_embd=args.hidden, n_layer=args.layers, n_head=args.heads,
+if args.tokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(args.tokenizer + "/tokenizer.json")
+    vocabulary = tokenizer.get_vocab_size()
+else:
+    places = {c: i for i, c in enumerate(sorted(set(text)))}
+    vocabulary = len(places)
+data = ids_of(text)
+model = GPT2LMHeadModel(GPT2Config(vocab_size=vocabulary, n_positions=args.context, n_embd=args.hidden, n_layer=args.layers, n_head=args.heads,
                                    resid_pdrop=args.dropout, embd_pdrop=args.dropout, attn_pdrop=args.dropout,
                                    bos_token_id=None, eos_token_id=None)).train()
 groups = [dict(params=[w for w in model.parameters() if w.dim() >= 2], weight_decay=args.weight_decay),
@@ -81,7 +97,7 @@ def update_weights(update):
 @torch.no_grad()
 def validate(path):
     model.eval()
-    ids = torch.tensor([places[c] for c in read(path) if c in places])
+    ids = ids_of(read(path))
     count = (len(ids) - 1) // args.context
     inputs, targets = (ids[i : i + count * args.context].view(count, args.context) for i in (0, 1))
     losses = [loss_of(inputs[i : i + 64], targets[i : i + 64]).item() * len(inputs[i : i + 64]) for i in range(0, count, 64)]
