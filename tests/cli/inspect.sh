@@ -125,6 +125,10 @@ run 2 "$QKV" inspect model "w5" "w6" --head 9
 err_has "there is no head 9"
 run 3 "$QKV" inspect model "w5" "w6" --at steps/200 missing -o page.html
 err_has "missing: there is no such directory; it is left out"
+cp -r model steps/broken && truncate -s 1000 steps/broken/model.safetensors
+run 3 "$QKV" inspect model "w5" "w6" --at steps/* -o moments.json
+err_has "steps/broken/model.safetensors"
+check "the others are shown" test "$(grep -o '"title":"steps/[0-9]*"' moments.json | tr '\n' ' ')" = '"title":"steps/200" "title":"steps/1000" '
 run 1 "$QKV" inspect model "w5" "w6" --at missing -o page.html
 err_has "missing"
 run 2 "$QKV" inspect model "w5" "w6" -o page.gif

@@ -2,7 +2,7 @@
 // Attention: all layers and heads as a grid of small matrices, one of them large with numbers, and as lines between tokens.
 
 const LARGEST_TABLE = 64;   // beyond, cells have no numbers
-const MATRIX_LABEL = 120, MATRIX_MANY = 32;  // beyond, a browser is too slow with a table: cells are drawn, with two decimals at most
+const MATRIX_MANY = 32;     // beyond, a browser is too slow with a table: cells are drawn, with two decimals at most
 
 function attentionKinds(view) {
   const kinds = view.stacks.map(stack => stack.name);
@@ -40,6 +40,9 @@ function largeMatrix(place) {
   return element("div", {}, swap, element("div", {class: "scroll"}, picture));
 }
 
+// Pixels that the rows' labels take.
+function labelWidth(tokens) { return Math.min(130, 20 + 8 * Math.max(...tokens.map(token => token.label.length))); }
+
 // Nothing for what would round to 0.
 function cellText(value, digits) {
   const least = 0.5 * 10 ** -digits;
@@ -48,9 +51,9 @@ function cellText(value, digits) {
 
 function numberTable(rows, down, across, hidden) {
   const palette = colors(), chosen = (axis, i) => (axis === (state.swap ? "across" : "down")) && i === state.token ? " chosen" : "";
-  const digits = Math.min(state.decimals, 6), cell = 16 + 7 * digits;
-  const table = element("table", {class: "matrix", id: "large-matrix", style: `width:${MATRIX_LABEL + across.length * cell}px`});
-  table.append(element("col", {style: `width:${MATRIX_LABEL}px`}));
+  const digits = Math.min(state.decimals, 6), cell = 16 + 7 * digits, labels = labelWidth(down);
+  const table = element("table", {class: "matrix", id: "large-matrix", style: `width:${labels + across.length * cell}px`});
+  table.append(element("col", {style: `width:${labels}px`}));
   table.append(element("tr", {}, element("th"), ...across.map((token, i) => element("th", {class: "column" + chosen("across", i), scope: "col"}, token.label))));
   rows.forEach((row, y) => table.append(element("tr", {}, element("th", {class: "word" + chosen("down", y), scope: "row"}, down[y].label),
     ...Array.from(row, (value, x) => hidden(y, x) ? element("td", {class: "masked"})
@@ -60,8 +63,8 @@ function numberTable(rows, down, across, hidden) {
 
 // The same as one picture: labels left and above, numbers in the cells.
 function numberCanvas(rows, down, across, hidden) {
-  const digits = Math.min(state.decimals, 2), cell = 16 + 7 * digits, height = 24, top = 90, style = getComputedStyle(document.documentElement), palette = colors();
-  const wide = MATRIX_LABEL + across.length * cell, high = top + down.length * height, scale = devicePixelRatio;
+  const digits = Math.min(state.decimals, 2), cell = 16 + 7 * digits, labels = labelWidth(down), height = 24, top = 90, style = getComputedStyle(document.documentElement), palette = colors();
+  const wide = labels + across.length * cell, high = top + down.length * height, scale = devicePixelRatio;
   const canvas = element("canvas", {id: "large-matrix", width: wide * scale, height: high * scale, style: `width:${wide}px;height:${high}px;image-rendering:auto`}), pen = canvas.getContext("2d");
   const ink = style.getPropertyValue("--ink"), paper = style.getPropertyValue("--paper"), faint = style.getPropertyValue("--faint"), mark = style.getPropertyValue("--mark");
   const name = (token, i, queries) => { pen.fillStyle = queries && i === state.token ? mark : faint; pen.fillText(token.label.length > 14 ? token.label.slice(0, 13) + "…" : token.label, 0, 0); };
@@ -69,18 +72,18 @@ function numberCanvas(rows, down, across, hidden) {
   pen.textBaseline = "middle";
   pen.font = "12px system-ui, sans-serif";
   down.forEach((token, y) => { pen.save(); pen.translate(4, top + (y + 0.5) * height); name(token, y, !state.swap); pen.restore(); });
-  across.forEach((token, x) => { pen.save(); pen.translate(MATRIX_LABEL + (x + 0.5) * cell, top - 6); pen.rotate(-Math.PI / 2); name(token, x, Boolean(state.swap)); pen.restore(); });
+  across.forEach((token, x) => { pen.save(); pen.translate(labels + (x + 0.5) * cell, top - 6); pen.rotate(-Math.PI / 2); name(token, x, Boolean(state.swap)); pen.restore(); });
   pen.font = "11px system-ui, sans-serif";
   pen.textAlign = "center";
   rows.forEach((row, y) => row.forEach((value, x) => {
-    const left = MATRIX_LABEL + x * cell, above = top + y * height;
+    const left = labels + x * cell, above = top + y * height;
     pen.fillStyle = hidden(y, x) ? style.getPropertyValue("--panel") : shade(value, 1, palette);
     pen.fillRect(left, above, cell - 1, height - 1);
     pen.fillStyle = value > 0.6 ? paper : ink;
     if (!hidden(y, x)) pen.fillText(cellText(value, digits), left + cell / 2, above + height / 2);
   }));
   return withHint(canvas, event => {
-    const x = Math.floor((event.offsetX - MATRIX_LABEL) / cell), y = Math.floor((event.offsetY - top) / height);
+    const x = Math.floor((event.offsetX - labels) / cell), y = Math.floor((event.offsetY - top) / height);
     return down[y] && across[x] ? cellHint(rows, down, across, y, x) : "";
   });
 }

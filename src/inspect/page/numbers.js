@@ -65,9 +65,12 @@ function cosine(a, b) {
 }
 
 function softmax(scores) {
-  const top = Math.max(...scores), powers = Float64Array.from(scores, s => Math.exp(s - top));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map(p => p / sum);
+  const out = new Float64Array(scores.length);
+  let top = -Infinity, sum = 0;
+  for (let i = 0; i < scores.length; i++) top = Math.max(top, scores[i]);
+  for (let i = 0; i < scores.length; i++) sum += out[i] = Math.exp(scores[i] - top);
+  for (let i = 0; i < scores.length; i++) out[i] /= sum;
+  return out;
 }
 
 // {result, mean, variance}: layer norm (Ba et al. 2016), or the root mean square alone (Zhang and Sennrich 2019). Norms over rows
@@ -137,29 +140,15 @@ function distanceBias({stack, keyStack}, head, distance) {
 function attentionRow(place, head, row) {
   const {stack, sublayer, keyStack, causal} = place;
   const keyHead = Math.floor(head / (stack.heads / stack.kv_heads));
-  const query = slice(matrix(sublayer.query), row, head, stack.width), keys = matrix(sublayer.key);
-  const products = Float64Array.from(keyStack.tokens, (_, k) => dot(query, slice(keys, k, keyHead, stack.width)));
-  const scaled = products.map((value, k) => causal && k > row ? -Infinity : value * stack.scale + distanceBias(place, head, k - row));
+  const width = stack.width, query = slice(matrix(sublayer.query), row, head, width), keys = matrix(sublayer.key), values = keys.values;
+  const products = new Float64Array(keyStack.tokens.length), scaled = new Float64Array(products.length);
+  for (let k = 0; k < products.length; k++) {
+    let product = 0;
+    for (let i = 0, at = k * keys.columns + keyHead * width; i < width; i++) product += query[i] * values[at + i];
+    products[k] = product;
+    scaled[k] = causal && k > row ? -Infinity : products[k] * stack.scale + distanceBias(place, head, k - row);
+  }
   return {query, products, scaled, weights: softmax(scaled), keyHead};
-}
-
-// The weights of a head, a row for each query: as attentionRow, for all rows at once and quickly.
-function headWeights(place, head) {
-  const {stack, sublayer, keyStack, causal} = place, width = stack.width, queries = matrix(sublayer.query), keys = matrix(sublayer.key);
-  const query = queries.values, key = keys.values, keyStart = Math.floor(head / (stack.heads / stack.kv_heads)) * width, count = keyStack.tokens.length;
-  return stack.tokens.map((_, row) => {
-    const weights = new Float64Array(count), seen = causal ? row + 1 : count, start = row * queries.columns + head * width;
-    let top = -Infinity, sum = 0;
-    for (let k = 0; k < seen; k++) {
-      let product = 0;
-      for (let i = 0, at = k * keys.columns + keyStart; i < width; i++) product += query[start + i] * key[at + i];
-      weights[k] = product * stack.scale + distanceBias(place, head, k - row);
-      top = Math.max(top, weights[k]);
-    }
-    for (let k = 0; k < seen; k++) sum += weights[k] = Math.exp(weights[k] - top);
-    for (let k = 0; k < seen; k++) weights[k] /= sum;
-    return weights;
-  });
 }
 
 const weightCache = new Map();
@@ -167,13 +156,17 @@ const weightCache = new Map();
 // All weights of a head, [queries][keys]; head -1: the mean of the heads.
 function attentionWeights(place, kind, layer, head) {
   const key = [state.moment, kind, layer, head].join();
-  if (!weightCache.has(key)) weightCache.set(key, head < 0 ? meanWeights(place, kind, layer) : headWeights(place, head));
+  if (!weightCache.has(key)) weightCache.set(key, head < 0 ? meanWeights(place, kind, layer) : place.stack.tokens.map((_, row) => attentionRow(place, head, row).weights));
   return weightCache.get(key);
 }
 
 function meanWeights(place, kind, layer) {
-  const heads = Array.from({length: place.stack.heads}, (_, head) => attentionWeights(place, kind, layer, head));
-  return heads[0].map((row, q) => row.map((_, k) => heads.reduce((sum, one) => sum + one[q][k], 0) / heads.length));
+  const heads = place.stack.heads, mean = place.stack.tokens.map(() => new Float64Array(place.keyStack.tokens.length));
+  for (let head = 0; head < heads; head++)
+    attentionWeights(place, kind, layer, head).forEach((row, q) => {
+      for (let k = 0; k < row.length; k++) mean[q][k] += row[k] / heads;
+    });
+  return mean;
 }
 
 function mixedValues(place, head, weights, keyHead) {
