@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Sourced by every script here. It finds the built qkv, makes the folder to work in, and prints commands and tables.
 #
 #   SCRIPT [--quick] [FOLDER]    FOLDER keeps texts and models, and what lies there already is used again;
@@ -7,7 +7,8 @@
 #
 # QKV names the command to use; without it the one of build/ or build-demo/ is taken. It has to come from a build folder, since
 # the program that makes the text (examples/demo) is found there, too.
-set -eu
+set -euo pipefail
+trap 'exit 1' TERM
 export LC_ALL=C.UTF-8
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
@@ -105,6 +106,14 @@ sentences() {
   [ -e sentences.txt ] || { sed G corpus/train.en > sentences.txt; sed G corpus/valid.en > sentences-valid.txt; }
 }
 
+# stories.txt and stories-valid.txt: short documents about four topics, from the grammar of stories.awk
+stories() {
+  [ -e stories-valid.txt ] || {
+    awk -v seed=1 -v documents="$(pick 4000 300)" -f "$root/examples/lectures/stories.awk" > stories.txt
+    awk -v seed=99 -v documents="$(pick 150 20)" -f "$root/examples/lectures/stories.awk" > stories-valid.txt
+  }
+}
+
 # gpt/: a language model of these sentences
 gpt() {
   sentences
@@ -121,13 +130,26 @@ translator() {
     --max-steps "$(pick 600 20)" --valid-every "$(pick 600 20)"
 }
 
-# learn OUT OPTION...: trains OUT, saying so, unless it is there.
+# bert/: a model of the masked words of these stories
+bert() {
+  stories
+  learn bert --task mlm --train stories.txt --valid stories-valid.txt --next-sentence none --size tiny --layers 4 --hidden 64 --heads 4 \
+    --vocab-size 260 --max-length 16 --batch-tokens 256 --dropout 0 --learning-rate 0.002 --warmup-steps 50 --schedule linear \
+    --max-steps "$(pick 3000 20)" --valid-every "$(pick 3000 20)"
+}
+
+# learn OUT OPTION...: trains OUT, saying so, unless it is there. A failure ends the script.
 learn() {
   local out=$1
   shift
   [ ! -e "$out/trained" ] || return 0
   echo "(training $out)" >&2
-  qkv train "$out" "$@" --quiet --average 0
+  rm -rf "$out"
+  if ! qkv train "$out" "$@" --quiet --average 0 2> messages; then
+    cat messages >&2
+    kill $$  # also from within a substitution
+    exit 1
+  fi
   : > "$out/trained"
 }
 

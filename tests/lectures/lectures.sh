@@ -26,6 +26,12 @@ said heads-sum > one
 check "heads-sum: the sum is the projection of what was concatenated" grep -q 'last two columns: [0-9]e-0[67]' one
 said teacher-forcing > one
 check "teacher-forcing: score and eval agree on the mean" bash -c "mean=\$(sed -n 's/.*; mean \([0-9.]*\)$/\1/p' one); grep -q \"^loss \$mean,\" one"
+said residual > one
+check "residual: every layer of eight has a gradient of the same order" awk '$1 == 8 && $2 == "on" { if (NF != 7) next; found += 1; for (i = 4; i <= 7; i++) if ($i < $3 / 3 || $i > $3 * 3) bad = 1 } $1 == 8 && $2 == "off" && NF == 7 { found += ($7 < $3 / 100) } END { exit !(found == 2 && !bad) }' one
+said positions > one
+check "positions: without them permuted input gives permuted output" bash -c "grep -q 'positions none: the states of a token differ by \(0.0e+00\|[0-9.]*e-0[5-9]\) at most' one"
+said sinusoids > one
+check "sinusoids: the same numbers in another order" grep -q 'differ by 0.0000 at most' one
 said cached-step > one
 check "cached-step: the same bits" grep -q 'are the same, to the last bit' one
 
