@@ -42,7 +42,9 @@ static const struct option options[] = {
   OPTION_OUTPUT(output),
 };
 
-static bool has_words(const struct qkv_predictions *all) { return strcmp(all->kind, "tag") == 0 || strcmp(all->kind, "replaced") == 0; }
+static bool has_words(const struct qkv_predictions *all) {
+  return strcmp(all->kind, "tag") == 0 || strcmp(all->kind, "replaced") == 0;
+}
 
 static void print_text(FILE *out, const struct qkv_predictions *all, const struct qkv_prediction *one) {
   if (strcmp(all->kind, "regress") == 0)
@@ -160,8 +162,8 @@ const struct verb verb_predict = {
   .description =
     "Says what the head of MODEL makes of each example in FILE (or standard input): the most probable class with its "
     "probability, a "
-    "number, a tag for each word, whether each token is the original one (ELECTRA), the answer to a question in its context, or the best choice. FILE holds a text a line, with a "
-    "tab "
+    "number, a tag for each word, whether each token is the original one (ELECTRA's discriminator), the answer to a question in "
+    "its context, or the best choice. FILE holds a text a line, with a tab "
     "between the two of a pair; or it is a table, JSON lines, SQuAD's JSON or a word a line, as for training.",
   .example =
     "qkv predict sst reviews.txt\n"

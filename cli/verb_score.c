@@ -106,8 +106,9 @@ static void report(const struct work *work) {
   tally_report(&work->cut, names, "longer than the model takes, cut on this or the other side");
   tally_report(&work->invalid, names, work->texts ? "held bytes that are no UTF-8, read as U+FFFD"
                                                   : "held bytes that are no UTF-8 on this or the other side, read as U+FFFD");
-  tally_report(&work->unknown, names, work->texts ? "held what the vocabulary lacks; its token was scored instead"
-                                                  : "held what the vocabulary lacks on this or the other side; its token stands for it");
+  tally_report(&work->unknown, names,
+               work->texts ? "held what the vocabulary lacks; its token was scored instead"
+                           : "held what the vocabulary lacks on this or the other side; its token was scored instead");
   if (work->done)
     message_note("%zu lines, %zu tokens, log-probability %.4f, per token %.4f", work->done, work->tokens, work->sum,
                  work->sum / (double)work->tokens);

@@ -150,6 +150,11 @@ static float *gradients(struct run *run, int threads, size_t *size) {
 static void check_threads(struct run *run) {
   size_t size, other;
   float *one = gradients(run, 1, &size);
+  run->context.recompute = true;
+  float *again = gradients(run, 1, &other);
+  run->context.recompute = false;
+  assert_memory_equal(one, again, size * sizeof(float));
+  free(again);
   for (int threads = 2; threads <= 3; threads++) {
     float *more = gradients(run, threads, &other);
     assert_memory_equal(one, more, size * sizeof(float));
