@@ -40,12 +40,23 @@ INLINE void pages_product(float *products, const float *query, const void *const
   for (int p = 0; p < count; p++) vec_store(products + p * LANES, sum[p]);
 }
 
+// Values that will be wanted once their weights are known.
+INLINE void fetch_values(const struct paged_head *head, int key, int count) {
+  enum { LINE = 64 };
+  const char *values = page_values(head, key);
+  size_t bytes = (size_t)(count < KEY_PAGE ? count : KEY_PAGE) * (size_t)head->store->value_width * number_size(head->store->type);
+  for (size_t at = 0; at < bytes; at += LINE) prefetch_read(values + at);
+}
+
 INLINE void row_products(const struct paged_head *head, float *products, const float *query, int block, int count,
                          const bool half) {
   int width = head->store->head_width;
   for (int j = 0, n; j < count; j += n * KEY_PAGE) {
     const void *pages[4];
-    for (n = 0; n < 4 && j + n * KEY_PAGE < count; n++) pages[n] = page_keys(head, block + j + n * KEY_PAGE);
+    for (n = 0; n < 4 && j + n * KEY_PAGE < count; n++) {
+      pages[n] = page_keys(head, block + j + n * KEY_PAGE);
+      fetch_values(head, block + j + n * KEY_PAGE, count - j - n * KEY_PAGE);
+    }
     if (n == 4) pages_product(products + j, query, pages, 4, width, half);
     else if (n == 3) pages_product(products + j, query, pages, 3, width, half);
     else if (n == 2) pages_product(products + j, query, pages, 2, width, half);
@@ -53,26 +64,29 @@ INLINE void row_products(const struct paged_head *head, float *products, const f
   }
 }
 
+// `vecs` vectors of out from column d on.
+INLINE void columns_of_values(const struct paged_head *head, float *out, const float *weights, int first, int end, int d, int width,
+                              bool fresh, const int vecs, const bool half) {
+  const size_t step = (size_t)head->store->value_width;
+  vec sum[4];
+  for (int v = 0; v < vecs; v++) sum[v] = fresh ? vec_zero() : vec_load_first(out + d + v * LANES, width - d - v * LANES);
+  for (int key = first, last; key < end; key = last) {
+    last = (key / KEY_PAGE + 1) * KEY_PAGE < end ? (key / KEY_PAGE + 1) * KEY_PAGE : end;
+    const void *page = page_values(head, key);
+    size_t at = (size_t)(key % KEY_PAGE) * step + (size_t)d;
+    for (int k = key; k < last; k++, at += step) {
+      vec weight = vec_set(weights[k - first]);
+      for (int v = 0; v < vecs; v++) sum[v] = vec_fma(weight, load_number(page, at + (size_t)v * LANES, half), sum[v]);
+    }
+  }
+  for (int v = 0; v < vecs; v++) vec_store_first(out + d + v * LANES, sum[v], width - d - v * LANES);
+}
+
 // out = or += the sum over the keys [first, end) of weights[key - first] * value
 INLINE void row_values(const struct paged_head *head, float *out, const float *weights, int first, int end, int width, bool fresh,
                        const bool half) {
-  size_t step = (size_t)head->store->value_width;
-  for (int d = 0; d < width; d += 4 * LANES) {
-    vec sum[4];
-    const int left = width - d, vecs = left < 4 * LANES ? (left + LANES - 1) / LANES : 4;
-    for (int v = 0; v < 4; v++) sum[v] = fresh || v >= vecs ? vec_zero() : vec_load_first(out + d + v * LANES, left - v * LANES);
-    for (int key = first; key < end; key = (key / KEY_PAGE + 1) * KEY_PAGE) {
-      int last = (key / KEY_PAGE + 1) * KEY_PAGE < end ? (key / KEY_PAGE + 1) * KEY_PAGE : end;
-      const void *page = page_values(head, key);
-      size_t at = (size_t)(key % KEY_PAGE) * step + (size_t)d;
-      for (int k = key; k < last; k++, at += step) {
-        vec weight = vec_set(weights[k - first]);
-        if (vecs == 4)
-          for (int v = 0; v < 4; v++) sum[v] = vec_fma(weight, load_number(page, at + (size_t)v * LANES, half), sum[v]);
-        else
-          for (int v = 0; v < vecs; v++) sum[v] = vec_fma(weight, load_number(page, at + (size_t)v * LANES, half), sum[v]);
-      }
-    }
-    for (int v = 0; v < vecs; v++) vec_store_first(out + d + v * LANES, sum[v], left - v * LANES);
-  }
+  int d = 0;
+  for (; width - d > 3 * LANES; d += 4 * LANES) columns_of_values(head, out, weights, first, end, d, width, fresh, 4, half);
+  for (; width - d > LANES; d += 2 * LANES) columns_of_values(head, out, weights, first, end, d, width, fresh, 2, half);
+  if (d < width) columns_of_values(head, out, weights, first, end, d, width, fresh, 1, half);
 }

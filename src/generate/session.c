@@ -40,6 +40,7 @@ struct session {
   size_t *queue;  // [count] indexes, longest source first
   size_t count;
   int running;    // workers that share the queue
+  atomic_int busy;  // of these, that have not ended
   atomic_size_t next;
   atomic_bool failed;
 };
@@ -220,6 +221,11 @@ static bool open_worker(struct worker *worker) {
   return worker->open;
 }
 
+// A worker that is left alone with what runs ends, too: the last sentences go on outside, with all threads inside the kernels.
+static bool is_alone(struct session *session) {
+  return session->running > 1 && atomic_load(&session->busy) == 1 && atomic_load(&session->next) >= session->count;
+}
+
 static bool work(struct worker *worker) {
   struct session *session = worker->session;
   struct search *search = &worker->search;
@@ -230,6 +236,7 @@ static bool work(struct worker *worker) {
     if (atomic_load_explicit(&session->failed, memory_order_relaxed)) return false;
     if (!refill(worker)) return false;
     if (search->active == 0 && search->returned_count == 0 && atomic_load(&session->next) >= session->count) return true;
+    if (parallel_inside() && is_alone(session)) return true;
     if (search->active && !search_step(search)) return false;
   }
 }
@@ -238,8 +245,14 @@ static void worker_task(void *data, size_t index, int thread) {
   struct session *session = data;
   struct worker *worker = &session->workers[index];
   worker->error = (struct error){0};
-  if (work(worker)) return;
-  atomic_store(&session->failed, true);
+  if (!work(worker)) atomic_store(&session->failed, true);
+  atomic_fetch_sub(&session->busy, 1);
+}
+
+// What workers left when they were alone.
+static void finish_workers(struct session *session) {
+  for (int i = 0; i < session->running; i++)
+    if (!work(&session->workers[i])) atomic_store(&session->failed, true);
 }
 
 static bool gather_errors(struct session *session, struct error *error) {
@@ -269,7 +282,9 @@ bool session_run(struct session *session, const struct generation_request *reque
   bool fine = fill_queue(session, error);
   if (fine) {
     session->running = workers_for(count, session->options, session->worker_count);
+    atomic_store(&session->busy, session->running);
     parallel_for(session->running, worker_task, session);
+    finish_workers(session);
     fine = gather_errors(session, error);
   }
   free(session->queue);

@@ -171,7 +171,19 @@ static bool pack_one(float **packed, const float *values, const struct weight *w
   return true;
 }
 
+// Stored turned over and in one piece, values can be packed from where they lie: the other orientation is the one that is wanted.
+static bool is_turned_over(const struct weight *weight) {
+  const struct weight_part *part = &weight->parts[0];
+  return !weight->values && weight->part_count == 1 && part->stored && part->type == TYPE_F32 && part->transposed &&
+         part_stride(part) == (size_t)part->rows;
+}
+
 bool weight_pack(struct weight *weight, const struct kernels *kernels, bool with_transposed, struct error *error) {
+  if (is_turned_over(weight) && !with_transposed) {
+    if (!weight->packed) weight->packed = memory_new_aligned(error, kernels->packed_size(weight->rows, weight->cols), sizeof(float));
+    if (weight->packed) kernels->pack(weight->packed, weight->parts[0].stored, weight->cols, weight->rows, true);
+    return weight->packed != NULL;
+  }
   float *converted;
   const float *values = as_matrix(weight, &converted, error);
   bool ok = values && pack_one(&weight->packed, values, weight, kernels, false, error) &&
