@@ -38,7 +38,12 @@ static bool is(const char *text, const char *word) { return text && strcmp(text,
 static bool check_length(const struct forward *forward, const char *name, size_t count) {
   const struct arch *arch = &forward->model->arch;
   if (count == 0) return error_set(forward->error, ERROR_USAGE, "%s are missing", name);
-  if (count > (size_t)arch->max_positions && arch->positions != POSITIONS_NONE)
+  bool limited = arch->positions != POSITIONS_NONE, cached = forward->options->cached;
+  if (limited && cached && count > (size_t)arch->max_positions && count <= (size_t)arch_longest_text(arch))
+    return error_set(forward->error, ERROR_UNSUPPORTED,
+                     "%s: %zu tokens; beyond %d the model's \"dynamic\" rotary positions turn all of a text anew with each token, so cached "
+                     "keys would be wrong; compute it whole, without a cache", name, count, arch->max_positions);
+  if (limited && count > (size_t)arch_longest_text(arch))
     return error_set(forward->error, ERROR_USAGE, "%s: %zu tokens; the model has %d positions", name, count, arch->max_positions);
   return true;
 }

@@ -231,12 +231,12 @@ struct qkv_text_evaluation_options qkv_text_evaluation_options_default(void) {
 
 static bool decide_window(const struct qkv_text_evaluation_options *options, struct qkv_model *model,
                           struct qkv_text_evaluation *out, struct error *error) {
-  int most = longest(&model->checkpoint.arch);
+  int most = longest(&model->checkpoint.arch), limit = arch_longest_text(&model->checkpoint.arch);
   out->context = options->context >= 0 ? options->context : most < LONGEST_WINDOW ? most : LONGEST_WINDOW;
   out->stride = options->stride >= 0 ? options->stride : out->context;
-  if (out->context < 1 || out->context > most)
+  if (out->context < 1 || out->context > limit)
     return error_set(error, ERROR_USAGE, "context is %lld; %s takes 1 to %d tokens", (long long)out->context, model->directory,
-                     most);
+                     limit);
   if (out->stride < 1 || out->stride > out->context)
     return error_set(error, ERROR_USAGE, "stride is %lld; wanted 1 to %lld, the context", (long long)out->stride,
                      (long long)out->context);

@@ -17,6 +17,13 @@ struct norm arch_norm(const struct arch *arch) {
   return (struct norm){.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS, .epsilon_outside = arch->norm_epsilon_outside};
 }
 
+int arch_longest_text(const struct arch *arch) {
+  enum { NO_END = 1 << 20 };
+  bool endless = arch->positions == POSITIONS_NONE ||
+                 (arch->positions == POSITIONS_ROTARY && arch->rotary.scaling == ROTARY_DYNAMIC && arch->max_positions < NO_END);
+  return endless ? NO_END : arch->max_positions;
+}
+
 int arch_embedding_width(const struct arch *arch) { return arch->embedding_width ? arch->embedding_width : arch->hidden; }
 
 const struct stack_arch *arch_head_stack(const struct arch *arch) {

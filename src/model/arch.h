@@ -138,5 +138,7 @@ bool arch_reads_state(const struct arch *arch, int state);
 int arch_feature_width(const struct arch *arch);    // columns of what the first LSTM layer, or the head, reads
 int arch_head_inputs(const struct arch *arch);      // columns of what the head reads
 int arch_head_width(const struct arch *arch, const struct stack_arch *stack);
+// How many tokens a text may have that is computed whole; a cache takes max_positions.
+int arch_longest_text(const struct arch *arch);
 // False with a message that names the knob, its value and the remedy when no such model can exist.
 bool arch_check(const struct arch *arch, struct error *error);

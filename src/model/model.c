@@ -273,7 +273,7 @@ static bool make_layers(struct stack *stack, const struct arch *arch, const stru
   if (!stack->layers || arch->positions != POSITIONS_ROTARY || !shape->layers) return stack->layers != NULL;
   int width = arch_head_width(arch, shape);
   stack->rotary = memory_new(error, (size_t)width / 2, sizeof *stack->rotary);
-  if (stack->rotary) stack->rotary_scale = rotary_frequencies(stack->rotary, arch, width);
+  if (stack->rotary) stack->rotary_scale = rotary_frequencies(stack->rotary, arch, width, 0);
   return stack->rotary != NULL;
 }
 

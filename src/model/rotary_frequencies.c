@@ -2,7 +2,9 @@
 // difference in a frequency's last bit turns a pair by a visible angle.
 //
 //   linear   Chen et al. 2023: all positions closer together
-//   dynamic  changes nothing up to max_positions, and longer sequences are not taken here
+//   dynamic  changes nothing up to max_positions; beyond, the base grows with the text's length. All of a text turns by one base, so a
+//            text is computed whole: keys that were cached while it was shorter would be turned by other angles (as they are in
+//            transformers, whose text then depends on how it was cached)
 //   llama3   long wavelengths as in linear, short ones as they were, a ramp between (Llama 3.1)
 //   yarn     Peng et al. 2023: the same idea, the ramp by dimension; cosines and sines grow a little
 #include "model/rotary_frequencies.h"
@@ -16,6 +18,13 @@ static void plain(float *frequencies, float base, int width) {
     float power = (float)(2 * i) / (float)width;
     frequencies[i] = 1.0f / (float)pow((double)base, (double)power);
   }
+}
+
+static float dynamic_base(const struct arch *arch, int width, int length) {
+  const struct rotary_arch *rotary = &arch->rotary;
+  if (length <= arch->max_positions) return rotary->base;
+  float stretch = rotary->factor * (float)length / (float)arch->max_positions - (rotary->factor - 1);
+  return rotary->base * (float)pow((double)stretch, (double)width / (width - 2));
 }
 
 static void scale_llama3(float *frequencies, const struct rotary_arch *rotary, int half) {
@@ -61,12 +70,12 @@ static double attention_factor(const struct rotary_arch *rotary) {
   return yarn_scale(factor, 1);
 }
 
-float rotary_frequencies(float *frequencies, const struct arch *arch, int width) {
+float rotary_frequencies(float *frequencies, const struct arch *arch, int width, int length) {
   const struct rotary_arch *rotary = &arch->rotary;
   plain(frequencies, rotary->base, width);
   switch (rotary->scaling) {
-    case ROTARY_PLAIN:
-    case ROTARY_DYNAMIC: break;
+    case ROTARY_PLAIN: break;
+    case ROTARY_DYNAMIC: plain(frequencies, dynamic_base(arch, width, length), width); break;
     case ROTARY_LINEAR:
       for (int i = 0; i < width / 2; i++) frequencies[i] /= rotary->factor;
       break;

@@ -11,6 +11,7 @@
 
 #include "model/dropout_make.h"
 #include "model/model.h"
+#include "model/rotary_frequencies.h"
 #include "tensor/operations.h"
 #include "tensor/tape.h"
 
@@ -302,13 +303,38 @@ static void run_lightly(struct run *run, struct stream *stream) {
   node->out = *stream;
 }
 
+static int length_of(const struct batch_side *side, const struct span *span) {
+  int last = 0;
+  for (int row = span->q0; row < span->q0 + span->qn; row++)
+    if (side->positions[row] > last) last = side->positions[row];
+  return last + 1;
+}
+
+// Of texts that are longer than the model's positions: ROTARY_DYNAMIC turns each by the base of its length.
+static void stretch_angles(const struct run *run, float *table, int width) {
+  const struct arch *arch = &run->model->arch;
+  const struct batch_side *side = run->side;
+  for (int i = 0; i < side->span_count && context_ok(run->context); i++) {
+    const struct span *span = &side->spans[i];
+    int length = length_of(side, span);
+    if (length <= arch->max_positions) continue;
+    float *frequencies = context_node(run->context, (size_t)width / 2 * sizeof *frequencies);
+    if (!frequencies) return;
+    float scale = rotary_frequencies(frequencies, arch, width, length);
+    run->context->kernels->rotary_table(table + (size_t)span->q0 * (size_t)width, side->positions + span->q0, frequencies, scale,
+                                        span->qn, width / 2);
+  }
+}
+
 // The table of angles lies below what forget_layer gives back.
 static bool make_angles(struct run *run) {
   const struct stack *stack = run->stack;
   if (!stack->rotary) return true;
-  run->rotary = rotary_table(run->context, run->side->positions, stack->rotary, stack->rotary_scale, run->side->rows,
-                             arch_head_width(&run->model->arch, stack->arch) / 2);
-  return run->rotary != NULL;
+  int width = arch_head_width(&run->model->arch, stack->arch);
+  float *table = rotary_table(run->context, run->side->positions, stack->rotary, stack->rotary_scale, run->side->rows, width / 2);
+  if (table && run->model->arch.rotary.scaling == ROTARY_DYNAMIC && !run->cache) stretch_angles(run, table, width);
+  run->rotary = table;
+  return context_ok(run->context);
 }
 
 static struct tensor *run_layers(struct run *run) {

@@ -68,7 +68,7 @@ struct rotary {
 };
 struct tensor *op_rotary(struct context *context, const char *name, struct tensor *x, const struct rotary *rotary);
 // [rows, 2 * half] cosines and sines of positions * frequencies, times scale; lives as long as the pass. NULL on failure.
-const float *rotary_table(struct context *context, const int32_t *positions, const float *frequencies, float scale, int rows, int half);
+float *rotary_table(struct context *context, const int32_t *positions, const float *frequencies, float scale, int rows, int half);
 
 // A layer of an LSTM over packed sequences, whose rows are the spans' queries: every row of x belongs to one. With two
 // directions the second one begins at each sequence's end. [rows, directions * hidden]: the forward states, then the backward ones.

@@ -52,6 +52,10 @@ run 2 "$QKV" forward "$decoder" --ids "5 6" --decoder-ids 7
 err_has 'decoder_ids belong to models with an encoder and a decoder'
 run 2 "$QKV" forward "$SOURCE/tests/golden/openai-gpt" --ids "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21"
 err_has '21 tokens; the model has 20 positions'
+dynamic="$SOURCE/tests/golden/llama-dynamic-beyond"
+run 0 "$QKV" forward "$dynamic" --ids "$(seq -s' ' 2 51)" --want hidden
+run 1 "$QKV" forward "$dynamic" --ids "$(seq -s' ' 2 51)" --cached
+err_has '50 tokens; beyond 48 the model'"'"'s "dynamic" rotary positions turn all of a text anew with each token'
 
 # Encoders, each with its head
 encoder() { # ROWS COLUMNS CASE OPTIONS...: the result's shape

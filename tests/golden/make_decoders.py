@@ -46,6 +46,7 @@ CASES = {
                          rms_norm_eps=1e-4, rope_parameters=dict(rope_type="default", rope_theta=500.0))),
     "llama-linear": (LlamaConfig, LlamaForCausalLM, rotary("linear", factor=2.5, rope_theta=1000.0)),
     "llama-dynamic": (LlamaConfig, LlamaForCausalLM, rotary("dynamic", factor=4.0, rope_theta=10000.0)),
+    "llama-dynamic-beyond": (LlamaConfig, LlamaForCausalLM, rotary("dynamic", factor=4.0, rope_theta=10000.0) | dict(max_position_embeddings=48)),
     "llama-llama3": (LlamaConfig, LlamaForCausalLM,
                      rotary("llama3", factor=8.0, rope_theta=500.0, low_freq_factor=1.0, high_freq_factor=4.0,
                             original_max_position_embeddings=64)),
@@ -55,7 +56,7 @@ CASES = {
                           rotary("yarn", factor=16.0, rope_theta=10000.0, original_max_position_embeddings=32, mscale=0.707,
                                  mscale_all_dim=1.2, truncate=False)),
 }
-LONG_CASES = {"llama-linear", "llama-dynamic", "llama-llama3", "llama-yarn", "llama-yarn-scaled"}
+LONG_CASES = {"llama-linear", "llama-dynamic", "llama-dynamic-beyond", "llama-llama3", "llama-yarn", "llama-yarn-scaled"}
 
 
 def make_batch(config, lengths, seed):
