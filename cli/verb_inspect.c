@@ -31,7 +31,7 @@ static void defaults(void *memory) {
 static const struct option options[] = {
   OPTION_FILE(output, "output", "FILE",
               "where to: NAME.html is a page for a browser with everything, NAME.json its numbers, NAME.svg, NAME.png or NAME.pdf the picture "
-              "of one attention, NAME.txt the picture as text",
+              "of one attention or of the search, NAME.txt the picture as text",
               .letter = 'o', .unset = "the terminal"),
   OPTION_GROUP("One attention"),
   OPTION_CHOICE(attention, "attention", "auto|cross|encoder|decoder",
@@ -237,9 +237,20 @@ static void print_tree(FILE *out, const char *source, const struct qkv_search_tr
   }
 }
 
-static int show_tree(struct call *call, const char *source, const struct qkv_search_tree *tree) {
+static int draw_tree(struct call *call, struct qkv_context *context, const struct qkv_search_tree *tree, const char *format) {
   const struct arguments *arguments = call->arguments;
+  size_t size;
+  char *picture = qkv_search_draw(context, tree, format, &size);
+  int status = picture ? write_out(arguments->output, "", picture, size) : call_failed(call, context);
+  free(picture);
+  return status;
+}
+
+static int show_tree(struct call *call, struct qkv_context *context, const char *source, const struct qkv_search_tree *tree) {
+  const struct arguments *arguments = call->arguments;
+  const char *format = picture_format(arguments->output);
   struct output output;
+  if (format) return draw_tree(call, context, tree, format);
   if (!output_open(&output, arguments->output)) return EXIT_FAILED;
   print_tree(output.stream, source, tree);
   return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
@@ -259,7 +270,7 @@ static int look(struct call *call, struct qkv_context *context, struct qkv_model
   }
   const struct extras extras = {heads, tree};
   int status = is_page(arguments)  ? open_and_write_page(call, context, model, source, target, &extras)
-               : wants_search(call) && (arguments->tree || !translates) ? show_tree(call, source, tree)
+               : wants_search(call) && (arguments->tree || !translates) ? show_tree(call, context, source, tree)
                                    : show_attention(call, context, model, source, target);
   qkv_search_tree_free(tree);
   return status;
@@ -391,8 +402,6 @@ static int check_call(struct call *call, const char *source, const char *given) 
   if (arguments->over.count > 2) return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
   if (given && wants_search(call)) return call_misused(call, "--beam, --max-new and --tree are of a search, and the second text is given");
   if (!source && wants_search(call)) return call_misused(call, "--beam, --max-new and --tree search for what follows a text; give one");
-  if (arguments->tree && picture_format(arguments->output))
-    return call_misused(call, "--tree is a table or a part of a page; write it with -o NAME.txt or -o NAME.html");
   if ((arguments->ablate || arguments->sort) && !arguments->over.count) return call_misused(call, "--ablate and --sort belong to --over FILE");
   if (!source && is_page(arguments)) return call_misused(call, "a page shows a text; give one beside --over");
   if (source && arguments->over.count && !is_page(arguments)) return call_misused(call, "a text and --over FILE together make a page; write it with -o NAME.html");

@@ -686,6 +686,8 @@ struct qkv_search_tree {
 QKV_API struct qkv_search_tree *qkv_search_tree(struct qkv_context *context, struct qkv_model *model, const char *text, int64_t beam,
                                                 int64_t max_new);
 QKV_API void qkv_search_tree_free(struct qkv_search_tree *tree);
+// As a picture of *size bytes, in a format as for qkv_attention_draw; the caller frees it with free().
+QKV_API char *qkv_search_draw(struct qkv_context *context, const struct qkv_search_tree *tree, const char *format, size_t *size);
 
 struct qkv_page_options {
   const char *format;    // "html" or NULL: a page for a browser; "json": its numbers alone, arrays in base64

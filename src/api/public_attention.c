@@ -4,6 +4,7 @@
 
 #include "api/public_context.h"
 #include "api/public_model.h"
+#include "api/public_picture.h"
 #include "base/memory.h"
 #include "draw/heat_map.h"
 #include "generate/forced_decoding.h"
@@ -132,21 +133,12 @@ const char *qkv_attention_print(struct qkv_context *context, struct qkv_attentio
   return fine ? buffer_string(&record->picture) : NULL;
 }
 
-static bool format_of(enum picture_format *format, const char *name, struct error *error) {
-  static const char *const names[] = {[PICTURE_SVG] = "svg", [PICTURE_PNG] = "png", [PICTURE_PDF] = "pdf"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    *format = (enum picture_format)i;
-    if (strcmp(names[i], name) == 0) return true;
-  }
-  return error_set(error, ERROR_USAGE, "a picture's format is \"%s\"; it can be svg, png or pdf", name);
-}
-
 const char *qkv_attention_draw(struct qkv_context *context, struct qkv_attention_record *record, const struct qkv_attention_view *view,
                                const char *format, size_t *size) {
   struct error *error = public_begin(context);
   enum picture_format wanted;
   struct picture picture;
-  if (!format_of(&wanted, format, error) || !picture_make(&picture, record, view, error)) return NULL;
+  if (!public_picture_format(&wanted, format, error) || !picture_make(&picture, record, view, error)) return NULL;
   buffer_clear(&record->picture);
   bool fine = heat_map_draw(&record->picture, wanted, &picture.map, error);
   free(picture.values);

@@ -5,8 +5,10 @@
 #include "api/prompt.h"
 #include "api/public_context.h"
 #include "api/public_generation.h"
+#include "api/public_picture.h"
 #include "api/source_pieces.h"
 #include "base/memory.h"
+#include "draw/tree_picture.h"
 #include "generate/session.h"
 #include "inspect/inspected_text.h"
 
@@ -33,6 +35,7 @@ static const char *fate_of(const struct search_choice *choice) {
 
 static void grow(void *user, const struct generation_request *request, int step, const struct search_choice *choices, int count) {
   struct grower *grower = user;
+  if (grower->error->code != ERROR_NONE) return;
   if (step == 1) grower->count = 0;  // a search that had to make room begins again
   if (!memory_grow(grower->error, &grower->nodes, &grower->capacity, grower->count + (size_t)count, sizeof *grower->nodes)) return;
   for (int i = 0; i < count; i++) {
@@ -179,6 +182,30 @@ struct qkv_search_tree *qkv_search_tree(struct qkv_context *context, struct qkv_
   free(beginning.prompt.ids);
   if (fine) return tree;
   qkv_search_tree_free(tree);
+  return NULL;
+}
+
+char *qkv_search_draw(struct qkv_context *context, const struct qkv_search_tree *tree, const char *format, size_t *size) {
+  struct error *error = public_begin(context);
+  enum picture_format wanted;
+  struct buffer out = {0}, title = {0};
+  struct tree_box *boxes = memory_new(error, tree->count + 1, sizeof *boxes);
+  for (size_t i = 0; boxes && i < tree->count; i++) {
+    const struct qkv_search_node *node = &tree->nodes[i];
+    enum tree_fate fate = node->fate[0] == 'k' ? TREE_KEPT : node->fate[0] == 'f' ? TREE_FINISHED : TREE_DROPPED;
+    boxes[i] = (struct tree_box){.column = (size_t)node->step - 1, .row = (size_t)node->rank, .parent = node->parent, .label = node->token, .value = node->sum,
+                                 .fate = fate, .best = node->best};
+  }
+  buffer_format(&title, "%s (beam %d, score ", tree->text, (int)tree->beam);
+  buffer_decimal(&title, tree->score, 3);
+  buffer_char(&title, ')');
+  const struct tree_picture picture = {.title = buffer_string(&title), .boxes = boxes, .count = tree->count};
+  bool fine = boxes && buffer_check(&title, error) && public_picture_format(&wanted, format, error) && tree_picture_draw(&out, wanted, &picture, error);
+  free(boxes);
+  buffer_free(&title);
+  *size = out.size;
+  if (fine) return out.data;
+  buffer_free(&out);
   return NULL;
 }
 

@@ -134,9 +134,8 @@ static void choose_color(struct pen *pen, enum canvas_color color, double opacit
 
 // ---- text ----
 
-static void choose_font(struct pen *pen, const char *text, bool title) {
-  FcPattern *wanted = pen->FcPatternCreate(), *found = NULL;
-  FcCharSet *characters = pen->FcCharSetCreate();
+// The pattern asks for the sans-serif font with most of the text's characters. NULL: there is none.
+static FcPattern *find_font(struct pen *pen, FcPattern *wanted, FcCharSet *characters, const char *text, bool title) {
   for (const char *at = text, *end = text + strlen(text); at < end;) {
     uint32_t character;
     at += utf8_decode(at, end, &character, NULL);
@@ -145,18 +144,24 @@ static void choose_font(struct pen *pen, const char *text, bool title) {
   pen->FcPatternAddString(wanted, FC_FAMILY, (const FcChar8 *)"sans-serif");
   pen->FcPatternAddInteger(wanted, FC_WEIGHT, title ? FC_WEIGHT_BOLD : FC_WEIGHT_NORMAL);
   pen->FcPatternAddCharSet(wanted, FC_CHARSET, characters);
-  FcResult result;
   pen->FcConfigSubstitute(NULL, wanted, FcMatchPattern);
   pen->FcDefaultSubstitute(wanted);
-  found = pen->FcFontMatch(NULL, wanted, &result);
+  FcResult result;
+  return pen->FcFontMatch(NULL, wanted, &result);
+}
+
+static void choose_font(struct pen *pen, const char *text, bool title) {
+  FcPattern *wanted = pen->FcPatternCreate();
+  FcCharSet *characters = pen->FcCharSetCreate();
+  FcPattern *found = wanted && characters ? find_font(pen, wanted, characters, text, title) : NULL;
   if (found) {
     cairo_font_face_t *face = pen->cairo_ft_font_face_create_for_pattern(found);
     pen->cairo_set_font_face(pen->cairo, face);
     pen->cairo_font_face_destroy(face);
     pen->FcPatternDestroy(found);
   }
-  pen->FcCharSetDestroy(characters);
-  pen->FcPatternDestroy(wanted);
+  if (characters) pen->FcCharSetDestroy(characters);
+  if (wanted) pen->FcPatternDestroy(wanted);
   pen->cairo_set_font_size(pen->cairo, title ? TITLE_SIZE : CANVAS_FONT_SIZE);
 }
 

@@ -54,7 +54,7 @@ struct search {
   float *rows;                 // [threads, CHUNK, cols]
 };
 
-enum { CHUNK = 512 };
+enum { CHUNK = 128 };
 
 static double length_of(const float *row, int columns) {
   double sum = 0;

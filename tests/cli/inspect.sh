@@ -59,8 +59,9 @@ run 0 "$QKV" inspect continues "w5 w6 w7" --tree --beam 2 --max-new 3
 check "a text that goes on is searched for, too" test "$(sed -n 's/^result: //p' out | tr -d ' ')" = "$(tr -d ' \n' < generated)"
 run 2 "$QKV" inspect model "w5 w6" "w8" --tree
 err_has "are of a search, and the second text is given"
-run 2 "$QKV" inspect model "w5 w6" --tree -o tree.svg
-err_has "--tree is a table or a part of a page"
+run 0 "$QKV" inspect model "w5 w6 w7" --tree --beam 3 -o tree.svg
+check "the tree is a picture, too" test "$(grep -c '<text' tree.svg)" -eq $((2 * $(grep -o '"parent":' tree.json | wc -l) + 1))
+if [ "$QKV_CAIRO" = yes ]; then run 0 "$QKV" inspect model "w5 w6 w7" --tree --beam 3 -o tree.pdf; fi
 run 2 "$QKV" inspect model --over sources --tree
 err_has "search for what follows a text; give one"
 

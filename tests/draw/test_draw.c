@@ -17,6 +17,7 @@
 #include "draw/heat_map.h"
 #include "draw/svg.h"
 #include "draw/text_width.h"
+#include "draw/tree_picture.h"
 
 enum { DEEPEST = 16 };
 
@@ -187,6 +188,28 @@ static void heat_map_is_drawn(void **state) {
   assert_non_null(strstr(out.data, "fill-opacity=\"0.9\"><title>el \xE2\x86\x92 the: 0.9000</title>"));
   assert_non_null(strstr(out.data, "<title>perro \xE2\x86\x92 &lt;/s&gt;: 0.8000</title>"));
   assert_int_equal(occurrences(out.data, "\xE2\x86\x92"), 5);  // the empty cell is left out
+  buffer_free(&out);
+}
+
+static const struct tree_box boxes[] = {{0, 0, -1, "<a>", -0.5, TREE_KEPT, true},
+                                        {0, 1, -1, "a label that is too long", -1.25, TREE_DROPPED, false},
+                                        {1, 0, 0, "\xFF&", -0.75, TREE_FINISHED, true},
+                                        {1, 1, 0, "b", -2, TREE_KEPT, false}};
+static const struct tree_picture tree = {"result & score", boxes, 4};
+
+static void trees_are_drawn(void **state) {
+  (void)state;
+  struct buffer out = {0};
+  struct error error = {0};
+  assert_true(tree_picture_draw(&out, PICTURE_SVG, &tree, &error));
+  assert_well_formed(out.data);
+  assert_int_equal(occurrences(out.data, "<path class=\"curve c0\""), 3);  // two boxes of the best way, and the branch between them
+  assert_non_null(strstr(out.data, ">&lt;a&gt;</text>"));
+  assert_non_null(strstr(out.data, ">-1.250</text>"));
+  assert_non_null(strstr(out.data, ">a label th\xE2\x80\xA6</text>"));
+  buffer_clear(&out);
+  assert_true(tree_picture_draw(&out, PICTURE_SVG, &(struct tree_picture){0}, &error));
+  assert_well_formed(out.data);
   buffer_free(&out);
 }
 
@@ -397,7 +420,7 @@ static void failing_memory_is_reported(void **state) {
   static const double steps[] = {1, 2};
   const struct curve curve = {"c", CURVE_LEFT, steps, steps, 2};
   const struct curves curves = {.title = "t", .curves = &curve, .count = 1};
-  for (int which = 0; which < 3; which++) {
+  for (int which = 0; which < 4; which++) {
     bool done = false;
     long refused = 0;
     for (; !done; refused++) {
@@ -407,6 +430,7 @@ static void failing_memory_is_reported(void **state) {
       memory_fail_after(refused);
       done = which == 0   ? curves_draw(&out, PICTURE_SVG, &curves, &error)
              : which == 1 ? heat_map_draw(&out, PICTURE_SVG, &small_map, &error)
+             : which == 2 ? tree_picture_draw(&out, PICTURE_SVG, &tree, &error)
                           : heat_map_print(&out, &small_map, TERMINAL_BLOCKS, 80, &error);
       memory_fail_after(-1);
       assert_int_equal(error.code, done ? ERROR_NONE : ERROR_MEMORY);
@@ -424,6 +448,7 @@ int main(void) {
       cmocka_unit_test(curves_without_a_range_are_drawn),
       cmocka_unit_test(many_points_are_thinned),
       cmocka_unit_test(heat_map_is_drawn),
+      cmocka_unit_test(trees_are_drawn),
       cmocka_unit_test(pictures_are_drawn_by_cairo),
       cmocka_unit_test(terminal_pictures_look_so),
       cmocka_unit_test(crowded_columns_have_upright_labels),
