@@ -17,6 +17,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "peers"))
+import peer
 
 p = argparse.ArgumentParser()
 p.add_argument("--qkv", required=True)
@@ -104,7 +106,7 @@ def append(title, metric, scores, few, few_dev):
     text = lambda values: " ".join(f"{value:.2f}" for value in values)
     row = dict(
         date=datetime.date.today().isoformat(), commit=run("git", "-C", HERE, "rev-parse", "--short", "HEAD").strip(),
-        processor=f"{os.cpu_count()} cores", figure=f"fine-tuning MiniLM on {title}", unit=metric, qkv=round(statistics.mean(mine), 2),
+        processor=f"{peer.processor()}, {os.cpu_count()} cores", figure=f"fine-tuning MiniLM on {title}", unit=metric, qkv=round(statistics.mean(mine), 2),
         peer=f"transformers {args.dtype}", peer_value=round(statistics.mean(theirs), 2),
         ratio_median=round(statistics.mean(mine) / statistics.mean(theirs), 3), ratio_min=round(min(mine) / max(theirs), 3),
         ratio_max=round(max(mine) / min(theirs), 3), pairs=len(mine), bar="the peer's mean less the spread of its seeds", aim="",

@@ -839,7 +839,8 @@ struct qkv_train_options {
   const char *features;
   int64_t lstm_layers;               // of both directions each (Hochreiter and Schmidhuber, 1997; Graves and Schmidhuber, 2005); 0: none
   int64_t lstm_hidden;               // width of each direction
-  const char *pooling;               // what a head for whole texts looks at: "first" or "last" token, "mean" of all
+  const char *pooling;               // what a head for whole texts looks at: "first" or "last" token, "mean" of all; NULL: where
+                                     // modules.json of `from` says the mean that (Reimers and Gurevych, 2019), else the family's own
   const char *columns;               // of a table, in its order: "label,text,pair"; "-" for one to skip
   int64_t no_header;                 // 1: the first line of a table is data
   const char *input_form;            // of texts for a decoder (Radford et al., 2018, 3.3): "gpt1" (start, delimiter and extract
