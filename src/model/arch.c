@@ -151,7 +151,7 @@ static bool check_head(const struct arch *arch, struct error *error) {
     return error_set(error, ERROR_UNSUPPORTED, "a model with the head \"%s\" has no labels; this one says %d", names[arch->head],
                      arch->labels);
   if (arch->both_orders && arch->pooling == POOLING_MEAN)
-    return error_set(error, ERROR_UNSUPPORTED, "a pair in both orders is told from two rows; the mean of all cannot stand for it");
+    return error_set(error, ERROR_UNSUPPORTED, "a pair in both orders is told from two rows; the mean of all cannot stand for it (--pooling)");
   if ((arch->language_too || arch->both_orders) && arch->head != HEAD_CLASSIFY)
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s belongs to the head \"classify\"; this model's is \"%s\"",
