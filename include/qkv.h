@@ -803,6 +803,11 @@ struct qkv_train_options {
   double norm_epsilon;
   const char *norm_epsilon_place;    // "inside" the root of the variance, or "outside"
   const char *positions;             // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "rotary" (Su et al., 2021), "none"
+  // "scaled" and "dot" products (Vaswani et al., 2017), "cosine", "general" (Luong et al., 2015), "additive" (Bahdanau et al., 2015)
+  const char *attention_score;
+  double attention_scale;            // of the scores, the temperature's inverse
+  const char *attention_weights;     // "on", "off": queries, keys and values are the input itself
+  int64_t attention_window;          // a decoder's token sees so many, itself and those before it
   const char *residual;              // "on", "off"
   const char *gated;                 // "on", "off": gated feed-forward networks (Shazeer, 2020)
   const char *bias;                  // "on", "off": biases in attention and feed-forward networks

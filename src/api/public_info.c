@@ -172,6 +172,11 @@ static void describe_knobs(struct info *info, const struct arch *arch) {
   if (arch->norm != NORM_NONE) add_float(info, "norm.epsilon", arch->norm_epsilon);
   if (arch->norm_groups) add_number(info, "norm.groups", arch->norm_groups);
   if (arch->norm_epsilon_outside) add_text(info, "norm.epsilon.place", "outside the root");
+  static const char *const scores[] = {"product", "cosine", "general", "additive"};
+  if (arch->attention_bare) add_switch(info, "attention.weights", false);
+  if (arch->attention_score != SCORE_PRODUCT) add_text(info, "attention.score", scores[arch->attention_score]);
+  if (arch->attention_scale != 0) add_float(info, "attention.scale", arch->attention_scale);
+  if (arch->attention_window) add_number(info, "attention.window", arch->attention_window);
   if (!arch->residual) add_switch(info, "residual", false);
   add_text(info, "positions", positions[arch->positions]);
   if (arch->positions != POSITIONS_NONE) add_count(info, "positions.longest", arch->max_positions);

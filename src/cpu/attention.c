@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/attention_block.h"
+#include "cpu/attention_additive.h"
 #include "cpu/attention_pages.h"
 #include "cpu/fast.h"
 #include "cpu/simd_math.h"
@@ -56,6 +57,28 @@ static void page_products(const struct forward *job, struct rows *rows, int bloc
                         .b = page_keys(head, block + j), .b_step = KEY_PAGE, .depth = job->attention->head_width};
     tile_product(half ? KERNEL_NAME(half_tiles) : KERNEL_NAME(forward_tiles), tile, rows->count, LANES);
   }
+}
+
+static void additive_page_scores(const struct forward *job, struct rows *rows, int block, int count) {
+  const struct paged_head *head = &rows->paged;
+  const float *v = additive_vector(&rows->head);
+  for (int j = 0; j < count; j += KEY_PAGE) {
+    const void *page = page_keys(head, block + j);
+    for (int r = 0; r < rows->count; r++) {
+      const float *query = rows->query + r * job->query_stride;
+      vec sum = vec_zero();
+      for (int d = 0; d < job->attention->head_width; d++) {
+        vec key = load_number(page, (size_t)d * KEY_PAGE, head->store->type == TYPE_BF16);
+        sum = vec_fma(vec_set(v[d]), vec_tanh(vec_add(vec_set(query[d]), key)), sum);
+      }
+      vec_store(rows->scores + r * ATTENTION_KEYS + j, sum);
+    }
+  }
+}
+
+static void page_scores(const struct forward *job, struct rows *rows, int block, int count) {
+  if (job->attention->additive) additive_page_scores(job, rows, block, count);
+  else page_products(job, rows, block, count);
 }
 
 static void zero_lanes(float *row, int from, int to) {
@@ -230,11 +253,11 @@ static void attend(const struct forward *job, struct rows *rows) {
   first = first / ATTENTION_KEYS * ATTENTION_KEYS;
   for (int block = first; block < end; block += ATTENTION_KEYS) {
     int count = end - block < ATTENTION_KEYS ? end - block : ATTENTION_KEYS;
-    if (head->span->pages) page_products(job, rows, block, count);
+    if (head->span->pages) page_scores(job, rows, block, count);
     else {
       size_t stride = (size_t)job->keys->key_stride;
       const float *keys = job->keys->keys + (size_t)(head->span->k0 + block) * stride + (size_t)head->kv_head * width;
-      block_products(head, rows->scores, rows->query, job->query_stride, rows->first, rows->count, keys, stride, block, count);
+      block_scores(head, rows->scores, rows->query, job->query_stride, rows->first, rows->count, keys, stride, block, count);
     }
     for (int r = 0; r < rows->count; r++) soften_row(job, rows, r, block, count, round_up_lanes(count));
     add_values(job, rows, block, count, block == first);

@@ -100,5 +100,6 @@ static inline void block_products(const struct attention_head *head, float *prod
 // How long a head of a span takes, roughly, in nanoseconds, for `products` products of queries and keys.
 static inline double attention_work(const struct attention *attention, const struct span *span, int products) {
   double cells = (double)span->qn * span->kn * (attention->causal && span->qn > 1 ? 0.6 : 1);
+  if (attention->additive) cells *= 8;  // a tanh for each product
   return 40 + cells * (0.6 + products * attention->head_width / 45.0);
 }

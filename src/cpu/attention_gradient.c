@@ -7,13 +7,14 @@
 //   dvalues += dropout(weights)^T * dout * gain, dkeys += dscores^T * query * scale, dquery += dscores * keys * scale
 #include <math.h>
 
+#include "cpu/attention_additive.h"
 #include "cpu/attention_block.h"
 #include "cpu/fast.h"
 #include "cpu/simd_math.h"
 #include "cpu/work.h"
 
 struct backward {
-  float *dquery, *dkeys, *dvalues, *dbias, *dgain;
+  float *dquery, *dkeys, *dvalues, *dbias, *dgain, *dadditive;
   size_t dquery_stride, dkey_stride, dvalue_stride;
   const float *dout, *out, *log_sum, *query;
   size_t dout_stride, out_stride, query_stride;
@@ -135,14 +136,21 @@ static void block_gradient(const struct backward *job, struct block *block) {
   const struct attention *attention = job->attention;
   size_t row = (size_t)(block->head.span->q0 + block->first_query), column = (size_t)block->head.head * attention->head_width;
   const float *query = job->query + row * job->query_stride + column, *dout = job->dout + row * job->dout_stride + column;
-  block_products(&block->head, block->weights, query, job->query_stride, block->first_query, block->queries, block->key_rows,
+  block_scores(&block->head, block->weights, query, job->query_stride, block->first_query, block->queries, block->key_rows,
                  (size_t)job->keys->key_stride, block->key, block->keys);
   block_products(&block->head, block->dweights, dout, job->dout_stride, block->first_query, block->queries, block->value_rows,
                  (size_t)job->keys->value_stride, block->key, block->keys);
   for (int r = 0; r < block->queries; r++) gradient_row(job, block, r);
   add_to_keys(block, block->dvalue_rows, job->dvalue_stride, block->weights, dout, job->dout_stride);
+  float *dquery = job->dquery + row * job->dquery_stride + column;
+  if (attention->additive) {
+    additive_gradient(&block->head, dquery, job->dquery_stride, block->dkey_rows, job->dkey_stride,
+                      job->dadditive ? job->dadditive + column : NULL, block->dweights, query, job->query_stride, block->first_query,
+                      block->queries, block->key_rows, (size_t)job->keys->key_stride, block->key, block->keys);
+    return;
+  }
   add_to_keys(block, block->dkey_rows, job->dkey_stride, block->dweights, query, job->query_stride);
-  add_to_queries(job, block, job->dquery + row * job->dquery_stride + column);
+  add_to_queries(job, block, dquery);
 }
 
 static void head_gradient(const struct backward *job, struct block *block) {
@@ -190,17 +198,17 @@ static void all_spans_task(void *data, size_t index, int worker) {
 }
 
 void KERNEL_NAME(attention_gradient)(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,
-                                     int dvalue_stride, float *dbias, float *dgain, const float *dout, int dout_stride,
+                                     int dvalue_stride, float *dbias, float *dgain, float *dadditive, const float *dout, int dout_stride,
                                      const float *out, int out_stride, const float *log_sum, const float *query, int query_stride,
                                      const struct attention_keys *keys, const struct span *spans, int span_count,
                                      const struct attention *attention) {
-  struct backward job = {dquery, dkeys, dvalues, dbias, dgain, (size_t)dquery_stride, (size_t)dkey_stride, (size_t)dvalue_stride,
+  struct backward job = {dquery, dkeys, dvalues, dbias, dgain, dadditive, (size_t)dquery_stride, (size_t)dkey_stride, (size_t)dvalue_stride,
                          dout, out, log_sum, query, (size_t)dout_stride, (size_t)out_stride, (size_t)query_stride, keys, spans,
                          span_count, attention, 0, 0};
   double work = 0;
   for (int s = 0; s < span_count; s++) work += attention->heads * attention_work(attention, &spans[s], 5);
   if (span_count == 0) return;
-  if (dbias || dgain) {
+  if (dbias || dgain || dadditive) {
     work_for((size_t)attention->kv_heads, work, all_spans_task, &job);
     return;
   }

@@ -330,6 +330,90 @@ static void reference_residual_norm_gradient(float *dx, bool dx_accumulate, floa
   }
 }
 
+// ---- what queries and keys become before their scores ----
+
+struct unit_job {
+  float *x, *lengths;
+  size_t stride;
+  int heads, width;
+};
+
+static void unit_row(void *data, size_t row, int worker) {
+  const struct unit_job *job = data;
+  for (int head = 0; head < job->heads; head++) {
+    float *x = job->x + row * job->stride + (size_t)(head * job->width);
+    double squares = 0;
+    for (int d = 0; d < job->width; d++) squares += (double)x[d] * x[d];
+    double length = fmax(sqrt(squares), 1e-8);
+    for (int d = 0; d < job->width; d++) x[d] = (float)(x[d] / length);
+    job->lengths[row * (size_t)job->heads + (size_t)head] = (float)length;
+  }
+}
+
+static void reference_unit_heads(float *x, int stride, float *lengths, int rows, int heads, int width) {
+  struct unit_job job = {x, lengths, (size_t)stride, heads, width};
+  parallel_for((size_t)rows, unit_row, &job);
+}
+
+static void reference_unit_heads_gradient(float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows, int heads,
+                                          int width) {
+  for (int row = 0; row < rows; row++)
+    for (int head = 0; head < heads; head++) {
+      float *g = dx + (size_t)row * (size_t)dx_stride + (size_t)(head * width);
+      const float *unit = y + (size_t)row * (size_t)y_stride + (size_t)(head * width);
+      double length = lengths[(size_t)row * (size_t)heads + (size_t)head], along = 0;
+      for (int d = 0; d < width; d++) along += (double)unit[d] * g[d];
+      for (int d = 0; d < width; d++) g[d] = (float)((g[d] - unit[d] * along) / length);
+    }
+}
+
+struct head_products_job {
+  float *y, *dx, *dw;
+  const float *x, *w, *dy;
+  size_t y_stride, x_stride, dx_stride;
+  int rows, heads, width;
+};
+
+static void head_products_row(void *data, size_t row, int worker) {
+  const struct head_products_job *job = data;
+  size_t width = (size_t)job->width;
+  for (size_t head = 0; head < (size_t)job->heads; head++) {
+    float *y = job->y + row * job->y_stride + head * width;
+    const float *x = job->x + row * job->x_stride + head * width, *w = job->w + head * width * width;
+    for (size_t j = 0; j < width; j++) y[j] = 0;
+    for (size_t i = 0; i < width; i++)
+      for (size_t j = 0; j < width; j++) y[j] += x[i] * w[i * width + j];
+  }
+}
+
+static void reference_head_products(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads, int width) {
+  struct head_products_job job = {.y = y, .x = x, .w = w, .y_stride = (size_t)y_stride, .x_stride = (size_t)x_stride, .heads = heads, .width = width};
+  parallel_for((size_t)rows, head_products_row, &job);
+}
+
+static void head_products_gradient_task(void *data, size_t head, int worker) {
+  const struct head_products_job *job = data;
+  size_t width = (size_t)job->width;
+  const float *w = job->w + head * width * width;
+  for (size_t row = 0; row < (size_t)job->rows; row++) {
+    const float *x = job->x + row * job->x_stride + head * width, *dy = job->dy + row * job->y_stride + head * width;
+    float *dx = job->dx + row * job->dx_stride + head * width, *dw = job->dw ? job->dw + head * width * width : NULL;
+    for (size_t i = 0; i < width; i++) {
+      double sum = 0;
+      for (size_t j = 0; j < width; j++) sum += (double)dy[j] * w[i * width + j];
+      dx[i] = (float)sum;
+      for (size_t j = 0; dw && j < width; j++) dw[i * width + j] += x[i] * dy[j];
+    }
+  }
+}
+
+static void reference_head_products_gradient(float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x, int x_stride,
+                                             const float *w, int rows, int heads, int width) {
+  struct head_products_job job = {.dx = dx, .dw = dw, .dy = dy, .x = x, .w = w, .dx_stride = (size_t)dx_stride, .y_stride = (size_t)dy_stride,
+                                  .x_stride = (size_t)x_stride, .rows = rows, .heads = heads, .width = width};
+  parallel_for((size_t)heads, head_products_gradient_task, &job);
+}
+
 // ---- norms down the rows ----
 
 static void reference_column_statistics(float *mean, float *variance, const float *x, int columns, const struct span *spans,
@@ -442,7 +526,9 @@ static int bias_at(const struct attention *attention, const struct span *span, i
 
 static double score(const struct head *h, const float *query, int i, int key) {
   double sum = 0;
-  for (int d = 0; d < h->attention->head_width; d++) sum += (double)query[d] * key_value(h, key, d);
+  const float *v = h->attention->additive ? h->attention->additive + (size_t)h->head * (size_t)h->attention->head_width : NULL;
+  for (int d = 0; d < h->attention->head_width; d++)
+    sum += v ? v[d] * tanh((double)query[d] + key_value(h, key, d)) : (double)query[d] * key_value(h, key, d);
   sum *= h->attention->scale;
   if (h->attention->bias)
     sum += h->attention->bias[(size_t)h->head * (size_t)(2 * h->attention->bias_reach + 1) + (size_t)bias_at(h->attention, h->span, i, key)];
@@ -491,9 +577,21 @@ static void reference_attention(float *out, int out_stride, float *log_sum, floa
 }
 
 struct head_gradient {
-  float *dquery, *dkeys, *dvalues, *dbias, *dgain;  // of this head: dkeys and dvalues at the span's first key
+  float *dquery, *dkeys, *dvalues, *dbias, *dgain, *dadditive;  // of this head: dkeys and dvalues at the span's first key
   int dkey_stride, dvalue_stride;
 };
+
+// Of a score by ds: query . key, or v . tanh(query + key).
+static void score_gradient(const struct head *h, const struct head_gradient *to, float *dk, const float *query, int key, double ds) {
+  int width = h->attention->head_width;
+  const float *v = h->attention->additive ? h->attention->additive + (size_t)h->head * (size_t)width : NULL;
+  for (int d = 0; d < width; d++) {
+    double k = key_value(h, key, d), t = v ? tanh(query[d] + k) : 0, slope = v ? v[d] * (1 - t * t) : 0;
+    to->dquery[d] += (float)(ds * (v ? slope : k));
+    dk[d] += (float)(ds * (v ? slope : query[d]));
+    if (to->dadditive) to->dadditive[d] += (float)(ds * t);
+  }
+}
 
 static void attend_gradient(const struct head *h, const struct head_gradient *to, const float *dout, const float *out, double log_sum,
                             const float *query, int i) {
@@ -515,16 +613,14 @@ static void attend_gradient(const struct head *h, const struct head_gradient *to
     own += p * kept_factor * dp;
     double ds = p * (gain * dp * kept_factor - out_dout);
     if (to->dbias) to->dbias[bias_at(attention, h->span, i, key)] += (float)ds;
-    for (int d = 0; d < width; d++) {
-      to->dquery[d] += (float)(ds * attention->scale * key_value(h, key, d));
-      dk[d] += (float)(ds * attention->scale * query[d]);
-    }
+    score_gradient(h, to, dk, query, key, ds * attention->scale);
   }
   if (to->dgain) *to->dgain += (float)own;
 }
 
 static void reference_attention_gradient(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues, int dvalue_stride,
-                                         float *dbias, float *dgain, const float *dout, int dout_stride, const float *out, int out_stride,
+                                         float *dbias, float *dgain, float *dadditive, const float *dout, int dout_stride,
+                                         const float *out, int out_stride,
                                          const float *log_sum, const float *query, int query_stride, const struct attention_keys *keys,
                                          const struct span *spans, int span_count, const struct attention *attention) {
   int width = attention->head_width;
@@ -540,7 +636,8 @@ static void reference_attention_gradient(float *dquery, int dquery_stride, float
       struct head_gradient to = {.dkeys = dkeys + (size_t)span->k0 * (size_t)dkey_stride + kv_column, .dkey_stride = dkey_stride,
                                  .dvalues = dvalues + (size_t)span->k0 * (size_t)dvalue_stride + kv_column, .dvalue_stride = dvalue_stride,
                                  .dbias = dbias ? dbias + (size_t)head * (size_t)(2 * attention->bias_reach + 1) : NULL,
-                                 .dgain = dgain ? dgain + head : NULL};
+                                 .dgain = dgain ? dgain + head : NULL,
+                                 .dadditive = dadditive ? dadditive + column : NULL};
       for (int i = 0; i < span->qn; i++) {
         size_t row = (size_t)(span->q0 + i);
         to.dquery = dquery + row * (size_t)dquery_stride + column;

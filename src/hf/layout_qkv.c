@@ -8,6 +8,8 @@ static const struct config_choice families[] = {
   {"encoder-decoder", FAMILY_ENCODER_DECODER}, {"encoder", FAMILY_ENCODER}, {"decoder", FAMILY_DECODER}, {0}};
 static const struct config_choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE},
                                              {"batch", NORM_BATCH}, {"instance", NORM_INSTANCE}, {"group", NORM_GROUP}, {0}};
+static const struct config_choice scores[] = {
+  {"product", SCORE_PRODUCT}, {"cosine", SCORE_COSINE}, {"general", SCORE_GENERAL}, {"additive", SCORE_ADDITIVE}, {0}};
 static const struct config_choice places[] = {{"post", NORM_POST}, {"pre", NORM_PRE}, {0}};
 static const struct config_choice positions[] = {
   {"none", POSITIONS_NONE}, {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
@@ -74,6 +76,9 @@ static const struct config_key keys[] = {
   CONFIG_SWITCH("head_bias_trainable", head_bias_trainable, false),
   CONFIG_SWITCH("shared_embeddings", shared_embeddings, true),
   CONFIG_SWITCH("tied_head", tied_head, true),
+  CONFIG_NAMED("attention_score", attention_score, SCORE_PRODUCT, scores),
+  CONFIG_WHOLE("attention_window", attention_window, 0, 0, POSITION_LIMIT),
+  CONFIG_SWITCH("attention_bare", attention_bare, false),
   CONFIG_REAL("attention_scale", attention_scale, 0, -1e6, 1e6),
   CONFIG_WHOLE("relative_buckets", relative_buckets, 0, 0, POSITION_LIMIT),
   CONFIG_WHOLE("relative_distance", relative_distance, 0, 0, POSITION_LIMIT),
@@ -117,6 +122,7 @@ static const struct config_key keys[] = {
 #define LAYER(side)                                                                                                           \
   PART(side ".{}.self.", "query", "query_key_value", 0), PART(side ".{}.self.", "key", "query_key_value", 1),                 \
   PART(side ".{}.self.", "value", "query_key_value", 2), LINEAR(side ".{}.self.output"), NORM(side ".{}.self.norm"),          \
+  SAME(side ".{}.self.score.weight"),                                                                                        \
   PART(side ".{}.feed_forward.", "up", "up", 0), PART(side ".{}.feed_forward.", "gate", "up", 1),                             \
   LINEAR(side ".{}.feed_forward.down"), NORM(side ".{}.feed_forward.norm")
 #define SIDE(side)                                                                                                            \
@@ -135,6 +141,7 @@ static const struct tensor_name names[] = {
   PART("decoder.{}.cross.", "key", "key_value", 0),
   PART("decoder.{}.cross.", "value", "key_value", 1),
   LINEAR("decoder.{}.cross.output"),
+  SAME("decoder.{}.cross.score.weight"),
   NORM("decoder.{}.cross.norm"),
   SAME("head.weight"),
   SAME("head.bias"),

@@ -267,7 +267,7 @@ static const struct recorded *write_sublayer(struct writer *writer, const struct
 static void write_layer(struct writer *writer, const struct recorded **input) {
   const struct stack *stack = writer->stack;
   const struct layer *layer = &stack->layers[writer->layer];
-  bool pre = writer->subject->model->arch.norm_place == NORM_PRE, cross = layer->cross.output.weight != NULL;
+  bool pre = writer->subject->model->arch.norm_place == NORM_PRE, cross = stack->cross;
   bool last = writer->layer + 1 == stack->arch->layers;
   const struct norm_weights *after_self = cross ? &layer->cross.norm : &layer->feed_forward_norm;
   const struct norm_weights *after_layer = last ? &stack->final_norm : &layer[1].self.norm;
@@ -403,7 +403,7 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
     buffer_format(writer->out, "{\"name\":\"%s\",\"causal\":%s,\"heads\":%d,\"kv_heads\":%d,\"width\":%d", name, stack->causal ? "true" : "false",
                   stack->arch->heads, stack->arch->kv_heads, width);
     key_number(writer, "sharing", stack->arch->groups ? stack->arch->layers / stack->arch->groups : 1);
-    key_number(writer, "scale", arch->attention_scale != 0 ? arch->attention_scale : (float)(1 / sqrt(width)));
+    key_number(writer, "scale", arch_attention_scale(arch, stack->arch));
     buffer_text(writer->out, ",\"tokens\":[");
     write_tokens(writer, side, first, second);
     buffer_char(writer->out, ']');

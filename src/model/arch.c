@@ -9,6 +9,11 @@ int arch_head_width(const struct arch *arch, const struct stack_arch *stack) {
   return arch->head_width ? arch->head_width : arch->hidden / stack->heads;
 }
 
+float arch_attention_scale(const struct arch *arch, const struct stack_arch *stack) {
+  if (arch->attention_scale != 0) return arch->attention_scale;
+  return arch->attention_score == SCORE_PRODUCT ? (float)(1 / sqrt(arch_head_width(arch, stack))) : 1;
+}
+
 bool arch_norm_spans_rows(const struct arch *arch) {
   return arch->norm == NORM_BATCH || arch->norm == NORM_INSTANCE || arch->norm == NORM_GROUP;
 }
@@ -244,6 +249,27 @@ static bool check_norm(const struct arch *arch, struct error *error) {
   return true;
 }
 
+static bool check_attention(const struct arch *arch, struct error *error) {
+  if (!between(error, "the attention window", arch->attention_window, 0, 1 << 24)) return false;
+  if (arch->attention_window && arch->family == FAMILY_ENCODER)
+    return error_set(error, ERROR_UNSUPPORTED, "an attention window of %d tokens is for decoders; this model is an encoder only",
+                     arch->attention_window);
+  if (!arch->attention_bare) return true;
+  if (arch->attention_score == SCORE_GENERAL || arch->attention_score == SCORE_ADDITIVE)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "%s scores have weights of their own, which attention without weights has not; choose scaled, dot or cosine ones",
+                     arch->attention_score == SCORE_GENERAL ? "general" : "additive");
+  for (int side = 0; side < 2; side++) {
+    const struct stack_arch *stack = side ? &arch->decoder : &arch->encoder;
+    if (stack->layers && (stack->kv_heads != stack->heads || stack->heads * arch_head_width(arch, stack) != arch->hidden))
+      return error_set(error, ERROR_UNSUPPORTED,
+                       "attention without weights parts the %d columns of its input among the heads: %d heads of %d columns with %d "
+                       "key/value heads cannot be; choose as many key/value heads as heads, which together are as wide as the input",
+                       arch->hidden, stack->heads, arch_head_width(arch, stack), stack->kv_heads);
+  }
+  return true;
+}
+
 bool arch_check(const struct arch *arch, struct error *error) {
   bool encoder = arch->family != FAMILY_DECODER, decoder = arch->family != FAMILY_ENCODER;
   if (!between(error, "the hidden width", arch->hidden, 1, WIDEST) ||
@@ -264,6 +290,6 @@ bool arch_check(const struct arch *arch, struct error *error) {
     return error_set(error, ERROR_UNSUPPORTED,
                      "encoder and decoder cannot share an embedding table: their vocabularies have %d and %d entries",
                      arch->source_vocab, arch->target_vocab);
-  return check_norm(arch, error) && check_embeddings(arch, error) && check_head(arch, error) && check_features(arch, error) &&
+  return check_norm(arch, error) && check_attention(arch, error) && check_embeddings(arch, error) && check_head(arch, error) && check_features(arch, error) &&
          check_rates(arch, error);
 }

@@ -9,6 +9,9 @@
 enum family { FAMILY_ENCODER_DECODER, FAMILY_ENCODER, FAMILY_DECODER };
 // Layer and RMS norm look at a row, instance and group norm at a whole sequence, batch norm at the whole batch while it learns.
 enum norm_kind { NORM_LAYER, NORM_RMS, NORM_NONE, NORM_BATCH, NORM_INSTANCE, NORM_GROUP };
+// How well a query fits a key: by their product, by the cosine of their angle, by q^T W k (Luong et al. 2015), or by v^T tanh(q + k)
+// (Bahdanau et al. 2015, whose two matrices are those that make q and k).
+enum attention_score { SCORE_PRODUCT, SCORE_COSINE, SCORE_GENERAL, SCORE_ADDITIVE };
 enum norm_place { NORM_POST, NORM_PRE };
 enum position_kind { POSITIONS_NONE, POSITIONS_SINUSOID, POSITIONS_SINUSOID_INTERLEAVED, POSITIONS_LEARNED, POSITIONS_ROTARY };
 
@@ -93,7 +96,10 @@ struct arch {
   bool head_bias_trainable;   // Marian's final_logits_bias is a buffer, not a parameter
   bool shared_embeddings;     // encoder and decoder use one table
   bool tied_head;             // the output head is the embedding table of the stack below it
-  float attention_scale;      // 0: 1 / sqrt(head_width)
+  enum attention_score attention_score;
+  float attention_scale;      // of the scores; 0: 1 / sqrt(head_width) for products, 1 for the others
+  int attention_window;       // a token of a causal stack sees so many, itself and those before it; 0: all
+  bool attention_bare;        // no weights: queries, keys and values are the input itself, and what attention gives is its output
   int relative_buckets;       // learnt biases by distance in the encoder's self-attention (T5's buckets, one table for all layers); 0: none
   int relative_distance;      // from this distance on all are one bucket
 
@@ -122,6 +128,7 @@ struct arch {
   int forced_eos_id;
 };
 
+float arch_attention_scale(const struct arch *arch, const struct stack_arch *stack);
 bool arch_norm_spans_rows(const struct arch *arch);  // batch, instance, group
 struct norm arch_norm(const struct arch *arch);      // for the operations
 int arch_embedding_width(const struct arch *arch);  // the tables' columns

@@ -140,18 +140,43 @@ static void scale_start(const struct builder *builder, const struct stack_arch *
   if (weight && builder->model->arch.scaled_residuals) weight->deviation = (float)(weight->deviation / sqrt(2.0 * stack->layers));
 }
 
-static void add_layer(struct builder *builder, struct layer *layer, const struct stack_arch *stack, bool cross) {
+static struct weight *add_score(struct builder *builder, const char *name, int heads, int width) {
+  enum attention_score score = builder->model->arch.attention_score;
+  if (score != SCORE_GENERAL && score != SCORE_ADDITIVE) return NULL;
+  struct weight *weight = add(builder, name, score == SCORE_GENERAL ? heads * width : heads, width);
+  if (!weight) return NULL;
+  weight->initialisation = INITIAL_NORMAL;
+  weight->deviation = (float)(1 / sqrt(width));
+  weight->direct = weight->decayed = true;
+  return weight;
+}
+
+static void add_self(struct builder *builder, struct attention_weights *self, const struct stack_arch *stack) {
   const struct arch *arch = &builder->model->arch;
   int hidden = arch->hidden, width = arch_head_width(arch, stack), query = stack->heads * width, key = stack->kv_heads * width;
-  layer->self.query_key_value = add_linear(builder, "self.query_key_value", query, key, key, hidden, arch->attention_bias);
-  layer->self.output = add_linear(builder, "self.output", hidden, 0, 0, query, arch->attention_bias);
-  layer->self.norm = add_norm(builder, "self.norm", hidden);
-  if (cross) {
-    layer->cross.query = add_linear(builder, "cross.query", query, 0, 0, hidden, arch->attention_bias);
-    layer->cross.key_value = add_linear(builder, "cross.key_value", key, key, 0, hidden, arch->attention_bias);
-    layer->cross.output = add_linear(builder, "cross.output", hidden, 0, 0, query, arch->attention_bias);
-    layer->cross.norm = add_norm(builder, "cross.norm", hidden);
-  }
+  self->norm = add_norm(builder, "self.norm", hidden);
+  if (arch->attention_bare) return;
+  self->query_key_value = add_linear(builder, "self.query_key_value", query, key, key, hidden, arch->attention_bias);
+  self->output = add_linear(builder, "self.output", hidden, 0, 0, query, arch->attention_bias);
+  self->score = add_score(builder, "self.score.weight", stack->heads, width);
+}
+
+static void add_cross(struct builder *builder, struct attention_weights *cross, const struct stack_arch *stack) {
+  const struct arch *arch = &builder->model->arch;
+  int hidden = arch->hidden, width = arch_head_width(arch, stack), query = stack->heads * width, key = stack->kv_heads * width;
+  cross->norm = add_norm(builder, "cross.norm", hidden);
+  if (arch->attention_bare) return;
+  cross->query = add_linear(builder, "cross.query", query, 0, 0, hidden, arch->attention_bias);
+  cross->key_value = add_linear(builder, "cross.key_value", key, key, 0, hidden, arch->attention_bias);
+  cross->output = add_linear(builder, "cross.output", hidden, 0, 0, query, arch->attention_bias);
+  cross->score = add_score(builder, "cross.score.weight", stack->heads, width);
+}
+
+static void add_layer(struct builder *builder, struct layer *layer, const struct stack_arch *stack, bool cross) {
+  const struct arch *arch = &builder->model->arch;
+  int hidden = arch->hidden;
+  add_self(builder, &layer->self, stack);
+  if (cross) add_cross(builder, &layer->cross, stack);
   layer->up = add_linear(builder, "feed_forward.up", stack->ffn, arch->gated ? stack->ffn : 0, 0, hidden, arch->ffn_bias);
   layer->down = add_linear(builder, "feed_forward.down", hidden, 0, 0, stack->ffn, arch->ffn_bias);
   layer->feed_forward_norm = add_norm(builder, "feed_forward.norm", hidden);
@@ -288,6 +313,7 @@ struct model *model_new(const struct arch *arch, struct error *error) {
   if (!model) return NULL;
   model->arch = *arch;
   model->decoder.causal = true;
+  model->decoder.cross = arch->family == FAMILY_ENCODER_DECODER;
   model->decoder.site = 1 << 20;  // behind the encoder's: 1,024 for the embeddings and for each layer (enum site in stack.c)
   bool ok = make_layers(&model->encoder, arch, &arch->encoder, error) && make_layers(&model->decoder, arch, &arch->decoder, error);
   if (ok) {
@@ -390,7 +416,7 @@ struct model_memory model_memory(const struct model *model, const struct kernels
     memory.values += numbers;
     memory.packed += packed + turned;
     if (weight->trainable) memory.learning += 3 * numbers;
-    memory.run += (is_vector(weight) || !weight->parts[0].stored ? numbers : 0) + packed;
+    memory.run += (is_vector(weight) || weight->direct || !weight->parts[0].stored ? numbers : 0) + packed;
   }
   return memory;
 }
@@ -401,7 +427,7 @@ bool model_prepare(struct model *model, const struct kernels *kernels, bool trai
     struct weight *weight = &model->weights[i];
     if (!fill_missing(weight, error)) return false;
     if (training && !weight_start_training(weight, error)) return false;
-    if (is_vector(weight) && !weight_own_values(weight, error)) return false;
+    if ((is_vector(weight) || weight->direct) && !weight_own_values(weight, error)) return false;
     if (weight->product && !weight_pack(weight, kernels, training, error)) return false;
   }
   profile_done("weights", PROFILE_LOAD);

@@ -21,11 +21,12 @@ struct attention_weights {
   struct linear_weights query_key_value;       // self-attention: parts query, key, value
   struct linear_weights query, key_value;      // cross-attention: key_value has parts key, value
   struct linear_weights output;
+  struct weight *score;                        // general: [heads * width, width], additive: [heads, width]; NULL: none
   struct norm_weights norm;
 };
 
 struct layer {
-  struct attention_weights self, cross;        // cross.output.weight NULL: no cross-attention
+  struct attention_weights self, cross;        // all NULL where there is no cross-attention, or no weights
   struct linear_weights up, down;              // gated: up has parts up, gate
   struct norm_weights feed_forward_norm;
 };
@@ -39,7 +40,7 @@ struct stack {
   float *rotary;                               // [head_width / 2] frequencies, or NULL
   float rotary_scale;                          // of cosines and sines
   struct layer *layers;                        // [layers]; shared ones name the same weights
-  bool causal;
+  bool causal, cross;                          // cross: the layers have cross-attention
   int site;                                    // first dropout site
 };
 

@@ -109,9 +109,8 @@ static void join(const struct run *run, const char *what, struct stream *stream,
 static struct attention attention_of(const struct run *run, bool causal, enum site site) {
   const struct arch *arch = &run->model->arch;
   const struct stack_arch *stack = run->stack->arch;
-  int width = arch_head_width(arch, stack);
-  return (struct attention){.heads = stack->heads, .kv_heads = stack->kv_heads, .head_width = width, .causal = causal,
-                            .scale = arch->attention_scale != 0 ? arch->attention_scale : (float)(1 / sqrt(width)),
+  return (struct attention){.heads = stack->heads, .kv_heads = stack->kv_heads, .head_width = arch_head_width(arch, stack), .causal = causal,
+                            .window = causal ? arch->attention_window : 0, .scale = arch_attention_scale(arch, stack),
                             .dropout = dropout_at(run, arch->attention_dropout, site)};
 }
 
@@ -119,12 +118,34 @@ static struct tensor *linear(const struct run *run, const char *what, struct ten
   return op_linear(run->context, name_of(run, what), x, weights->weight, weights->bias, ACTIVATION_NONE, &(struct dropout){0});
 }
 
+// Queries, keys or values of x: `parts` of them side by side. Without weights they are x itself.
+static struct tensor *project(const struct run *run, const char *what, struct tensor *x, const struct linear_weights *weights, int parts) {
+  return weights->weight ? linear(run, what, x, weights) : op_copies(run->context, name_of(run, what), x, parts);
+}
+
+static struct tensor *output_of(const struct run *run, const char *what, struct tensor *mixed, const struct linear_weights *weights) {
+  return weights->weight ? linear(run, what, mixed, weights) : mixed;
+}
+
+// The first `heads` heads of a projection as cosine scores want them.
+static struct tensor *unit(const struct run *run, const char *what, struct tensor *x, int heads) {
+  if (run->model->arch.attention_score != SCORE_COSINE) return x;
+  return op_unit_heads(run->context, name_of(run, what), x, heads, arch_head_width(&run->model->arch, run->stack->arch));
+}
+
 static struct tensor *attend(const struct run *run, const char *what, struct columns query, struct columns keys, struct columns values,
                              const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
-                             struct attention *attention) {
+                             struct weight *score, struct attention *attention) {
   const char *name = name_of(run, what);
+  bool additive = run->model->arch.attention_score == SCORE_ADDITIVE;
+  if (score && !additive) {
+    char *products = context_node(run->context, strlen(name) + sizeof ".general");
+    if (!products) return NULL;
+    sprintf(products, "%s.general", name);
+    query = (struct columns){op_head_products(run->context, products, query, score), 0};
+  }
   if (run->context->head_gain) attention->gain = run->context->head_gain(run->context->probe_user, name);
-  return op_attention(run->context, name, query, keys, values, store, spans, span_count, bias, attention);
+  return op_attention(run->context, name, query, keys, values, store, spans, span_count, bias, additive ? score : NULL, attention);
 }
 
 static void store(const struct run *run, struct key_store *to, const int32_t *slots, const struct tensor *tensor, int key_column, int value_column) {
@@ -140,7 +161,7 @@ static void round_as_cached(const struct run *run, const struct tensor *tensor, 
 
 static struct tensor *self_attention(const struct run *run, const struct layer *layer, struct tensor *x) {
   struct attention attention = attention_of(run, run->stack->causal, SITE_SELF_WEIGHTS);
-  struct tensor *qkv = linear(run, "self.query_key_value", x, &layer->self.query_key_value);
+  struct tensor *qkv = project(run, "self.query_key_value", x, &layer->self.query_key_value, 3);
   if (!qkv) return NULL;
   int key = attention.heads * attention.head_width, value = key + attention.kv_heads * attention.head_width;
   struct key_store *pages = run->cache ? &run->cache->layers[run->layer].self : NULL;
@@ -149,23 +170,30 @@ static struct tensor *self_attention(const struct run *run, const struct layer *
     qkv = op_rotary(run->context, name_of(run, "self.rotary"), qkv, &rotary);
     if (!qkv) return NULL;
   }
+  qkv = unit(run, "self.unit", qkv, attention.heads + attention.kv_heads);
+  if (!qkv) return NULL;
   if (pages) store(run, pages, run->cache->slots, qkv, key, value);
   else if (run->stack->causal) round_as_cached(run, qkv, key);
   struct tensor *mixed = attend(run, "self.attention", (struct columns){qkv, 0}, (struct columns){qkv, key}, (struct columns){qkv, value}, pages,
-                                run->side->spans, run->side->span_count, run->relative, &attention);
-  return linear(run, "self.output", mixed, &layer->self.output);
+                                run->side->spans, run->side->span_count, run->relative, layer->self.score, &attention);
+  return output_of(run, "self.output", mixed, &layer->self.output);
+}
+
+static struct tensor *cross_keys(const struct run *run, const struct layer *layer, struct tensor *encoded) {
+  return unit(run, "cross.key.unit", project(run, "cross.key_value", encoded, &layer->cross.key_value, 2), run->stack->arch->kv_heads);
 }
 
 static struct tensor *cross_attention(const struct run *run, const struct layer *layer, struct tensor *x) {
   assert(run->encoded || run->cache);  // a NULL result is taken for "no sublayer", so a missing source would pass unseen
   struct attention attention = attention_of(run, false, SITE_CROSS_WEIGHTS);
-  struct tensor *query = linear(run, "cross.query", x, &layer->cross.query);
-  struct tensor *kv = run->cache ? NULL : linear(run, "cross.key_value", run->encoded, &layer->cross.key_value);
+  struct tensor *query = unit(run, "cross.query.unit", project(run, "cross.query", x, &layer->cross.query, 1), attention.heads);
+  struct tensor *kv = run->cache ? NULL : cross_keys(run, layer, run->encoded);
   round_as_cached(run, kv, 0);
   const struct key_store *pages = run->cache ? &run->cache->layers[run->layer].cross : NULL;
   struct tensor *mixed = attend(run, "cross.attention", (struct columns){query, 0}, (struct columns){kv, 0},
-                                (struct columns){kv, attention.kv_heads * attention.head_width}, pages, run->cross, run->cross_count, NULL, &attention);
-  return linear(run, "cross.output", mixed, &layer->cross.output);
+                                (struct columns){kv, attention.kv_heads * attention.head_width}, pages, run->cross, run->cross_count, NULL,
+                                layer->cross.score, &attention);
+  return output_of(run, "cross.output", mixed, &layer->cross.output);
 }
 
 static struct tensor *feed_forward(const struct run *run, const struct layer *layer, struct tensor *x) {
@@ -184,7 +212,7 @@ static struct tensor *feed_forward(const struct run *run, const struct layer *la
 static void run_layer(struct run *run, struct stream *stream) {
   const struct stack *stack = run->stack;
   const struct layer *layer = &stack->layers[run->layer];
-  bool cross = layer->cross.output.weight != NULL, last = run->layer + 1 == stack->arch->layers;
+  bool cross = stack->cross, last = run->layer + 1 == stack->arch->layers;
   const struct norm_weights *after = last ? &stack->final_norm : &layer[1].self.norm;
   join(run, "self", stream, self_attention(run, layer, stream->input), &layer->self.norm,
        cross ? &layer->cross.norm : &layer->feed_forward_norm, SITE_SELF);
@@ -202,7 +230,7 @@ static const int32_t *table_rows(const struct run *run) {
   return moved;
 }
 
-static struct tensor *project(const struct run *run, struct tensor *x) {
+static struct tensor *widen(const struct run *run, struct tensor *x) {
   const struct linear_weights *weights = &run->stack->embedding_projection;
   return weights->weight ? linear(run, "embedding_projection", x, weights) : x;
 }
@@ -220,9 +248,9 @@ static struct tensor *embed(const struct run *run) {
   if (!context_ok(run->context)) return NULL;
   struct tensor *x = op_embedding(run->context, name_of(run, "embedding"), &tables, side->ids, positions, types, side->rows,
                                   arch_embedding_width(arch), stack->embedding_norm.gain ? &none : &dropout);
-  if (!stack->embedding_norm.gain) return project(run, x);
+  if (!stack->embedding_norm.gain) return widen(run, x);
   x = normalise(run, "embedding_norm", NULL, x, NULL, &stack->embedding_norm, &none);
-  return project(run, op_dropout(run->context, name_of(run, "embedding_dropout"), x, &dropout));
+  return widen(run, op_dropout(run->context, name_of(run, "embedding_dropout"), x, &dropout));
 }
 
 // Reports the hidden state after each layer under one name for all places of the norm: "decoder.hidden.3". Hidden 0 is the
@@ -407,7 +435,7 @@ bool model_cache_source(struct context *context, const struct model *model, stru
   struct run run = {.context = context, .model = model, .stack = &model->decoder, .stack_name = "decoder"};
   int heads = model->arch.decoder.kv_heads, width = arch_head_width(&model->arch, &model->arch.decoder);
   for (run.layer = 0; run.layer < model->arch.decoder.layers; run.layer++) {
-    struct tensor *kv = linear(&run, "cross.key_value", encoded, &model->decoder.layers[run.layer].cross.key_value);
+    struct tensor *kv = cross_keys(&run, &model->decoder.layers[run.layer], encoded);
     if (!kv) return false;
     store(&run, &layers[run.layer].cross, slots, kv, 0, heads * width);
   }

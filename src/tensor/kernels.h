@@ -31,6 +31,7 @@ struct attention {
   float scale;
   const float *bias;         // [heads, 2 * bias_reach + 1] by clipped key position - query position, or NULL (relative, ALiBi)
   int bias_reach;
+  const float *additive;     // [heads, head_width] v: scores are v . tanh(query + key) instead of query . key; or NULL
   const float *gain;         // [heads]: multiplies each head's result (to switch heads off), or NULL
   struct dropout dropout;    // row_keys by query row; the column is the key's position, the site is site + head
 };
@@ -107,6 +108,16 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
   /* In place: the first and the second half of each head turn by table's angles; backward: the other way.                 \
      x [rows, heads * 2 * half] */                                                                                         \
   KERNEL(void, rotate, (float *x, int stride, const float *table, int rows, int heads, int half, bool backward))           \
+  /* In place: each of the first `heads` heads of a row is divided by its length (at least 1e-8), which lengths [rows, heads]  \
+     receives; backward, y being the result: dx becomes (dx - y (y . dx)) / length. */                                      \
+  KERNEL(void, unit_heads, (float *x, int stride, float *lengths, int rows, int heads, int width))                          \
+  KERNEL(void, unit_heads_gradient, (float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows, \
+                                     int heads, int width))                                                                \
+  /* y[r, h, j] = sum_i x[r, h, i] w[h, i, j]; backward: sets dx, dw += unless NULL */                                      \
+  KERNEL(void, head_products, (float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads,   \
+                               int width))                                                                                 \
+  KERNEL(void, head_products_gradient, (float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x, \
+                                        int x_stride, const float *w, int rows, int heads, int width))                     \
   /* sum = x + dropout(f); y = norm(sum) * gain + bias. f NULL: sum is x and is not written. y NULL: no norm.              \
      mean and deviation [rows] receive the statistics (1 / sqrt(variance + epsilon)) unless NULL. */                       \
   KERNEL(void, residual_norm, (float *y, float *sum, float *mean, float *deviation, const float *x, const float *f,         \
@@ -137,9 +148,10 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
                            int query_stride, const struct attention_keys *keys, const struct span *spans, int span_count,  \
                            const struct attention *attention))                                                             \
   /* Sets dquery, dkeys and dvalues (each row of them that a span covers; no key row may belong to two spans).              \
-     dbias and dgain += unless NULL. */                                                                                    \
+     dbias, dgain and dadditive += unless NULL. */                                                                                    \
   KERNEL(void, attention_gradient, (float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,       \
-                                    int dvalue_stride, float *dbias, float *dgain, const float *dout, int dout_stride,     \
+                                    int dvalue_stride, float *dbias, float *dgain, float *dadditive, const float *dout,    \
+                                    int dout_stride,                                                                       \
                                     const float *out, int out_stride, const float *log_sum, const float *query,            \
                                     int query_stride, const struct attention_keys *keys, const struct span *spans,         \
                                     int span_count, const struct attention *attention))                                    \

@@ -9,6 +9,7 @@ struct attention_node {
   struct node node;
   struct columns query, keys, values;
   struct tensor *bias;
+  struct weight *additive;
   const struct span *spans;
   int span_count;
   struct attention attention;
@@ -45,7 +46,8 @@ static void backward(struct context *context, struct node *base) {
   if (!dquery || !dkeys || !dvalues || !context_ok(context)) return;
   struct attention_keys keys = key_rows(node->keys, node->values);
   const struct tensor *query = node->query.tensor;
-  context->kernels->attention_gradient(dquery, query->cols, dkeys, keys.key_stride, dvalues, keys.value_stride, dbias, NULL, node->out->gradient,
+  context->kernels->attention_gradient(dquery, query->cols, dkeys, keys.key_stride, dvalues, keys.value_stride, dbias, NULL,
+                                       node->additive ? node->additive->gradient : NULL, node->out->gradient,
                                        node->out->cols, node->out->data, node->out->cols, node->log_sum, query->data + node->query.column,
                                        query->cols, &keys, node->spans, node->span_count, &node->attention);
   tensor_gradient_release(context, node->out);
@@ -63,13 +65,14 @@ static float *take_probabilities(struct context *context, const struct span *spa
 
 struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys, struct columns values,
                             const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
-                            const struct attention *given) {
-  struct attention with_bias = *given;
-  const struct attention *attention = &with_bias;
+                            struct weight *additive, const struct attention *given) {
+  struct attention completed = *given;
+  const struct attention *attention = &completed;
   if (bias) {
-    with_bias.bias = bias->data;
-    with_bias.bias_reach = (bias->cols - 1) / 2;
+    completed.bias = bias->data;
+    completed.bias_reach = (bias->cols - 1) / 2;
   }
+  if (additive) completed.additive = additive->values;
   if (!query.tensor || (!store && (!keys.tensor || !values.tensor))) return NULL;
   assert(store == NULL || !context->recording);
   struct attention_node *node = tape_record(context, sizeof *node, backward, name);
@@ -77,7 +80,7 @@ struct tensor *op_attention(struct context *context, const char *name, struct co
   struct tensor *out = tensor_new(context, rows, attention->heads * attention->head_width);
   if (!out) return NULL;
   out->wanted = query.tensor->wanted || (keys.tensor && keys.tensor->wanted) || (values.tensor && values.tensor->wanted) ||
-                (bias && bias->wanted);
+                (bias && bias->wanted) || (additive && additive->trainable);
   float *log_sum = node ? context_memory(context, (size_t)rows * (size_t)attention->heads * sizeof *log_sum) : NULL;
   size_t mark = context->arena.low;
   float *probabilities = is_watched(context, name) ? take_probabilities(context, spans, span_count, attention->heads) : NULL;
@@ -94,6 +97,7 @@ struct tensor *op_attention(struct context *context, const char *name, struct co
     node->keys = keys;
     node->values = values;
     node->bias = bias;
+    node->additive = additive;
     node->spans = spans;
     node->span_count = span_count;
     node->attention = *attention;

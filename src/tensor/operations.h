@@ -55,11 +55,19 @@ struct columns {
 // distance from which on all are one bucket.
 struct tensor *op_relative_bias(struct context *context, const char *name, struct weight *table, int reach);
 
+// The first `heads` heads of x, each `width` columns, divided by their lengths (Salton's cosine). In place: x is returned.
+struct tensor *op_unit_heads(struct context *context, const char *name, struct tensor *x, int heads, int width);
+// Each head times its matrix: weight is [heads * width, width], y_j = sum_i x_i w_ij. x are columns that nothing else reads.
+struct tensor *op_head_products(struct context *context, const char *name, struct columns x, struct weight *weight);
+// [x x ...]: x [rows, cols] -> [rows, copies * cols]
+struct tensor *op_copies(struct context *context, const char *name, struct tensor *x, int copies);
+
 // softmax(scale * query keys^T + bias) values for each span. keys.tensor NULL: keys and values lie in `store`. bias as
-// op_relative_bias makes it, or NULL for none or that of `attention`.
+// op_relative_bias makes it, or NULL for none or that of `attention`. additive: v [heads, head_width] of scores
+// v . tanh(query + key) (Bahdanau et al. 2015), or NULL.
 struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys, struct columns values,
                             const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
-                            const struct attention *attention);
+                            struct weight *additive, const struct attention *attention);
 
 // Turns the first `heads` heads of x, each 2 * half columns, by the angles of each row's position. In place: x is returned.
 struct rotary {

@@ -183,12 +183,12 @@ static void count_attention(float *out, int out_stride, float *log_sum, float *p
 }
 
 static void count_attention_gradient(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,
-                                     int dvalue_stride, float *dbias, float *dgain, const float *dout, int dout_stride,
-                                     const float *out, int out_stride, const float *log_sum, const float *query,
+                                     int dvalue_stride, float *dbias, float *dgain, float *dadditive, const float *dout,
+                                     int dout_stride, const float *out, int out_stride, const float *log_sum, const float *query,
                                      int query_stride, const struct attention_keys *keys, const struct span *spans,
                                      int span_count, const struct attention *attention) {
   double started = begin();
-  profile.real->attention_gradient(dquery, dquery_stride, dkeys, dkey_stride, dvalues, dvalue_stride, dbias, dgain, dout,
+  profile.real->attention_gradient(dquery, dquery_stride, dkeys, dkey_stride, dvalues, dvalue_stride, dbias, dgain, dadditive, dout,
                                    dout_stride, out, out_stride, log_sum, query, query_stride, keys, spans, span_count,
                                    attention);
   if (started == 0) return;

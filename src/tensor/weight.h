@@ -40,6 +40,7 @@ struct weight {
   bool followed;      // a statistic that training follows: not learnt, but kept wherever learnt values are
   bool decayed;       // weight decay applies: matrices yes, biases and norms no
   float rate;         // factor of the learning rate: 1, less for lower layers that are only nudged
+  bool direct;        // read by kernels as f32 as it is: its values are made even where they are stored
   bool product;       // used as the matrix of a product: packed copies are made
   float *values;      // [rows, cols]
   float *gradient;    // [rows, cols]

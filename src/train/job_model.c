@@ -45,6 +45,16 @@ static int chosen(const struct choice *choices, const char *name) {
 
 static bool is_on(const char *option) { return strcmp(option, "on") == 0; }
 
+static const struct choice scores[] = {{"scaled", SCORE_PRODUCT},   {"dot", SCORE_PRODUCT},       {"cosine", SCORE_COSINE},
+                                       {"general", SCORE_GENERAL}, {"additive", SCORE_ADDITIVE}, {0}};
+
+static void describe_attention(const struct qkv_train_options *options, struct arch *arch) {
+  arch->attention_score = (enum attention_score)chosen(scores, options->attention_score);
+  arch->attention_scale = options->attention_scale > 0 ? (float)options->attention_scale : strcmp(options->attention_score, "dot") == 0 ? 1 : 0;
+  arch->attention_bare = !is_on(options->attention_weights);
+  if (options->attention_window > 0) arch->attention_window = (int)options->attention_window;
+}
+
 // As many groups as Wu and He 2018 had, where the columns can be parted so and each group has some.
 static int default_groups(int columns) {
   int groups = columns < 64 ? columns / 2 : 32;
@@ -85,6 +95,7 @@ static bool describe_model(struct job *job, struct arch *arch) {
   if (arch->positions == POSITIONS_ROTARY) arch->rotary.base = 10000;
   if (!job->task->describe_model(job, arch)) return false;
   describe_norm(options, arch);
+  describe_attention(options, arch);
   if (!arch_check(arch, job->error)) return false;
   snprintf(arch->layout, sizeof arch->layout, "%s", layout_for(arch)->model_type);
   return true;

@@ -179,6 +179,8 @@ static void decide_model(struct qkv_train_options *options, const struct size_pr
   decide_text(&options->norm, family->norm);
   decide_text(&options->norm_place, family->norm_place);
   decide_text(&options->norm_epsilon_place, "inside");
+  decide_text(&options->attention_score, "scaled");
+  decide_text(&options->attention_weights, "on");
   decide_text(&options->positions, family->positions);
   decide_text(&options->residual, "on");
   decide_text(&options->gated, family->gated);

@@ -5,7 +5,7 @@
 #include "attention_cases.h"
 #include "tensor/number.h"
 
-enum { CAUSAL = 1, WINDOW = 2, BIAS = 4, GAIN = 8, DROPOUT = 16, GROUPED = 32, WIDE = 64 };
+enum { CAUSAL = 1, WINDOW = 2, BIAS = 4, GAIN = 8, DROPOUT = 16, GROUPED = 32, WIDE = 64, ADDITIVE = 128 };
 
 // rows: how many spans; columns: keys of the longest; depth: head width; variant: the knobs
 const struct shape attention_shapes[ATTENTION_SHAPES] = {
@@ -27,6 +27,10 @@ const struct shape attention_shapes[ATTENTION_SHAPES] = {
     {1, 40, 300, CAUSAL},
     {20, 9, 16, CAUSAL | GROUPED},
     {1, 257, 5, 0},
+    {3, 17, 24, ADDITIVE},
+    {2, 40, 20, ADDITIVE | CAUSAL | GROUPED | WIDE},
+    {1, 290, 16, ADDITIVE | CAUSAL | WINDOW | BIAS | DROPOUT},
+    {2, 33, 300, ADDITIVE | GAIN},
 };
 
 // Spans of falling length, queries and keys of their own rows; with causal attention the last queries of the keys.
@@ -57,6 +61,7 @@ static void make(struct setting *setting, const struct shape *s) {
   gain[2] = 0;
   attention->bias = s->variant & BIAS ? bias : NULL;
   attention->gain = s->variant & GAIN ? gain : NULL;
+  attention->additive = s->variant & ADDITIVE ? case_floats((size_t)(4 * s->depth)) : NULL;
   attention->dropout = case_dropout(s->variant & DROPOUT, setting->rows);
 }
 
@@ -84,9 +89,11 @@ void attention_gradient_case(const struct kernels *kernels, const struct shape *
   float *dkeys = case_output(outputs, (size_t)(s.key_rows * s.key_stride), 2e-5f);
   float *dvalues = case_output(outputs, (size_t)(s.key_rows * s.value_stride), 2e-5f);
   float *dbias = case_output(outputs, 4 * 13, 1e-4f), *dgain = case_output(outputs, 4, 1e-4f);
+  float *dadditive = case_output(outputs, (size_t)(4 * shape->depth), 1e-4f);
   kernels->attention(out, s.query_stride, log_sum, NULL, s.query, s.query_stride, &s.keys, s.spans, s.span_count, a);
   kernels->attention_gradient(dquery, s.query_stride, dkeys, s.key_stride, dvalues, s.value_stride, a->bias ? dbias : NULL,
-                              a->gain ? dgain : NULL, dout, s.query_stride, out, s.query_stride, log_sum, s.query, s.query_stride,
+                              a->gain ? dgain : NULL,
+                              a->additive ? dadditive : NULL, dout, s.query_stride, out, s.query_stride, log_sum, s.query, s.query_stride,
                               &s.keys, s.spans, s.span_count, a);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 #include "cases.h"
 
-enum { SPANS = 24, ATTENTION_SHAPES = 18 };
+enum { SPANS = 24, ATTENTION_SHAPES = 22 };
 
 struct setting {
   struct attention attention;

@@ -144,7 +144,7 @@ static void bench_attention(int spans_count, int length, int heads, int width, b
     report(causal ? "attention causal" : "attention", spans_count, length, columns, time, operations, 0);
   }
   if (wanted("attention_gradient")) {
-    BEST(time, kernels->attention_gradient(a, columns, b, columns, c, columns, NULL, NULL, dout, columns, out, columns, log_sum,
+    BEST(time, kernels->attention_gradient(a, columns, b, columns, c, columns, NULL, NULL, NULL, dout, columns, out, columns, log_sum,
                                            query, columns, &keys, spans, spans_count, &attention))
     report(causal ? "attention_gradient causal" : "attention_gradient", spans_count, length, columns, time, 2.5 * operations, 0);
   }

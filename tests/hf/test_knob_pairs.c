@@ -43,6 +43,11 @@ static void shared_keys(struct arch *arch) { arch->encoder.kv_heads = arch->deco
 static void wide_heads(struct arch *arch) { arch->head_width = 5; }
 static void many_heads(struct arch *arch) { arch->encoder.heads = arch->encoder.kv_heads = 12; }
 static void attention_scale(struct arch *arch) { arch->attention_scale = 0.7f; }
+static void cosine(struct arch *arch) { arch->attention_score = SCORE_COSINE; }
+static void general(struct arch *arch) { arch->attention_score = SCORE_GENERAL; }
+static void additive(struct arch *arch) { arch->attention_score = SCORE_ADDITIVE; }
+static void bare(struct arch *arch) { arch->attention_bare = true; }
+static void window(struct arch *arch) { arch->attention_window = 2; }
 static void normal_start(struct arch *arch) { arch->initial_deviation = 0.1f; }
 static void dropouts(struct arch *arch) {
   arch->dropout = arch->embedding_dropout = 0.1f, arch->attention_dropout = 0.2f, arch->activation_dropout = 0.15f;
@@ -84,7 +89,7 @@ static void gated(struct arch *arch) { arch->gated = true; }
 static void (*const knobs[])(struct arch *) = {
   norm_rms, norm_none, encoder_only, norm_batch, norm_instance, norm_group, epsilon_outside, pre, pre_and_final, epsilon, embedding_norm, no_residual, no_positions, interleaved, learned, offset,
   unscaled, gelu, gelu_tanh, silu, hyperbolic, linear, no_attention_bias, no_ffn_bias, head_bias, learnt_head_bias, unshared,
-  untied, shared_keys, wide_heads, many_heads, attention_scale, normal_start, dropouts, one_layer, decoder_only, embedding_dropout, padding_learnt,
+  untied, shared_keys, wide_heads, many_heads, attention_scale, cosine, general, additive, bare, window, normal_start, dropouts, one_layer, decoder_only, embedding_dropout, padding_learnt,
   scaled_residuals, gpt2, rotary, rotary_linear, rotary_llama3, rotary_yarn, llama, gated};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };

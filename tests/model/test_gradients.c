@@ -43,6 +43,11 @@ static void head_bias(struct arch *arch) { arch->head_bias = arch->head_bias_tra
 static void untied(struct arch *arch) { arch->tied_head = false; }
 static void unshared(struct arch *arch) { arch->shared_embeddings = false; }
 static void scaled(struct arch *arch) { arch->attention_scale = 0.9f; }
+static void cosine(struct arch *arch) { arch->attention_score = SCORE_COSINE, arch->attention_scale = 3; }
+static void general(struct arch *arch) { arch->attention_score = SCORE_GENERAL; }
+static void additive(struct arch *arch) { arch->attention_score = SCORE_ADDITIVE; }
+static void bare(struct arch *arch) { arch->attention_bare = true; }
+static void window(struct arch *arch) { arch->attention_window = 2; }
 static void dropout(struct arch *arch) { arch->dropout = 0.3f, arch->embedding_dropout = 0.2f; }
 static void learnt_padding(struct arch *arch) { arch->padding_learnt = true; }
 static void gated(struct arch *arch) { arch->gated = true; }
@@ -53,7 +58,8 @@ static const struct knob knobs[] = {
   {"pre-norm", pre_norm}, {"rms", rms_norm}, {"no norm", no_norm}, {"epsilon outside", epsilon_outside}, {"embedding norm", embedding_norm}, {"no residual", no_residual},
   {"learned positions", learned}, {"no positions", no_positions}, {"gelu", gelu}, {"gelu tanh", gelu_tanh}, {"silu", silu},
   {"tanh", tanh_activation}, {"grouped heads", grouped}, {"one head", one_head}, {"wide heads", wide_heads}, {"no biases", no_biases},
-  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"dropout", dropout}, {"learnt padding", learnt_padding}, {"gated", gated}, {"rotary", rotary},
+  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"cosine", cosine}, {"general", general}, {"additive", additive}, {"bare", bare}, {"window", window},
+  {"dropout", dropout}, {"learnt padding", learnt_padding}, {"gated", gated}, {"rotary", rotary},
   {"inner dropout", inner_dropout}};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };
@@ -95,7 +101,7 @@ static const struct knob head_knobs[] = {
   {"plain", no_types}, {"relative", relative}, {"shared layers", shared_layers}, {"narrow embedding", narrow}, {"no transform", no_transform},
   {"no pooler", no_pooler}, {"relu pooler", relu_pooler}, {"head dropout", head_dropout}, {"mean", mean_pooling},
   {"unbiased", unbiased}, {"regression", regression},
-  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"language too", language_too}, {"both orders", both_orders},
+  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"additive", additive}, {"language too", language_too}, {"both orders", both_orders},
   {"lstm", lstm},
   {"embeddings", embeddings}, {"second to last", second_to_last}, {"sum of the last 4", sum_last_4}, {"the last 4", concat_last_4},
   {"sum of all", sum_all}, {"weighted", weighted},
