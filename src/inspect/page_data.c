@@ -8,7 +8,8 @@
 //   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}
 //   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias"} and for attention
 //           {"query", "key", "value" (all tokens; with "rotated" after the rotation, and "unrotated" before it), "weights", "mixed",
-//           "contributions", "output_bias"}, norms over rows also their statistics {"mean", "variance"}, one number a group, else {"up", of gated networks also "halves": up and gate before they are multiplied}
+//           "contributions", "output_bias"; "asking": queries before they became those of cosine or general scores; "score_vectors" of
+//           additive ones}, norms over rows also their statistics {"mean", "variance"}, one number a group, else {"up", of gated networks also "halves": up and gate before they are multiplied}
 #include "inspect/page_data.h"
 
 #include <math.h>
@@ -113,18 +114,18 @@ static void write_tokens(struct writer *writer, const struct inspected_side *sid
 
 // ---- attention ----
 
-// What each head adds to the output: its part of the mixed values times its columns of the output weight. [detail * heads, hidden]
+// What each head adds to the output: its part of the mixed values times its columns of the output weight; without one, itself. [detail * heads, hidden]
 static void add_contributions(struct writer *writer, const struct recorded *mixed, const struct weight *output, int heads) {
-  int width = output->cols / heads, hidden = output->rows;
+  int width = mixed->columns / heads, hidden = output ? output->rows : mixed->columns;
   float *sums = memory_new(writer->error, (size_t)writer->detail_count * (size_t)heads * (size_t)hidden, sizeof *sums);
   if (!sums) return;
   for (int unit = 0; unit < hidden; unit++) {
-    const float *row = weight_row(output, unit, writer->scratch);
+    const float *row = output ? weight_row(output, unit, writer->scratch) : NULL;
     for (int i = 0; i < writer->detail_count; i++)
       for (int head = 0; head < heads; head++) {
         const float *values = mixed->values + (size_t)writer->detail[i] * (size_t)mixed->columns + (size_t)head * (size_t)width;
         double sum = 0;
-        for (int c = 0; c < width; c++) sum += (double)values[c] * row[head * width + c];
+        for (int c = 0; c < width; c++) sum += row ? (double)values[c] * row[head * width + c] : unit == head * width + c ? (double)values[c] : 0;
         sums[((size_t)i * (size_t)heads + (size_t)head) * (size_t)hidden + (size_t)unit] = (float)sum;
       }
   }
@@ -150,8 +151,14 @@ static void add_projections(struct writer *writer, bool cross) {
   const struct stack_arch *shape = writer->stack->arch;
   int width = arch_head_width(&writer->subject->model->arch, shape), query = shape->heads * width, key = shape->kv_heads * width;
   const struct recorded *rotated = cross ? NULL : result(writer, "self.rotary");
-  const struct recorded *queries = rotated ? rotated : result(writer, cross ? "cross.query" : "self.query_key_value");
-  const struct recorded *keys = cross ? result(writer, "cross.key_value") : queries;
+  const struct recorded *asking = rotated ? rotated : result(writer, cross ? "cross.query" : "self.query_key_value");
+  const struct recorded *unit = result(writer, cross ? "cross.query.unit" : "self.unit"), *queries = unit ? unit : asking;
+  const struct recorded *keys = cross ? result(writer, unit ? "cross.key.unit" : "cross.key_value") : queries;
+  const struct recorded *general = result(writer, cross ? "cross.attention.general" : "self.attention.general");
+  const struct layer *layer = &writer->stack->layers[writer->layer];
+  if (writer->subject->model->arch.attention_score == SCORE_ADDITIVE) add_vector(writer, "score_vectors", cross ? layer->cross.score : layer->self.score);
+  if (unit || general) add_detail(writer, "asking", asking);
+  if (general) queries = general;
   int before = cross ? 0 : query;
   if (rotated) {
     buffer_text(writer->out, ",\"rotated\":true");
@@ -223,9 +230,12 @@ static void write_sum(struct writer *writer, const struct recorded *output) {
   writer->sum_array = add_detail_rows(writer, "after", writer->sum, output->columns);
 }
 
+// Without an output weight, what attention gave is the output.
 static const struct recorded *output_of(const struct writer *writer, const char *sublayer) {
   char name[40];
-  snprintf(name, sizeof name, "%s.%s", sublayer, strcmp(sublayer, "feed_forward") == 0 ? "down" : "output");
+  bool attention = strcmp(sublayer, "feed_forward") != 0;
+  if (attention && writer->subject->model->arch.attention_bare) return result(writer, strcmp(sublayer, "cross") == 0 ? "cross.attention" : "self.attention");
+  snprintf(name, sizeof name, "%s.%s", sublayer, attention ? "output" : "down");
   return result(writer, name);
 }
 
@@ -424,6 +434,7 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
 
 static void write_model(struct writer *writer) {
   static const char *const activations[] = {"none", "relu", "gelu", "gelu_tanh", "silu", "tanh"};
+  static const char *const scores[] = {"product", "cosine", "general", "additive"};
   static const char *const norms[] = {"layer", "rms", "none", "batch", "instance", "group"};
   const struct model *model = writer->subject->model;
   const struct arch *arch = &model->arch;
@@ -432,6 +443,8 @@ static void write_model(struct writer *writer) {
   key_number(writer, "parameters", (double)model_parameters(model));
   key_number(writer, "hidden", arch->hidden);
   key_number(writer, "vocabulary", arch->family == FAMILY_ENCODER ? arch->source_vocab : arch->target_vocab);
+  key_text(writer, "score", scores[arch->attention_score]);
+  buffer_format(writer->out, ",\"bare\":%s,\"window\":%d", arch->attention_bare ? "true" : "false", arch->attention_window);
   key_text(writer, "norm", norms[arch->norm]);
   key_text(writer, "place", arch->norm_place == NORM_PRE ? "pre" : "post");
   key_text(writer, "activation", activations[arch->activation]);

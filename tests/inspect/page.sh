@@ -54,6 +54,12 @@ knobs instance mlm --norm instance --norm-place pre
 knobs group mlm --norm group --norm-groups 4 --norm-epsilon 0.1 --norm-epsilon-place outside
 knobs outside lm --norm-epsilon 0.1 --norm-epsilon-place outside
 
+knobs cosine mlm --attention-score cosine --attention-scale 5
+knobs general lm --attention-score general --positions rotary
+knobs additive mlm --attention-score additive --kv-heads 1
+knobs dot lm --attention-score dot --attention-window 2
+knobs bare lm --attention-weights off
+
 # A page that is wrong says so.
 js 'matrix(currentView().stacks[0].layers[0].self.query).values[0] += 1; change({view: "step", kind: "encoder", layer: 0, head: 0, token: 0}); return 1' > /dev/null
 check "a number that is not the model's is marked" test "$(js 'return document.querySelectorAll(".wrong").length')" -ge 1

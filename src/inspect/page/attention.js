@@ -34,7 +34,7 @@ function largeMatrix(place) {
   const queries = place.stack.tokens, keys = place.keyStack.tokens;
   const shown = state.swap ? keys.map((_, k) => queries.map((_, q) => weights[q][k])) : weights;
   const [down, across] = state.swap ? [keys, queries] : [queries, keys];
-  const hidden = (row, column) => place.causal && (state.swap ? row > column : column > row);
+  const hidden = (row, column) => state.swap ? isMasked(place, column, row) : isMasked(place, row, column);
   const size = Math.max(down.length, across.length), draw = size <= MATRIX_MANY ? numberTable : size <= LARGEST_TABLE ? numberCanvas : bigCanvas;
   const picture = draw(shown, down, across, hidden);
   return element("div", {}, swap, element("div", {class: "scroll"}, picture));

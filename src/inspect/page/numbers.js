@@ -123,8 +123,12 @@ function attentionPlace(view, kind, layer) {
   const stack = view.stacks.find(s => s.name === (kind === "cross" ? "decoder" : kind));
   const sublayer = stack.layers[layer][kind === "cross" ? "cross" : "self"];
   const keyStack = kind === "cross" ? view.stacks.find(s => s.name === "encoder") : stack;
-  return {stack, sublayer, keyStack, causal: stack.causal && kind !== "cross"};
+  return {stack, sublayer, keyStack, causal: stack.causal && kind !== "cross", window: view.model.window || Infinity, vectors: matrix(sublayer.score_vectors)};
 }
+
+// Keys that a query of a causal stack sees: itself and those before it, as far back as its window reaches.
+function seenFrom(place, row) { return place.causal ? Math.max(0, row - place.window + 1) : 0; }
+function isMasked(place, row, key) { return place.causal && (key > row || key < seenFrom(place, row)); }
 
 function slice(stored, row, head, width) { return rowOf(stored, row).subarray(head * width, (head + 1) * width); }
 
@@ -138,15 +142,18 @@ function distanceBias({stack, keyStack}, head, distance) {
 
 // One query's way to its weights: {query, products, scaled, weights}; masked places of `scaled` are minus infinity.
 function attentionRow(place, head, row) {
-  const {stack, sublayer, keyStack, causal} = place;
+  const {stack, sublayer, keyStack} = place;
   const keyHead = Math.floor(head / (stack.heads / stack.kv_heads));
   const width = stack.width, query = slice(matrix(sublayer.query), row, head, width), keys = matrix(sublayer.key), values = keys.values;
+  const vector = rowOf(place.vectors, head);
   const products = new Float64Array(keyStack.tokens.length), scaled = new Float64Array(products.length);
   for (let k = 0; k < products.length; k++) {
     let product = 0;
-    for (let i = 0, at = k * keys.columns + keyHead * width; i < width; i++) product += query[i] * values[at + i];
+    const at = k * keys.columns + keyHead * width;
+    if (vector) for (let i = 0; i < width; i++) product += vector[i] * Math.tanh(query[i] + values[at + i]);
+    else for (let i = 0; i < width; i++) product += query[i] * values[at + i];
     products[k] = product;
-    scaled[k] = causal && k > row ? -Infinity : products[k] * stack.scale + distanceBias(place, head, k - row);
+    scaled[k] = isMasked(place, row, k) ? -Infinity : products[k] * stack.scale + distanceBias(place, head, k - row);
   }
   return {query, products, scaled, weights: softmax(scaled), keyHead};
 }

@@ -82,9 +82,10 @@ function attentionParts(view, stack, place, name) {
   const input = detailRow(sublayer.input, place), query = slice(matrix(sublayer.query), state.token, head, stack.width);
   const title = `${name === "cross" ? label("cross") : label("attention")}, ${label("layer")} ${state.layer}, ${label("head")} ${head}`;
   return [
-    part(`${title}: ${label("query")}`, "q = W_Q x + b_Q", `[${stack.width} × ${view.model.hidden}] [${view.model.hidden}] → [${stack.width}]`, vectorRow("x", input), vectorRow("q", query), queryCheck(view, stack, name, sublayer, input, head, query)),
-    part(`${title}: ${label("keys")}, ${label("values")}`, "k_j = W_K x_j + b_K,  v_j = W_V x_j + b_V", `[${where.keyStack.tokens.length} × ${stack.width}]`, keysTable(where, row.keyHead), given()),
-    scoresPart(where, row, weights, type, title),
+    part(`${title}: ${label("query")}`, view.model.bare ? "q = x" : "q = W_Q x + b_Q", `[${stack.width} × ${view.model.hidden}] [${view.model.hidden}] → [${stack.width}]`, vectorRow("x", input), vectorRow("q", asked(sublayer, stack, head) || query),
+      queryCheck(view, stack, name, sublayer, input, head, asked(sublayer, stack, head) || query), askedCheck(view, stack, name, sublayer, head, query)),
+    part(`${title}: ${label("keys")}, ${label("values")}`, view.model.bare ? "k_j = v_j = x_j" : "k_j = W_K x_j + b_K,  v_j = W_V x_j + b_V", `[${where.keyStack.tokens.length} × ${stack.width}]`, keysTable(where, row.keyHead), given()),
+    scoresPart(view, where, row, weights, type, title),
     mixedPart(where, row, head, place, title),
     outputPart(view, stack, place, name, sublayer),
     residualPart(view, sublayer, place),
@@ -92,12 +93,29 @@ function attentionParts(view, stack, place, name) {
   ].filter(Boolean);
 }
 
+// The query as it was before cosine or general scores made theirs of it; undefined elsewhere.
+function asked(sublayer, stack, head) {
+  const rows = detailRow(sublayer.asking, stack.detail.indexOf(state.token));
+  return rows && rows.subarray(head * stack.width, (head + 1) * stack.width);
+}
+
+function askedCheck(view, stack, name, sublayer, head, query) {
+  const before = asked(sublayer, stack, head);
+  if (!before) return undefined;
+  if (view.model.score === "cosine") return element("div", {}, vectorRow("q / |q|", query), checked(times(before, 1 / Math.max(1e-8, Math.sqrt(dot(before, before)))), query));
+  const own = view.weights && view.weights[`${weightPrefix(stack, name)}score.weight`], width = stack.width;
+  if (own === undefined) return element("div", {}, vectorRow("Wᵀ q", query), given());
+  const w = matrix(own), result = Float64Array.from({length: width}, (_, j) => before.reduce((sum, q, i) => sum + q * w.values[(head * width + i) * width + j], 0));
+  return element("div", {}, vectorRow("Wᵀ q", query), checked(result, query));
+}
+
 function queryCheck(view, stack, name, sublayer, input, head, query) {
   const first = head * stack.width, prefix = weightPrefix(stack, name), end = first + stack.width;
+  if (view.model.bare && !sublayer.rotated) return checked(input.subarray(first, end), query);
   if (!sublayer.rotated) return checkedProduct(view, prefix + (name === "cross" ? "query" : "query_key_value"), input, query, [first, end]);
   const before = detailRow(sublayer.unrotated, stack.detail.indexOf(state.token)).subarray(first, end);
   return element("div", {}, vectorRow(label("unrotated"), before), element("p", {class: "faint"}, label("rotatedText")), lengthCheck(before, query),
-    checkedProduct(view, `${prefix}query_key_value`, input, before, [first, end]));
+    view.model.bare ? checked(input.subarray(first, end), before) : checkedProduct(view, `${prefix}query_key_value`, input, before, [first, end]));
 }
 
 // A rotation changes no pair's length: entry i turns with entry i + width / 2.
@@ -116,13 +134,18 @@ function keysTable(where, head) {
   return element("div", {class: "scroll"}, table);
 }
 
-function scoresPart(where, row, weights, type, title) {
+// How a query's scores are made, and what they are multiplied by.
+const SCORES = {product: ["q · k", "q Kᵀ"], cosine: ["cos(q, k)", "cos(q, K)"], general: ["q W k", "q W Kᵀ"], additive: ["v · tanh(q + k)", "vᵀ tanh(q + K)"]};
+
+function scoresPart(view, where, row, weights, type, title) {
+  const [one, all] = SCORES[view.model.score], root = view.model.score === "product" && Math.abs(where.stack.scale * Math.sqrt(where.stack.width) - 1) < 1e-6;
+  const scale = root ? " / √d" : where.stack.scale === 1 ? "" : " · s";
   const table = element("table", {id: "scores"}), tokens = where.keyStack.tokens;
-  table.append(element("tr", {}, ...["", "q · k", `× ${number(where.stack.scale)}`, "softmax", ""].map(text => element("th", {}, text))));
+  table.append(element("tr", {}, ...["", one, `× ${number(where.stack.scale)}`, "softmax", ""].map(text => element("th", {}, text))));
   tokens.forEach((token, j) => table.append(element("tr", {}, element("td", {class: "word"}, `${j} ${token.label}`), element("td", {}, number(row.products[j])),
     element("td", {}, number(row.scaled[j])), element("td", {}, number(row.weights[j])), element("td", {class: "word"}, bar(row.weights[j])))));
-  return part(`${title}: ${label("softmax")}`, where.causal ? "a = softmax(q Kᵀ / √d + M)" : "a = softmax(q Kᵀ / √d)", `[${where.stack.width}] [${where.stack.width} × ${tokens.length}] → [${tokens.length}]`,
-    element("p", {class: "faint"}, `${label("scaled")}: 1 / √${where.stack.width} = ${number(1 / Math.sqrt(where.stack.width))}. ${where.causal ? label("maskText") : ""}`),
+  return part(`${title}: ${label("softmax")}`, `a = softmax(${all}${scale}${where.causal ? " + M" : ""})`, `[${where.stack.width}] [${where.stack.width} × ${tokens.length}] → [${tokens.length}]`,
+    element("p", {class: "faint"}, `${root ? `${label("scaled")}: 1 / √${where.stack.width} = ${number(where.stack.scale)}. ` : ""}${where.causal ? label("maskText") : ""}`),
     element("div", {class: "scroll"}, table), checked(row.weights, weights, type));
 }
 
@@ -142,7 +165,7 @@ function outputPart(view, stack, place, name, sublayer) {
     rows.push(vectorRow(`${label("head")} ${head}`, one, full));
   }
   if (bias) rows.push(vectorRow("b", bias, full));
-  return part(`${label(name === "cross" ? "cross" : "attention")}: ${label("concatenated")}`, "o = W_O [z_0; z_1; …] + b = Σ_h W_O^h z_h + b", `[${output.length} × ${stack.heads * stack.width}] → [${output.length}]`,
+  return part(`${label(name === "cross" ? "cross" : "attention")}: ${label("concatenated")}`, view.model.bare ? "o = [z_0; z_1; …]" : "o = W_O [z_0; z_1; …] + b = Σ_h W_O^h z_h + b", `[${output.length} × ${stack.heads * stack.width}] → [${output.length}]`,
     element("p", {class: "faint"}, label("contributions")), ...rows, vectorRow("o", output, full), checked(sum, output));
 }
 
