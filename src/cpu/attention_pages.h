@@ -52,8 +52,8 @@ INLINE void row_products(const struct paged_head *head, float *products, const f
                          const bool half) {
   int width = head->store->head_width;
   for (int j = 0, n; j < count; j += n * KEY_PAGE) {
-    const void *pages[4] = {page_keys(head, block + j)};
-    for (n = 1; n < 4 && j + n * KEY_PAGE < count; n++) {
+    const void *pages[4] = {NULL};
+    for (n = 0; n < 4 && j + n * KEY_PAGE < count; n++) {
       pages[n] = page_keys(head, block + j + n * KEY_PAGE);
       fetch_values(head, block + j + n * KEY_PAGE, count - j - n * KEY_PAGE);
     }
