@@ -143,6 +143,8 @@ static void describe_head(struct info *info, const struct checkpoint *checkpoint
   if (arch->family == FAMILY_ENCODER_DECODER) return;
   bool regression = arch->head == HEAD_CLASSIFY && arch->labels == 1;
   add_text(info, "head", regression ? "regression" : names[arch->head]);
+  if (arch->language_too) add_switch(info, "head.language_too", true);
+  if (arch->both_orders) add_switch(info, "head.both_orders", true);
   describe_features(info, arch);
   if (arch->head == HEAD_NONE && arch->family == FAMILY_ENCODER) add_switch(info, "pooler", arch->pooler);
   struct buffer labels = {0};

@@ -11,7 +11,7 @@ check "and a number for each word" test "$(head -1 whole | wc -w)" -eq 97
 run 0 "$QKV" forward "$model" --ids=5,6,7,0 --decoder-ids "96 4 3" --cached --threads 1
 cp out steps
 check "token by token gives the same" cmp steps whole
-run 0 "$QKV" forward "$model" --ids "5 6 7 0" --quiet
+run 0 "$QKV" forward "$model" --ids "5 6 7 0" --want hidden --layer 0 --quiet
 err_empty
 run 0 "$QKV" forward "$model" --ids "5 6 7 0" --decoder-ids "96 4 3" -o logits.npy
 out_empty

@@ -71,6 +71,11 @@ run 0 "$QKV" predict similar --text "the yes" --pair "of no" --dtype f32
 cp out one
 run 0 "$QKV" predict similar --text "of no" --pair "the yes" --dtype f32
 check "a pair and the pair turned round" awk 'NR == FNR { first = $NF; next } { exit !($NF - first < 1e-5 && first - $NF < 1e-5) }' one out
+run 0 "$QKV" info similar
+out_has "head.both_orders     yes"
+out_has "head.language_too    yes"
+run 0 "$QKV" inspect classes "the yes" "of it"
+out_has "<|delimiter|>"
 run 1 "$QKV" predict similar --text "the yes"
 err_has "text line 1: there is one text, but the model compares two, in both orders"
 run 0 "$QKV" train --task regress --from similar --train pairs.tsv --valid pairs.tsv --show-batch --dtype f32
