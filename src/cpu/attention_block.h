@@ -38,7 +38,8 @@ static inline int first_seeing(const struct attention *attention, const struct s
 }
 
 static inline void clear_rows(float *rows, size_t stride, int count, int width) {
-  for (int i = 0; i < count; i++) memset(rows + i * stride, 0, (size_t)width * sizeof *rows);
+  for (int i = 0; i < count; i++)
+    for (int d = 0; d < width; d += LANES) vec_store_first(rows + i * stride + d, vec_zero(), width - d);
 }
 
 static inline int round_up_lanes(int n) { return (n + LANES - 1) & ~(LANES - 1); }
@@ -60,24 +61,19 @@ INLINE vec finished_scores(const struct attention_head *head, vec products, int 
 // Up to TILE_COLUMNS rows of keys (or values), a depth of up to ATTENTION_DEPTH, turned: panel [depth][TILE_COLUMNS].
 static inline void turn_rows(float *panel, const float *rows, size_t stride, int count, int depth) {
   for (int j = 0; j < count; j += LANES) {
-    for (int d = 0; d < depth; d += LANES) {
-      const float *from = rows + j * stride + d;
-      float corner[LANES * LANES], turned[LANES * LANES];
-      int height = count - j < LANES ? count - j : LANES, width = depth - d < LANES ? depth - d : LANES;
-      if (height == LANES && width == LANES) {
-        transpose_block(panel + d * TILE_COLUMNS + j, TILE_COLUMNS, from, stride);
-        continue;
-      }
-      for (int i = 0; i < LANES; i++)
-        vec_store(corner + i * LANES, i < height ? vec_load_first(from + i * stride, width) : vec_zero());
-      transpose_block(turned, LANES, corner, LANES);
-      for (int i = 0; i < width; i++) vec_store(panel + (d + i) * TILE_COLUMNS + j, vec_load(turned + i * LANES));
-    }
+    const float *from = rows + j * stride;
+    int height = count - j < LANES ? count - j : LANES, d = 0;
+    for (; d + LANES <= depth; d += LANES) transpose_rows(panel + d * TILE_COLUMNS + j, TILE_COLUMNS, from + d, stride, height);
+    if (d == depth) continue;
+    float corner[LANES * LANES], turned[LANES * LANES];
+    for (int i = 0; i < LANES; i++) vec_store(corner + i * LANES, i < height ? vec_load_first(from + i * stride + d, depth - d) : vec_zero());
+    transpose_rows(turned, LANES, corner, LANES, LANES);
+    for (int i = 0; i < depth - d; i++) vec_store(panel + (d + i) * TILE_COLUMNS + j, vec_load(turned + i * LANES));
   }
 }
 
 // products[r, j] = sum over d of a[r, d] * b[j, d] for `queries` rows and the keys [block, block + count) of the span;
-// rows that see none of a panel's keys are left out there. A query's row of products is ATTENTION_KEYS long.
+// what a row doesn't see behind its last key may be left out. A query's row of products is ATTENTION_KEYS long.
 static inline void block_products(const struct attention_head *head, float *products, const float *a, size_t a_stride,
                                   int first_query, int queries, const float *b, size_t b_stride, int block, int count) {
   float panel[TILE_COLUMNS * ATTENTION_DEPTH];
@@ -90,9 +86,15 @@ static inline void block_products(const struct attention_head *head, float *prod
     for (int d = 0; d < width; d += ATTENTION_DEPTH) {
       int depth = width - d < ATTENTION_DEPTH ? width - d : ATTENTION_DEPTH;
       turn_rows(panel, b + j * b_stride + d, b_stride, keys, depth);
-      struct tile tile = {.c = products + row * ATTENTION_KEYS + j, .c_row = ATTENTION_KEYS, .a = a + row * a_stride + d,
-                          .a_row = a_stride, .b = panel, .depth = depth, .from_c = d > 0};
-      tile_product(KERNEL_NAME(panel_tiles), tile, queries - row, round_up_lanes(keys));
+      struct tile tile = {.c_row = ATTENTION_KEYS, .a_row = a_stride, .b = panel, .depth = depth, .from_c = d > 0};
+      for (int r = row, step, first, end; r < queries; r += step) {
+        step = tile_rows_next(queries - r);
+        keys_seen(head->attention, head->span, first_query + r + step - 1, &first, &end);
+        tile.width = round_up_lanes(end - block - j < keys ? end - block - j : keys);
+        tile.c = products + r * ATTENTION_KEYS + j;
+        tile.a = a + r * a_stride + d;
+        KERNEL_NAME(panel_tiles)[step - 1][tile.width / LANES - 1](&tile);
+      }
     }
   }
 }

@@ -1,11 +1,11 @@
 // Packs weights for products in bf16: [ceil(outputs / PANEL)][ceil(inputs / 2)][PANEL] pairs, half the size of f32, the odd one
 // out paired with 0. Both instruction sets that multiply bf16 read this layout: a tile of AMX is sixteen pairs of sixteen
 // columns of a panel.
+#include <string.h>
+
 #include "cpu/bf16.h"
 #include "cpu/bf16_pairs.h"
 #include "cpu/work.h"
-
-enum { INPUTS_AT_A_TIME = 1024 };  // even
 
 size_t packed_size_bf16(int rows, int cols) { return ceil_div((size_t)rows, PANEL) * PANEL * ceil_div((size_t)cols, 2); }
 
@@ -16,16 +16,18 @@ struct pack {
   bool transposed;
 };
 
-// values [outputs, inputs]: pairs along rows, which become columns of the panel.
+// values [outputs, inputs]: pairs along rows, which become columns of the panel; sixteen pairs of sixteen rows at a time.
 static void pack_outputs(const struct pack *pack, uint32_t *panel, int output) {
-  uint32_t row[INPUTS_AT_A_TIME / 2];
-  for (int j = 0; j < PANEL; j++) {
-    bool there = output + j < pack->outputs;
-    for (int from = 0; from < pack->inputs; from += INPUTS_AT_A_TIME) {
-      int n = pack->inputs - from < INPUTS_AT_A_TIME ? pack->inputs - from : INPUTS_AT_A_TIME;
-      uint32_t *to = panel + (size_t)(from / 2) * PANEL + j;
-      if (there) pair_row(row, pack->values + (size_t)(output + j) * pack->inputs + from, n);
-      for (int q = 0; q < (n + 1) / 2; q++) to[(size_t)q * PANEL] = there ? row[q] : 0;
+  uint32_t pairs[LANES * LANES], turned[LANES * LANES];
+  for (int k = 0; k < pack->inputs; k += 2 * LANES) {
+    int n = pack->inputs - k < 2 * LANES ? pack->inputs - k : 2 * LANES;
+    for (int j = 0; j < PANEL; j += LANES) {
+      memset(pairs, 0, sizeof pairs);
+      for (int i = 0; i < LANES && output + j + i < pack->outputs; i++)
+        pair_row(pairs + i * LANES, pack->values + (size_t)(output + j + i) * pack->inputs + k, n);
+      transpose_block((float *)turned, LANES, (const float *)pairs, LANES);
+      for (int q = 0; q < (n + 1) / 2; q++)
+        _mm512_storeu_si512(panel + (size_t)(k / 2 + q) * PANEL + j, _mm512_loadu_si512(turned + q * LANES));
     }
   }
 }

@@ -85,10 +85,11 @@ INLINE void ivec_multiply_wide(ivec a, ivec b, ivec *high, ivec *low) {
 INLINE __m256 vec_add_halves(vec a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
 INLINE __m256 vec_max_halves(vec a) { return _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
 
-// dst[j * dst_stride + i] = src[i * src_stride + j] for i, j below 16
-INLINE void transpose_block(float *dst, size_t dst_stride, const float *src, size_t src_stride) {
+// dst[j * dst_stride + i] = src[i * src_stride + j] for i, j below 16; rows of src from `rows` on are taken for zeros.
+INLINE void transpose_rows(float *dst, size_t dst_stride, const float *src, size_t src_stride, int rows) {
+  static const float none[16];
   __m512 a[16], b[16];
-  for (int i = 0; i < 16; i++) a[i] = _mm512_loadu_ps(src + i * src_stride);
+  for (int i = 0; i < 16; i++) a[i] = _mm512_loadu_ps(i < rows ? src + i * src_stride : none);
   for (int i = 0; i < 16; i += 2) {
     b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
     b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
@@ -220,9 +221,10 @@ INLINE void ivec_multiply_wide(ivec x, ivec y, ivec *high, ivec *low) {
 INLINE __m256 vec_add_halves(vec x) { return _mm256_add_ps(x.a, x.b); }
 INLINE __m256 vec_max_halves(vec x) { return _mm256_max_ps(x.a, x.b); }
 
-INLINE void transpose_quarter(float *dst, size_t dst_stride, const float *src, size_t src_stride) {
+INLINE void transpose_quarter(float *dst, size_t dst_stride, const float *src, size_t src_stride, int rows) {
+  static const float none[8];
   __m256 a[8], b[8];
-  for (int i = 0; i < 8; i++) a[i] = _mm256_loadu_ps(src + i * src_stride);
+  for (int i = 0; i < 8; i++) a[i] = _mm256_loadu_ps(i < rows ? src + i * src_stride : none);
   for (int i = 0; i < 8; i += 2) {
     b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
     b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
@@ -238,15 +240,19 @@ INLINE void transpose_quarter(float *dst, size_t dst_stride, const float *src, s
     _mm256_storeu_ps(dst + (i + 4) * dst_stride, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
   }
 }
-// dst[j * dst_stride + i] = src[i * src_stride + j] for i, j below 16
-INLINE void transpose_block(float *dst, size_t dst_stride, const float *src, size_t src_stride) {
+// dst[j * dst_stride + i] = src[i * src_stride + j] for i, j below 16; rows of src from `rows` on are taken for zeros.
+INLINE void transpose_rows(float *dst, size_t dst_stride, const float *src, size_t src_stride, int rows) {
   for (int i = 0; i < 16; i += 8)
-    for (int j = 0; j < 16; j += 8) transpose_quarter(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride);
+    for (int j = 0; j < 16; j += 8) transpose_quarter(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride, rows - i);
 }
 
 #else
 #error "define SIMD_AVX2 or SIMD_AVX512"
 #endif
+
+INLINE void transpose_block(float *dst, size_t dst_stride, const float *src, size_t src_stride) {
+  transpose_rows(dst, dst_stride, src, src_stride, LANES);
+}
 
 INLINE void prefetch_read(const void *p) { __builtin_prefetch(p, 0, 3); }
 INLINE void prefetch_write(const void *p) { __builtin_prefetch(p, 1, 3); }
