@@ -126,8 +126,8 @@ gpt() {
 translator() {
   corpus
   learn translator --task translation --train corpus/train.en corpus/train.es --valid corpus/valid.en corpus/valid.es --size tiny --layers 2 \
-    --hidden 64 --vocab-size 2000 --batch-tokens 1024 --dropout 0 --learning-rate 0.005 --warmup-steps 100 --schedule linear \
-    --max-steps "$(pick 600 20)" --valid-every "$(pick 600 20)"
+    --hidden 64 --vocab-size 2000 --batch-tokens 256 --dropout 0 --learning-rate 0.002 --warmup-steps 100 --schedule linear \
+    --max-steps "$(pick 3000 20)" --valid-every "$(pick 3000 20)"
 }
 
 # bert/: a model of the masked words of these stories

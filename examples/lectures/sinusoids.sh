@@ -29,7 +29,7 @@ positions sinusoid | cut -f 2- | awk -F '\t' '{ for (i = 1; i <= NF; i++) p[NR -
 title "Both, trained"
 for positions in sinusoid sinusoid-interleaved; do
   learn both-$positions --task lm --train sentences.txt --valid sentences-valid.txt --document-separator blank --size tiny --layers 2 --hidden 64 \
-    --context 32 --vocab-size 1000 --batch-tokens 1024 --learning-rate 0.004 --warmup-steps 50 --dropout 0 --positions $positions \
-    --max-steps "$(pick 200 5)" --valid-every "$(pick 200 5)"
+    --context 32 --vocab-size 1000 --batch-tokens 256 --learning-rate 0.003 --warmup-steps 50 --dropout 0 --positions $positions \
+    --max-steps "$(pick 1500 5)" --valid-every "$(pick 1500 5)"
   printf '%s\t%.3f\t%.2f\n' $positions "$(best both-$positions valid_loss)" "$(best both-$positions perplexity)"
 done | { printf 'positions\tvalidation loss\tperplexity\n'; cat; } | table
