@@ -79,7 +79,7 @@ table() {
 
 # The matrix that `qkv attend --format json` calls NAME, a row a line, tabs between: matrix NAME < JSON
 matrix() {
-  awk -v name="\"name\":\"$1\"" 'index($0, name) { sub(/.*"values":\[\[/, ""); sub(/\]\]}.*/, ""); gsub(/\],\[/, "\n"); gsub(/,/, "\t"); print; exit }'
+  awk -v name="\"name\":\"$1\"" 'index($0, name) { sub(/.*"values":\[\[/, ""); sub(/\]\]}.*/, ""); gsub(/\],\[/, "\n"); gsub(/,/, "\t"); print }'
 }
 
 # Byte-pair tokens as they stand in a vocabulary, with blanks and Spanish letters put back
@@ -157,4 +157,4 @@ learn() {
 best() { grep '"best":true' "$1/log.jsonl" | tail -1 | sed "s/.*\"$2\":\([^,}]*\).*/\1/"; }
 
 # A fact of `qkv info`: fact MODEL NAME
-fact() { qkv info "$1" | awk -v name="$2" '$1 == name { $1 = ""; sub(/^ */, ""); print; exit }'; }
+fact() { qkv info "$1" | awk -v name="$2" '$1 == name { $1 = ""; sub(/^ */, ""); print }'; }

@@ -14,7 +14,7 @@ positions() { paste -d ' ' embedded-$1 embedded-none | awk '{ n = NF / 2; line =
 
 for kind in sinusoid-interleaved sinusoid; do
   title "The first six positions of width 8, --positions $kind"
-  positions $kind | { printf 'position\t0\t1\t2\t3\t4\t5\t6\t7\n'; head -6; } | table
+  positions $kind | { printf 'position\t0\t1\t2\t3\t4\t5\t6\t7\n'; sed -n 1,6p; } | table
 done
 paste <(positions sinusoid-interleaved) <(positions sinusoid) | awk -F '\t' '{ for (i = 0; i < 4; i++) {
     d = $(2 + 2 * i) - $(11 + i); e = $(3 + 2 * i) - $(15 + i); d = d < 0 ? -d : d; e = e < 0 ? -e : e; if (d > most) most = d; if (e > most) most = e } }

@@ -33,5 +33,5 @@ END
 
 title "Sum and mean over a whole text"
 qkv score translator corpus/test.en corpus/test.es --per-token --quiet | awk -F '\t' '{ n++; sum -= $3 } END { printf "%d tokens; sum of -ln p %.2f; mean %.4f\n", n, sum, sum / n }'
-show qkv eval translator corpus/test.en corpus/test.es --beam 1 --dtype f32 --quiet | head -1
+show qkv eval translator corpus/test.en corpus/test.es --beam 1 --dtype f32 --quiet | sed -n 1p
 echo "The mean does not depend on how much text there is, so that learning rates and texts compare; training steps down the mean."

@@ -8,7 +8,7 @@ weights() { qkv attend "$@" --format json | matrix "weights of head 0"; }
 
 title "One row of weights, its products multiplied by more and more"
 for scale in 0.01 0.1 0.5 1 2 5 20; do
-  weights x.tsv --wq same.tsv --wk same.tsv --wv same.tsv --scale $scale | head -1 |
+  weights x.tsv --wq same.tsv --wk same.tsv --wv same.tsv --scale $scale | sed -n 1p |
     awk -F '\t' -v scale=$scale '{ entropy = 0; line = scale "\t" 1 / scale
       for (i = 1; i <= NF; i++) { line = line sprintf("\t%.3f", $i); if ($i > 0) entropy -= $i * log($i) }
       printf "%s\t%.3f\n", line, entropy }'
