@@ -23,6 +23,10 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->rotate = KERNEL_NAME(rotate);
   kernels->residual_norm = KERNEL_NAME(residual_norm);
   kernels->residual_norm_gradient = KERNEL_NAME(residual_norm_gradient);
+  kernels->unit_heads = KERNEL_NAME(unit_heads);
+  kernels->unit_heads_gradient = KERNEL_NAME(unit_heads_gradient);
+  kernels->head_products = KERNEL_NAME(head_products);
+  kernels->head_products_gradient = KERNEL_NAME(head_products_gradient);
   kernels->column_statistics = KERNEL_NAME(column_statistics);
   kernels->column_norm = KERNEL_NAME(column_norm);
   kernels->column_norm_gradient = KERNEL_NAME(column_norm_gradient);

@@ -167,6 +167,29 @@ static void residual_norm_gradient_case(const struct kernels *kernels, const str
                                   mean, deviation, gain, s->rows, s->columns, &norm, &dropout);
 }
 
+enum { SCORE_HEADS = 3 };
+
+static void unit_heads_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  int stride = SCORE_HEADS * s->columns + s->variant % 4;
+  float *x = case_output(outputs, (size_t)(s->rows * stride), 1e-5f), *lengths = case_output(outputs, (size_t)(s->rows * SCORE_HEADS), 1e-5f);
+  float *dx = case_output(outputs, (size_t)(s->rows * stride), 1e-4f);
+  for (int d = 0; d < s->columns; d++) x[d] = 0;  // a vector without a length
+  kernels->unit_heads(x, stride, lengths, s->rows, SCORE_HEADS, s->columns);
+  for (int i = 0; i < s->rows * SCORE_HEADS; i++) lengths[i] += 0.1f;
+  kernels->unit_heads_gradient(dx, stride, x, stride, lengths, s->rows, SCORE_HEADS, s->columns);
+}
+
+static const struct shape head_shapes[] = {{1, 1, 0, 0}, {3, 5, 0, 1}, {7, 16, 0, 0}, {65, 20, 0, 1}, {33, 64, 0, 0}, {9, 100, 0, 1}};
+
+static void head_products_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  int stride = SCORE_HEADS * s->columns + 5 * (s->variant & 1);
+  size_t n = (size_t)(s->rows * stride), weights = (size_t)(SCORE_HEADS * s->columns * s->columns);
+  float *x = case_floats(n), *dy = case_floats(n), *w = case_floats(weights);
+  float *y = case_output(outputs, n, 1e-5f), *dx = case_output(outputs, n, 1e-5f), *dw = case_output(outputs, weights, 1e-5f);
+  kernels->head_products(y, stride, x, stride, w, s->rows, SCORE_HEADS, s->columns);
+  kernels->head_products_gradient(dx, stride, dw, dy, stride, x, stride, w, s->rows, SCORE_HEADS, s->columns);
+}
+
 enum { COLUMN_SPANS = 3 };
 
 // Spans of falling length over all rows; variant: a group for each column, epsilon outside, adds, constant
@@ -347,6 +370,8 @@ const struct slot_case slot_cases[] = {
   CASE(residual_norm, row_shapes),
   CASE(residual_only, row_shapes),
   CASE(residual_norm_gradient, row_shapes),
+  CASE(unit_heads, row_shapes),
+  CASE(head_products, head_shapes),
   CASE(column_norm, row_shapes),
   CASE(column_norm_gradient, row_shapes),
   CASE(embed, row_shapes),
