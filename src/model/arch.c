@@ -184,8 +184,8 @@ static bool check_features(const struct arch *arch, struct error *error) {
   if (!arch_has_features(arch)) return true;
   if (arch->family == FAMILY_ENCODER_DECODER || arch->head == HEAD_NONE || arch_has_vocabulary(arch))
     return error_set(error, ERROR_UNSUPPORTED,
-                     "features and an LSTM serve heads for tags, answers, texts and choices of a model with one stack; this model has "
-                     "another head");
+                     "features and an LSTM serve heads for tags, answers, texts and choices of a model with one stack, not this head; "
+                     "start from the model that the features are of");
   bool four = arch->features == FEATURES_SUM_LAST_4 || arch->features == FEATURES_CONCAT_LAST_4;
   if (four && layers < 4)
     return error_set(error, ERROR_UNSUPPORTED, "the features are of the last four layers, but the model has only %d", layers);

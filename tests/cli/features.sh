@@ -60,6 +60,8 @@ run 2 "$QKV" train x --task tag --from below --lstm-hidden 8 --train tags.conll
 err_has "--lstm-hidden is of the LSTM that reads --features, which is missing"
 run 2 "$QKV" train x --task mlm --from below --features last --train tags.conll
 err_has "--features is not an option of --task mlm"
+run 1 "$QKV" train x --task mlm --from weighted --train tags.conll
+err_has "not this head; start from the model that the features are of"
 run 0 "$QKV" train flat --task tag --tokenizer "$tokenizer" --hidden 16 --heads 2 --ffn 32 --layers 1 --train tags.conll --max-steps 1 --dtype f32 --quiet
 run 1 "$QKV" train x --task tag --from flat --features sum-last-4 --train tags.conll
 err_has "the features are of the last four layers, but the model has only 1"
