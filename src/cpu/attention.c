@@ -326,15 +326,16 @@ struct storing {
 INLINE void store_row(const struct storing *job, size_t part, size_t slot, const float *key, const float *value, const bool half) {
   const struct key_store *store = job->store;
   const size_t width = (size_t)store->head_width, value_width = (size_t)store->value_width, at = (part * KEY_PAGE + slot) * value_width;
-  uint16_t *half_keys = (uint16_t *)store->keys + part * width * KEY_PAGE + slot;
+  uint16_t *half_keys = (uint16_t *)store->keys + part * width * KEY_PAGE + slot, halves[LANES];
   float *keys = (float *)store->keys + part * width * KEY_PAGE + slot;
-  for (size_t d = 0; d < width; d++) {
-    if (half) half_keys[d * KEY_PAGE] = number_to_bf16(key[d]);
-    else keys[d * KEY_PAGE] = key[d];
-  }
-  for (size_t d = 0; d < width && half; d += LANES)
+  for (size_t d = 0; d < width && half; d += LANES) {
+    vec_store_bf16(halves, vec_load_first(key + d, (int)(width - d)));
+    for (size_t i = 0; i < LANES && d + i < width; i++) half_keys[(d + i) * KEY_PAGE] = halves[i];
     vec_store_bf16((uint16_t *)store->values + at + d, vec_load_first(value + d, (int)(width - d)));
-  if (!half) memcpy((float *)store->values + at, value, width * sizeof *value);
+  }
+  if (half) return;
+  for (size_t d = 0; d < width; d++) keys[d * KEY_PAGE] = key[d];
+  memcpy((float *)store->values + at, value, width * sizeof *value);
 }
 
 // All rows of one key/value head: nobody else writes into its part of the pages.

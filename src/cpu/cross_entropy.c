@@ -162,6 +162,7 @@ void KERNEL_NAME(softmax)(float *logits, int stride, int rows, int columns, floa
 struct largest {
   float *values;
   int32_t *indexes;
+  float *log_sums;
   const float *x;
   size_t stride;
   int columns, count;
@@ -177,6 +178,18 @@ static void insert(float *values, int32_t *indexes, int n, float value, int32_t 
   indexes[n] = index;
 }
 
+// How many columns from the first on, in groups of four vectors, hold nothing above `least`.
+static int nothing_above(const float *x, int columns, float least) {
+  vec limit = vec_set(least);
+  int i = 0;
+  for (; i + 4 * LANES <= columns; i += 4 * LANES) {
+    lane_mask a = mask_or(vec_less(limit, vec_load(x + i)), vec_less(limit, vec_load(x + i + LANES)));
+    lane_mask b = mask_or(vec_less(limit, vec_load(x + i + 2 * LANES)), vec_less(limit, vec_load(x + i + 3 * LANES)));
+    if (mask_any(mask_or(a, b))) break;
+  }
+  return i;
+}
+
 // The first `count` columns start the list; after that few values exceed the least of it, and vectors without one are skipped.
 static void largest_row(void *data, size_t row, int worker) {
   const struct largest *job = data;
@@ -186,6 +199,8 @@ static void largest_row(void *data, size_t row, int worker) {
   int count = job->count, i = 0;
   for (; i < count && i < job->columns; i++) insert(values, indexes, i, x[i], i);
   for (; i < job->columns; i += LANES) {
+    i += nothing_above(x + i, job->columns - i, values[count - 1]);
+    if (i >= job->columns) break;
     lane_mask mask = mask_first(job->columns - i);
     vec candidates = vec_load_mask(x + i, mask);
     unsigned above = mask_bits(mask_and(mask, vec_less(vec_set(values[count - 1]), candidates)));
@@ -196,10 +211,12 @@ static void largest_row(void *data, size_t row, int worker) {
   }
   memcpy(job->values + row * count, values, (size_t)count * sizeof *values);
   memcpy(job->indexes + row * count, indexes, (size_t)count * sizeof *indexes);
+  if (job->log_sums) job->log_sums[row] = values[0] + log_one(exponentials((float *)x, job->columns, values[0], false));
 }
 
-void KERNEL_NAME(largest)(float *values, int32_t *indexes, const float *x, int stride, int rows, int columns, int count) {
-  struct largest job = {values, indexes, x, stride, columns, count};
+void KERNEL_NAME(largest)(float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows, int columns,
+                          int count) {
+  struct largest job = {values, indexes, log_sums, x, stride, columns, count};
   if (count <= 0) return;
-  work_for((size_t)rows, 0.15 * rows * columns, largest_row, &job);
+  work_for((size_t)rows, (log_sums ? 1.0 : 0.15) * rows * columns, largest_row, &job);
 }

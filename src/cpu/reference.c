@@ -745,7 +745,7 @@ static void reference_softmax(float *logits, int stride, int rows, int columns, 
   }
 }
 
-static void reference_largest(float *values, int32_t *indexes, const float *x, int stride, int rows, int columns, int count) {
+static void reference_largest(float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows, int columns, int count) {
   for (int row = 0; row < rows; row++) {
     float *found = values + (size_t)row * (size_t)count;
     int32_t *at = indexes + (size_t)row * (size_t)count;
@@ -761,6 +761,9 @@ static void reference_largest(float *values, int32_t *indexes, const float *x, i
       found[place] = value;
       at[place] = c;
     }
+    double sum = 0;
+    for (int c = 0; log_sums && c < columns; c++) sum += exp((double)x[(size_t)row * (size_t)stride + (size_t)c] - found[0]);
+    if (log_sums) log_sums[row] = (float)(found[0] + log(sum));
   }
 }
 

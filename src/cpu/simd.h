@@ -46,6 +46,7 @@ INLINE lane_mask mask_between(int first, int end) {  // lanes first .. end - 1; 
   return mask_first(end < 0 ? 0 : end) & (lane_mask)~mask_first(first < 0 ? 0 : first);
 }
 INLINE lane_mask mask_and(lane_mask a, lane_mask b) { return a & b; }
+INLINE lane_mask mask_or(lane_mask a, lane_mask b) { return a | b; }
 INLINE bool mask_any(lane_mask m) { return m != 0; }
 INLINE unsigned mask_bits(lane_mask m) { return m; }
 INLINE lane_mask vec_less(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
@@ -185,6 +186,7 @@ INLINE lane_mask mask_between(int first, int end) {  // lanes first .. end - 1; 
   return ivec_and(mask_first(end), ivec_greater(ivec_count(), ivec_set((uint32_t)(first - 1))));
 }
 INLINE lane_mask mask_and(lane_mask x, lane_mask y) { return ivec_and(x, y); }
+INLINE lane_mask mask_or(lane_mask x, lane_mask y) { return ivec_or(x, y); }
 INLINE unsigned mask_bits(lane_mask m) {
   return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(m.a)) | (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(m.b)) << 8;
 }

@@ -49,7 +49,6 @@ static bool open_rows(struct search *search) {
   search->candidate_ids = memory_new(error, candidates, sizeof *search->candidate_ids);
   search->candidate_values = memory_new(error, candidates, sizeof *search->candidate_values);
   search->best = memory_new(error, rows, sizeof *search->best);
-  search->losses = memory_new(error, rows, sizeof *search->losses);
   search->log_sums = memory_new(error, rows, sizeof *search->log_sums);
   search->removed_from = memory_new(error, rows + 1, sizeof *search->removed_from);
   search->draws = memory_new(error, rows, sizeof *search->draws);
@@ -95,7 +94,7 @@ void search_close(struct search *search) {
   }
   void *blocks[] = {search->places, search->returned, search->ids, search->positions, search->slots, search->logit_rows,
                     search->spans, search->cross, search->history, search->candidate_ids, search->candidate_values,
-                    search->best, search->losses, search->log_sums, search->removed_from, search->draws, search->drawn};
+                    search->best, search->log_sums, search->removed_from, search->draws, search->drawn};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
   logits_rules_close(&search->rules);
   if (search->cache.layers) page_cache_close(&search->cache);

@@ -55,7 +55,7 @@ struct search {
   size_t history_capacity;
   // per row of logits
   int32_t *candidate_ids, *best;
-  float *candidate_values, *losses, *log_sums;
+  float *candidate_values, *log_sums;
   size_t *removed_from;
   // per sample that goes on
   struct draw *draws;

@@ -42,18 +42,11 @@ static float with_removed(const struct search *search, int row, float log_sum) {
   return count ? largest + logf(sum + expf(log_sum - largest)) : log_sum;
 }
 
-// The logarithms of the sums of exp, which turn logits into log-probabilities: over all ids where log-probabilities are
-// changed by the rules and stay as they come out (beam search), over those that are left where they are normalised again.
-static void sum_rows(struct search *search, struct tensor *logits, int per_row) {
-  const struct kernels *kernels = search->context.kernels;
-  bool again = search->options->beams == 1 || search->options->renormalize;
-  for (int r = 0; r < logits->rows; r++) search->best[r] = search->candidate_ids[(size_t)r * per_row];
-  kernels->cross_entropy(search->losses, NULL, NULL, logits->data, logits->cols, search->best, logits->rows, logits->cols, 0, 0);
-  for (int r = 0; r < logits->rows; r++) {
-    float log_sum = search->candidate_values[(size_t)r * per_row] + search->losses[r];
-    if (!again) log_sum = search->rules.repetition ? 0 : with_removed(search, r, log_sum);
-    search->log_sums[r] = log_sum;
-  }
+// search->log_sums turn logits into log-probabilities: over all ids where log-probabilities are changed by the rules and stay as
+// they come out (beam search), over those that are left where they are normalised again.
+static void finish_log_sums(struct search *search, int rows) {
+  if (search->options->beams == 1 || search->options->renormalize) return;
+  for (int r = 0; r < rows; r++) search->log_sums[r] = search->rules.repetition ? 0 : with_removed(search, r, search->log_sums[r]);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -118,7 +111,7 @@ static void force_rows(struct search *search, struct tensor *logits) {
 static bool sample(struct search *search, struct tensor *logits, int per_row) {
   const struct kernels *kernels = search->context.kernels;
   force_rows(search, logits);
-  kernels->largest(search->candidate_values, search->best, logits->data, logits->cols, logits->rows, logits->cols, 1);
+  kernels->largest(search->candidate_values, search->best, NULL, logits->data, logits->cols, logits->rows, logits->cols, 1);
   if (!generation_check_numbers(search->candidate_values, logits->rows, 1, search->error)) return false;
   kernels->softmax(logits->data, logits->cols, logits->rows, logits->cols, (float)(1 / search->options->temperature));
   struct sampling_job job = {search, search->options, logits->data, NULL, logits->cols};
@@ -127,7 +120,7 @@ static bool sample(struct search *search, struct tensor *logits, int per_row) {
   parallel_for(logits->rows, filter_task, &job);
   parallel_for(list_draws(search), draw_task, &job);
   if (!search->options->alternatives) return true;
-  kernels->largest(search->candidate_values, search->candidate_ids, logits->data, logits->cols, logits->rows, logits->cols,
+  kernels->largest(search->candidate_values, search->candidate_ids, NULL, logits->data, logits->cols, logits->rows, logits->cols,
                    per_row);
   for (int i = 0; i < logits->rows * per_row; i++) {
     float p = search->candidate_values[i];
@@ -145,12 +138,12 @@ bool search_choose(struct search *search, struct tensor *logits, int per_row) {
   if (search->rules.repetition && beams) kernels->log_softmax(logits->data, logits->cols, logits->rows, logits->cols);
   if (!apply_rules(search, logits)) return false;
   if (search->options->sampling) return sample(search, logits, per_row);
-  kernels->largest(search->candidate_values, search->candidate_ids, logits->data, logits->cols, logits->rows, logits->cols,
-                   per_row);
+  bool scored = beams || search->options->token_scores || search->options->alternatives;
+  kernels->largest(search->candidate_values, search->candidate_ids, scored ? search->log_sums : NULL, logits->data, logits->cols,
+                   logits->rows, logits->cols, per_row);
   if (!generation_check_numbers(search->candidate_values, logits->rows, per_row, search->error)) return false;
-  if (!beams && !search->options->token_scores && !search->options->alternatives) return true;
-  sum_rows(search, logits, per_row);
-  return generation_check_numbers(search->log_sums, logits->rows, 1, search->error);
+  if (scored) finish_log_sums(search, logits->rows);
+  return !scored || generation_check_numbers(search->log_sums, logits->rows, 1, search->error);
 }
 
 // Where only certain ids may follow, they are the candidates, each with log-probability 0 as in transformers.

@@ -78,7 +78,7 @@ static void look(struct lens *lens, const struct recorded *state, int row, int r
   float *top = lens->logits + (size_t)row * SHOWN;
   int32_t *ids = lens->ids + (size_t)row * SHOWN;
   int shown = logits->cols < SHOWN ? logits->cols : SHOWN;
-  kernels->largest(top, ids, logits->data, logits->cols, rows, logits->cols, SHOWN);
+  kernels->largest(top, ids, NULL, logits->data, logits->cols, rows, logits->cols, SHOWN);
   memcpy(probabilities->data, logits->data, (size_t)rows * (size_t)logits->cols * sizeof *logits->data);
   kernels->softmax(probabilities->data, logits->cols, rows, logits->cols, 1);
   kernels->log_softmax(logits->data, logits->cols, rows, logits->cols);

@@ -177,8 +177,10 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
   KERNEL(void, log_softmax, (float *logits, int stride, int rows, int columns))                                            \
   /* In place: logits * factor become probabilities; factor > 0 */                                                        \
   KERNEL(void, softmax, (float *logits, int stride, int rows, int columns, float factor))                                  \
-  /* Per row the `count` (at most 64) largest values in falling order, ties to the lower index; indexes [rows, count] */    \
-  KERNEL(void, largest, (float *values, int32_t *indexes, const float *x, int stride, int rows, int columns, int count))   \
+  /* Per row the `count` (at most 64) largest values in falling order, ties to the lower index; indexes [rows, count].      \
+     log_sums [rows], unless NULL: the logarithm of the sum of exp over the row. */                                         \
+  KERNEL(void, largest, (float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows,            \
+                         int columns, int count))                                                                          \
   KERNEL(double, sum_squares, (const float *x, size_t n))                                                                  \
   /* AdamW (Loshchilov and Hutter 2019, algorithm 2), clears the gradient: value *= 1 - rate * decay; value -= rate *        \
      (first / correction1) / (sqrt(second / correction2) + epsilon), with the gradient multiplied by `scale` first. */      \

@@ -243,9 +243,9 @@ static void count_softmax(float *logits, int stride, int rows, int columns, floa
   end(started, SLOT_softmax, 0, 8 * area(rows, columns));
 }
 
-static void count_largest(float *values, int32_t *indexes, const float *x, int stride, int rows, int columns, int count) {
+static void count_largest(float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows, int columns, int count) {
   double started = begin();
-  profile.real->largest(values, indexes, x, stride, rows, columns, count);
+  profile.real->largest(values, indexes, log_sums, x, stride, rows, columns, count);
   end(started, SLOT_largest, 0, 4 * area(rows, columns));
 }
 

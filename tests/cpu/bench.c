@@ -123,7 +123,7 @@ static void bench_logits(int rows, int columns) {
   report("log_softmax", rows, columns, 0, soft_time, 0, 8.0 * (double)n);
   free(x);
   x = numbers(n);
-  BEST(largest_time, kernels->largest(values, indexes, x, columns, rows < 64 ? rows : 64, columns, 10))
+  BEST(largest_time, kernels->largest(values, indexes, NULL, x, columns, rows < 64 ? rows : 64, columns, 10))
   report("largest 10", rows < 64 ? rows : 64, columns, 0, largest_time, 0, 4.0 * (double)(rows < 64 ? rows : 64) * columns);
   free(x), free(losses), free(targets);
 }

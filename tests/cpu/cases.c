@@ -305,7 +305,8 @@ static void largest_case(const struct kernels *kernels, const struct shape *s, s
   float *x = case_floats((size_t)(s->rows * stride)), *values = case_output(outputs, (size_t)(s->rows * count), 0);
   for (int i = 0; i < s->rows * stride; i++) x[i] = s->variant == 3 && i % 60 > 2 ? -INFINITY : roundf(x[i] * 50);
   int32_t *indexes = case_ints((size_t)(s->rows * count), 0, 1);
-  kernels->largest(values, indexes, x, stride, s->rows, s->columns, count);
+  float *log_sums = case_output(outputs, (size_t)s->rows, 1e-5f);
+  kernels->largest(values, indexes, log_sums, x, stride, s->rows, s->columns, count);
   case_int_output(outputs, indexes, (size_t)(s->rows * count));
 }
 

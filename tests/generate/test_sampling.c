@@ -306,7 +306,7 @@ static void without_cache(void **state) {
       for (int t = 0; t < count; t++) seen[ids[t]] = true;
       for (int v = 0; v < VOCABULARY; v++)
         if (seen[v]) row[v] = row[v] < 0 ? row[v] * 1.05f : row[v] / 1.05f;
-      model->kernels->largest(&best, &ids[count++], row, VOCABULARY, 1, VOCABULARY, 1);
+      model->kernels->largest(&best, &ids[count++], NULL, row, VOCABULARY, 1, VOCABULARY, 1);
     }
     const struct hypothesis *text = &found[i]->hypotheses[0];
     assert_int_equal(text->count, 150);
