@@ -90,13 +90,17 @@ function numberCanvas(rows, down, across, hidden) {
 
 function cellHint(rows, down, across, y, x) { return `${y} ${down[y].label} → ${x} ${across[x].label}: ${rows[y][x].toFixed(4)}`; }
 
+// Weights of a long text are small: the strongest colour is that of the rows' mean largest weight.
+function fullOf(rows) { return rows.reduce((sum, row) => sum + largest(row), 0) / rows.length || 1; }
+
 function bigCanvas(rows, down, across) {
-  const canvas = matrixCanvas(rows, 1200, 0);
+  const full = fullOf(rows), canvas = matrixCanvas(rows, 1200, full);
   canvas.id = "large-matrix";
-  return withHint(canvas, event => {
+  withHint(canvas, event => {
     const x = Math.floor(event.offsetX / canvas.cellSize), y = Math.floor(event.offsetY / canvas.cellSize);
     return down[y] && across[x] ? cellHint(rows, down, across, y, x) : "";
   });
+  return element("div", {}, element("p", {class: "faint"}, `${label("fullColor")} ${full.toPrecision(2)}`), canvas);
 }
 
 // ---- lines between tokens ----
@@ -119,7 +123,7 @@ function linesPicture(place) {
   const y = i => 16 + i * LINE_HEIGHT, full = largest(weights[state.token]) || 1;
   queries.forEach((q, i) => keys.forEach((k, j) => {
     const weight = weights[q][k];
-    if (weight < FAINTEST) return;
+    if (weight < Math.min(FAINTEST, full / 10)) return;
     const from = q === state.token, to = state.kind !== "cross" && k === state.token;
     const strength = from ? weight / full : to ? weight * 0.6 : weight * 0.2;
     const line = svgElement("line", {class: "link", x1: left + 6, y1: y(i), x2: right - 6, y2: y(j), "stroke-opacity": Math.min(1, strength).toFixed(3), "stroke-width": (1 + 4 * weight).toFixed(1)});
@@ -182,7 +186,8 @@ function fillGrid(view, kind, waiting) {
     const until = performance.now() + 30;
     while (waiting.length && work === gridWork && performance.now() < until) {
       const [button, layer, head] = waiting.shift();
-      button.append(matrixCanvas(shrunk(attentionWeights(attentionPlace(view, kind, layer), kind, layer, head)), SMALL, 1));
+      const rows = shrunk(attentionWeights(attentionPlace(view, kind, layer), kind, layer, head));
+      button.append(matrixCanvas(rows, SMALL, view.stacks.some(stack => stack.tokens.length > LARGEST_TABLE) ? fullOf(rows) : 1));
     }
     if (waiting.length && work === gridWork) setTimeout(next);
   };

@@ -59,6 +59,8 @@ function dot(a, b) {
 function plus(a, b) { return Float64Array.from(a, (value, i) => value + (b ? b[i] : 0)); }
 function times(a, factor) { return Float64Array.from(a, value => value * factor); }
 
+function rootMeanSquare(values) { return Math.sqrt(dot(values, values) / values.length); }
+
 function cosine(a, b) {
   const lengths = Math.sqrt(dot(a, a) * dot(b, b));
   return lengths > 0 ? dot(a, b) / lengths : 0;

@@ -40,7 +40,7 @@ function tablesView(view) {
   const stack = stackOf(view), positions = matrix(stack.positions), parts = [];
   if (positions) {
     const rows = Array.from({length: positions.rows}, (_, i) => rowOf(positions, i)), likeness = rows.map(a => rows.map(b => cosine(a, b)));
-    parts.push(element("h2", {}, label("positionTable")), element("div", {class: "scroll"}, withCells(matrixCanvas(rows, 1000), (y, x) => `P[${y}][${x}] = ${number(rows[y][x])}`)),
+    parts.push(element("h2", {}, label("positionTable")), element("div", {class: "scroll"}, withCells(matrixCanvas(rows, 1000, Math.min(largest(positions.values), 3 * rootMeanSquare(positions.values))), (y, x) => `P[${y}][${x}] = ${number(rows[y][x])}`)),
       element("h2", {}, label("positionLikeness")), element("div", {class: "scroll"}, withCells(matrixCanvas(likeness, 640, 1), (y, x) => `cos(${y}, ${x}) = ${number(likeness[y][x])}`)));
   } else {
     parts.push(element("p", {}, label("noPositions")));

@@ -23,6 +23,7 @@ const LABELS = {
   layer: ["layer", "capa", "camada"],
   head: ["head", "cabeza", "cabeça"],
   mean: ["mean of the heads", "media de las cabezas", "média das cabeças"],
+  fullColor: ["full colour:", "color pleno:", "cor plena:"],
   average: ["mean", "media", "média"],
   token: ["token", "token", "token"],
   decimals: ["decimals", "decimales", "decimais"],
