@@ -256,7 +256,10 @@ static int show_tree(struct call *call, struct qkv_context *context, const char 
   return output_close(&output) ? EXIT_DONE : EXIT_FAILED;
 }
 
-static bool wants_search(const struct call *call) { return ((struct arguments *)call->arguments)->tree || call_given(call, "beam") || call_given(call, "max-new"); }
+static bool wants_search(const struct call *call) {
+  const struct arguments *arguments = call->arguments;
+  return arguments->tree || call_given(call, "beam") || call_given(call, "max-new");
+}
 
 static int look(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target,
                 const struct qkv_heads *heads) {
@@ -269,9 +272,10 @@ static int look(struct call *call, struct qkv_context *context, struct qkv_model
     if (translates) target = tree->text;
   }
   const struct extras extras = {heads, tree};
-  int status = is_page(arguments)  ? open_and_write_page(call, context, model, source, target, &extras)
-               : wants_search(call) && (arguments->tree || !translates) ? show_tree(call, context, source, tree)
-                                   : show_attention(call, context, model, source, target);
+  bool tree_alone = arguments->tree || (tree && !translates);  // a translator's search mostly serves to find the second text
+  int status = is_page(arguments) ? open_and_write_page(call, context, model, source, target, &extras)
+               : tree_alone       ? show_tree(call, context, source, tree)
+                                  : show_attention(call, context, model, source, target);
   qkv_search_tree_free(tree);
   return status;
 }
