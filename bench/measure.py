@@ -4,7 +4,7 @@
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model OUT translate-greedy translate-beam
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model OUT tokenize start
 #   python3 bench/measure.py --qkv build/cli/qkv --data DIR --model MINILM embed-bf16
-#   python3 bench/measure.py --qkv build/cli/qkv --text TEXT lm-char-small lm-char-loss
+#   python3 bench/measure.py --qkv build/cli/qkv --text TEXT lm-char-small lm-char-loss lm-char-loss-3
 #   python3 bench/measure.py --qkv build/cli/qkv --text WIKITEXT2 lm-wikitext lm-wikitext-time
 #   python3 bench/measure.py --qkv build/cli/qkv --text TEXT --model GPT2 generate-f32
 #   python3 bench/measure.py --qkv build/cli/qkv --text BOOKS --model MINILM pretrain-small pretrain-base
@@ -197,7 +197,7 @@ def learnt_loss(folder, *options):
         return [line["valid_loss"] for line in map(json.loads, file) if "valid_loss" in line][-1]
 
 
-def learning(name, shape, iterations, dtype, peer_dtype, vocabulary=None, same_time=False, bar="", notes=""):
+def learning(name, shape, iterations, dtype, peer_dtype, vocabulary=None, same_time=False, bar="", notes="", rate=0.001):
     """The same small model with the same recipe to its end on both sides, a seed a pair; over windows that do not overlap."""
     layers, heads, hidden, context, batch = shape
 
@@ -205,9 +205,9 @@ def learning(name, shape, iterations, dtype, peer_dtype, vocabulary=None, same_t
         text, valid = (os.path.join(args.text, name) for name in ("train.txt", "valid.txt"))
         model = ["--layers", layers, "--heads", heads, "--hidden", hidden, "--context", context]
         pieces = ["--tokenizer", learnt_pieces(folder, text, valid, vocabulary)] if vocabulary else []
-        recipe = ["--learning-rate", 0.001, "--warmup-steps", 100, "--weight-decay", 0.1, "--dropout", 0]
+        recipe = ["--learning-rate", rate, "--warmup-steps", 100, "--weight-decay", 0.1, "--dropout", 0]
         own = ["--task", "lm", "--train", text, "--valid", valid, *model, *recipe, *(pieces or ["--tokenizer-type", "char"]), "--ffn", 4 * hidden,
-               "--batch-size", batch, "--batch-tokens", batch * context, "--beta2", 0.99, "--min-learning-rate", 0.0001, "--dtype", dtype]
+               "--batch-size", batch, "--batch-tokens", batch * context, "--beta2", 0.99, "--min-learning-rate", rate / 10, "--dtype", dtype]
         for seed in range(1, args.pairs + 1):
             theirs = peer("train_lm.py", "--input", text, "--valid", valid, *model, *recipe, *pieces, "--batch", batch, "--iterations", iterations,
                           "--dtype", peer_dtype, "--seed", seed)
@@ -216,7 +216,7 @@ def learning(name, shape, iterations, dtype, peer_dtype, vocabulary=None, same_t
             yield tuple(map(math.exp, losses)) if vocabulary else losses
     return dict(name=name, unit="perplexity, lower is better" if vocabulary else "validation loss, lower is better", peer=f"PyTorch {peer_dtype}", bar=bar,
                 aim="", measure=measure, decimals=4, notes=f"{layers} layers, {heads} heads, {hidden} wide, context {context}, {batch} blocks a batch, "
-                f"{iterations} updates{notes}")
+                f"{iterations} updates, learning rate {rate}{notes}")
 
 
 def embedding(dtype, engine, peer_dtype, bar, aim):
@@ -360,6 +360,8 @@ FIGURES = {
     "embed-onnxruntime": lambda: embedding("bf16", "onnxruntime", ("f32",), 6, ""),
     "lm-char-loss": lambda: learning("a language model of characters, small, to the end, bf16", (4, 4, 128, 64, 12), args.steps or 2000, "bf16", "bf16",
                                      bar="qkv at most 1.88"),
+    "lm-char-loss-3": lambda: learning("a language model of characters, small, to the end, bf16", (4, 4, 128, 64, 12), args.steps or 2000, "bf16", "bf16",
+                                       bar="qkv at most 1.88", rate=0.003),
     "lm-wikitext": lambda: learning("WikiText-2, the same tokens, f32", (4, 4, 128, 128, 16), args.steps or 1000, "f32", "f32", 4000, bar="equal within noise",
                                     notes=", 4,000 pieces"),
     "lm-wikitext-time": lambda: learning("WikiText-2, the same time, bf16", (4, 4, 128, 128, 16), args.steps or 1000, "bf16", "f32", 4000, True, bar="below 1",
