@@ -55,6 +55,8 @@ for norm in batch instance group; do
 done
 check "batch norm's three buffers are saved" test "$(strings -n 8 batch-whole/model.safetensors | grep -o 'self.norm.\(running_mean\|running_var\|num_batches_tracked\)' | sort -u | wc -l)" -eq 3
 check "group norm chose its groups" grep -q '"norm_groups": 32' group-whole/config.json
+run 1 "$QKV" train x --task mlm --train docs.txt $small --attention-window 4
+err_has "is for decoders"
 run 2 "$QKV" train x --task lm --train docs.txt --norm batch
 err_has "looks at the tokens that follow"
 run 1 "$QKV" train x --task mlm --train docs.txt $small --norm group --norm-groups 5

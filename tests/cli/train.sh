@@ -62,6 +62,24 @@ check "grouped heads are no other layout" grep -q '"num_key_value_heads": 2' lm-
 lm lm-rotary gpt2 --positions rotary --gated on --bias off
 check "other knobs are" grep -q '"positions": "rotary"' lm-rotary/config.json
 
+# Scores and weights of attention.
+for score in "--attention-score dot" "--attention-score cosine --attention-scale 4" "--attention-score general" "--attention-score additive" "--attention-weights off" "--attention-window 2"; do
+  rm -rf scored
+  run 0 train scored --max-steps 3 --valid-every 3 --metric loss --quiet $score
+  check "$score is saved as qkv's own" grep -q '"model_type": "qkv"' scored/config.json
+  run 0 "$QKV" info scored
+  out_has "attention."
+  input=valid.s run 0 "$QKV" translate scored --max-length 6 --beam 3 -o beam.hyp
+  input=valid.s run 0 "$QKV" translate scored --max-length 6 --beam 3 --threads 1 -o again.hyp
+  check "and the search gives the same for any threads" cmp beam.hyp again.hyp
+done
+run 1 train x --max-steps 1 --attention-weights off --attention-score additive
+err_has "additive scores have weights of their own"
+run 1 train x --max-steps 1 --attention-weights off --kv-heads 1
+err_has "as many key/value heads as heads"
+run 2 train x --max-steps 1 --norm instance
+err_has "looks at the tokens that follow"
+
 run 2 train contradicting --family marian --norm-place pre
 
 # Ctrl-C at some moment, and on with another number of threads.
