@@ -7,7 +7,7 @@ lectures=$SOURCE/examples/lectures
 for readme in README.md README.es.md README.pt.md; do
   check "$readme lists the scripts of course.txt" cmp <(sed -n 's/^- \[\([a-z0-9-]*\)\](\1\.sh): .*/\1/p' "$lectures/$readme") "$lectures/course.txt"
 done
-check "the folder holds no other scripts" cmp <(cd "$lectures" && printf '%s\n' ./*.sh | sed 's|^./||; s/\.sh$//' | grep -vx 'lib\|all') <(sort "$lectures/course.txt")
+check "the folder holds no other scripts" cmp <(cd "$lectures" && printf '%s\n' ./*.sh | sed 's|^./||; s/\.sh$//' | grep -vx 'lib\|all' | sort) <(sort "$lectures/course.txt")
 
 run 0 "$lectures/all.sh" --quick folder
 cp out all
