@@ -267,7 +267,7 @@ const struct verb verb_train = {
         "every "
         "number, curves.svg, training.json with all options, and last/ with what --resume needs.\n"
         "The first Ctrl-C finishes the update, saves and leaves; the second leaves at once. However a run ends, --resume goes on from "
-        "its last state and comes to the same bytes. When the disk is full while something is saved, the training says so and waits for "
+        "its last state and comes to the same bytes, where the clock has no part in it (--max-time). When the disk is full while something is saved, the training says so and waits for "
         "room, at most an hour; what is saved already stays as it is.\n"
         "Before the first update a table tells how much memory the training will take.",
     .example =
