@@ -95,6 +95,7 @@ if [ "${1:-}" != quick ]; then
     check clang "clang" "${chosen[@]}"
     QKV_CPU=reference check clang "clang, reference kernels" "${numbers[@]}"
   fi
+  export LSAN_OPTIONS="suppressions=$PWD/tests/leaks.supp:print_suppressions=0"
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   if build sanitized gcc -Dbuildtype=debugoptimized -Db_sanitize=address,undefined; then
     all_but sanitized "${slow[@]}"
