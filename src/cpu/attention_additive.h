@@ -39,7 +39,8 @@ static inline void block_scores(const struct attention_head *head, float *scores
                                 int first_query, int queries, const float *keys, size_t key_stride, int block, int count) {
   if (head->attention->additive)
     additive_scores(head, scores, query, query_stride, first_query, queries, keys, key_stride, block, count);
-  else block_products(head, scores, query, query_stride, first_query, queries, keys, key_stride, block, count);
+  else
+    block_products(head, scores, query, query_stride, first_query, queries, keys, key_stride, block, count);
 }
 
 // Adds to dquery, dkeys and dv (unless NULL) what dscores, 0 where a query doesn't see a key, mean for them.
@@ -57,7 +58,8 @@ static inline void additive_gradient(const struct attention_head *head, float *d
       for (int d = 0; d < depth; d++) {
         vec key = vec_load(panel + d * TILE_COLUMNS), factor = vec_set(v[first + d]), of_key = vec_zero(), of_v = vec_zero();
         for (int r = start; r < queries; r++) {
-          vec t = vec_tanh(vec_add(vec_set(query[r * query_stride + first + d]), key)), ds = vec_load(dscores + r * ATTENTION_KEYS + j);
+          vec t = vec_tanh(vec_add(vec_set(query[r * query_stride + first + d]), key)),
+              ds = vec_load(dscores + r * ATTENTION_KEYS + j);
           vec g = vec_mul(vec_mul(ds, factor), vec_negative_fma(t, t, vec_set(1)));
           of_v = vec_fma(ds, t, of_v);
           of_key = vec_add(of_key, g);

@@ -1,7 +1,8 @@
 // Norms whose statistics run down the rows: of a sequence (instance and group norm), or of all rows (batch norm).
 //
 // Sixteen columns at a time go down a span's rows; sums of PART rows are made by themselves and added in order, so that long sums
-// stay exact enough. A column's chain depends on its span alone, whatever rows stand beside it. A task owns its columns in every span.
+// stay exact enough. A column's chain depends on its span alone, whatever rows stand beside it. A task owns its columns in every
+// span.
 #include <string.h>
 
 #include "cpu/fast.h"
@@ -11,10 +12,10 @@
 enum { PART = 64 };
 
 struct job {
-  float *y, *mean, *variance;        // y: also dx
+  float *y, *mean, *variance; // y: also dx
   float *dgain, *dbias;
   const float *x, *dy, *gain, *bias, *means, *variances;
-  int columns, width;                // width: columns of a group
+  int columns, width; // width: columns of a group
   const struct span *spans;
   int span_count, groups;
   bool accumulate, constant;
@@ -24,9 +25,9 @@ struct job {
 // Some groups of a span: sixteen of one column each, or a wider one.
 struct unit {
   const struct span *span;
-  size_t start;                      // of its first element in matrices
+  size_t start; // of its first element in matrices
   int column, columns, group, groups;
-  size_t statistics;                 // index of its first group's
+  size_t statistics; // index of its first group's
 };
 
 static struct unit unit_of(const struct job *job, size_t index, int s) {
@@ -86,7 +87,8 @@ static void mean_of(const struct job *job, const struct unit *unit, float *to, b
   float whole = 0;
   for (int c = 0; c < unit->columns; c += LANES) {
     vec centre = squares ? per_column(job, unit, job->mean, c) : vec_zero();
-    sum = sum_down(job->x + unit->start + c, (size_t)job->columns, unit->span->qn, mask_first(unit->columns - c), squares, centre);
+    sum =
+        sum_down(job->x + unit->start + c, (size_t)job->columns, unit->span->qn, mask_first(unit->columns - c), squares, centre);
     if (job->width > 1) whole += vec_sum(sum);
   }
   if (job->width > 1) sum = vec_set(whole);
@@ -105,8 +107,14 @@ static void statistics_task(void *data, size_t index, int worker) {
 
 void KERNEL_NAME(column_statistics)(float *mean, float *variance, const float *x, int columns, const struct span *spans,
                                     int span_count, int groups) {
-  struct job job = {.mean = mean, .variance = variance, .x = x, .columns = columns, .width = columns / groups, .spans = spans,
-                    .span_count = span_count, .groups = groups};
+  struct job job = {.mean = mean,
+                    .variance = variance,
+                    .x = x,
+                    .columns = columns,
+                    .width = columns / groups,
+                    .spans = spans,
+                    .span_count = span_count,
+                    .groups = groups};
   run(&job, 0.3, statistics_task);
 }
 
@@ -133,16 +141,26 @@ static void norm_task(void *data, size_t index, int worker) {
 void KERNEL_NAME(column_norm)(float *y, const float *x, const float *mean, const float *variance, const float *gain,
                               const float *bias, int columns, const struct span *spans, int span_count, int groups,
                               const struct norm *norm) {
-  struct job job = {.y = y, .x = x, .means = mean, .variances = variance, .gain = gain, .bias = bias, .columns = columns,
-                    .width = columns / groups, .spans = spans, .span_count = span_count, .groups = groups, .norm = norm};
+  struct job job = {.y = y,
+                    .x = x,
+                    .means = mean,
+                    .variances = variance,
+                    .gain = gain,
+                    .bias = bias,
+                    .columns = columns,
+                    .width = columns / groups,
+                    .spans = spans,
+                    .span_count = span_count,
+                    .groups = groups,
+                    .norm = norm};
   run(&job, 0.2, norm_task);
 }
 
 // ---- gradient ----
 
 // Sums down a span's rows of dy and dy * normed of up to sixteen columns, in parts as the statistics.
-static void gradient_sums(const struct job *job, const struct unit *unit, int c, lane_mask mask, vec centre, vec factor, vec *of_dy,
-                          vec *of_normed) {
+static void gradient_sums(const struct job *job, const struct unit *unit, int c, lane_mask mask, vec centre, vec factor,
+                          vec *of_dy, vec *of_normed) {
   vec total = vec_zero(), total_normed = vec_zero();
   for (int row = 0; row < unit->span->qn;) {
     vec part = vec_zero(), part_normed = vec_zero();
@@ -211,8 +229,21 @@ void KERNEL_NAME(column_norm_gradient)(float *dx, bool dx_accumulate, float *dga
                                        const float *mean, const float *variance, const float *gain, int columns,
                                        const struct span *spans, int span_count, int groups, bool constant,
                                        const struct norm *norm) {
-  struct job job = {.y = dx, .accumulate = dx_accumulate, .dgain = dgain, .dbias = dbias, .dy = dy, .x = x, .means = mean,
-                    .variances = variance, .gain = gain, .columns = columns, .width = columns / groups, .spans = spans,
-                    .span_count = span_count, .groups = groups, .constant = constant, .norm = norm};
+  struct job job = {.y = dx,
+                    .accumulate = dx_accumulate,
+                    .dgain = dgain,
+                    .dbias = dbias,
+                    .dy = dy,
+                    .x = x,
+                    .means = mean,
+                    .variances = variance,
+                    .gain = gain,
+                    .columns = columns,
+                    .width = columns / groups,
+                    .spans = spans,
+                    .span_count = span_count,
+                    .groups = groups,
+                    .constant = constant,
+                    .norm = norm};
   run(&job, 0.6, gradient_task);
 }

@@ -61,10 +61,16 @@ static void unit_gradient_task(void *data, size_t index, int worker) {
     }
 }
 
-void KERNEL_NAME(unit_heads_gradient)(float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows, int heads,
-                                      int width) {
-  struct job job = {.dx = dx, .dx_stride = (size_t)dx_stride, .x = y, .x_stride = (size_t)y_stride, .given_lengths = lengths,
-                    .rows = rows, .heads = heads, .width = width};
+void KERNEL_NAME(unit_heads_gradient)(float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows,
+                                      int heads, int width) {
+  struct job job = {.dx = dx,
+                    .dx_stride = (size_t)dx_stride,
+                    .x = y,
+                    .x_stride = (size_t)y_stride,
+                    .given_lengths = lengths,
+                    .rows = rows,
+                    .heads = heads,
+                    .width = width};
   for_rows(&job, 0.4 * rows * heads * width, unit_gradient_task);
 }
 
@@ -89,12 +95,19 @@ static void products_task(void *data, size_t index, int worker) {
   size_t width = (size_t)job->width;
   for (size_t head = 0; head < (size_t)job->heads; head++)
     for (int row = (int)index * TASK_ROWS; row < last_row(job, index); row++)
-      row_product(job->y + row * job->y_stride + head * width, job->x + row * job->x_stride + head * width, job->w + head * width * width,
-                  job->width);
+      row_product(job->y + row * job->y_stride + head * width, job->x + row * job->x_stride + head * width,
+                  job->w + head * width * width, job->width);
 }
 
-void KERNEL_NAME(head_products)(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads, int width) {
-  struct job job = {.y = y, .y_stride = (size_t)y_stride, .x = x, .x_stride = (size_t)x_stride, .w = w, .rows = rows, .heads = heads,
+void KERNEL_NAME(head_products)(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads,
+                                int width) {
+  struct job job = {.y = y,
+                    .y_stride = (size_t)y_stride,
+                    .x = x,
+                    .x_stride = (size_t)x_stride,
+                    .w = w,
+                    .rows = rows,
+                    .heads = heads,
                     .width = width};
   for_rows(&job, 0.05 * rows * heads * width * width, products_task);
 }
@@ -107,7 +120,8 @@ static void add_to_weight(const struct job *job, float *dw, size_t column, int r
       float *to = dw + (size_t)i * width + j;
       vec sum = vec_load_first(to, width - j);
       for (int r = row; r < row + rows; r++)
-        sum = vec_fma(vec_set(job->x[r * job->x_stride + column + i]), vec_load_first(job->dy + r * job->dy_stride + column + j, width - j), sum);
+        sum = vec_fma(vec_set(job->x[r * job->x_stride + column + i]),
+                      vec_load_first(job->dy + r * job->dy_stride + column + j, width - j), sum);
       vec_store_first(to, sum, width - j);
     }
 }
@@ -125,7 +139,16 @@ static void products_gradient_task(void *data, size_t head, int worker) {
 
 void KERNEL_NAME(head_products_gradient)(float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x,
                                          int x_stride, const float *w, int rows, int heads, int width) {
-  struct job job = {.dx = dx, .dx_stride = (size_t)dx_stride, .dw = dw, .dy = dy, .dy_stride = (size_t)dy_stride, .x = x,
-                    .x_stride = (size_t)x_stride, .w = w, .rows = rows, .heads = heads, .width = width};
+  struct job job = {.dx = dx,
+                    .dx_stride = (size_t)dx_stride,
+                    .dw = dw,
+                    .dy = dy,
+                    .dy_stride = (size_t)dy_stride,
+                    .x = x,
+                    .x_stride = (size_t)x_stride,
+                    .w = w,
+                    .rows = rows,
+                    .heads = heads,
+                    .width = width};
   work_for((size_t)heads, 0.3 * rows * heads * width * width, products_gradient_task, &job);
 }

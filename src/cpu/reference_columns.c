@@ -29,8 +29,8 @@ void reference_unit_heads(float *x, int stride, float *lengths, int rows, int he
   parallel_for((size_t)rows, unit_row, &job);
 }
 
-void reference_unit_heads_gradient(float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows, int heads,
-                                   int width) {
+void reference_unit_heads_gradient(float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows,
+                                   int heads, int width) {
   for (int row = 0; row < rows; row++)
     for (int head = 0; head < heads; head++) {
       float *g = dx + (size_t)row * (size_t)dx_stride + (size_t)(head * width);
@@ -60,8 +60,10 @@ static void head_products_row(void *data, size_t row, int worker) {
   }
 }
 
-void reference_head_products(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads, int width) {
-  struct head_products_job job = {.y = y, .x = x, .w = w, .y_stride = (size_t)y_stride, .x_stride = (size_t)x_stride, .heads = heads, .width = width};
+void reference_head_products(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads,
+                             int width) {
+  struct head_products_job job =
+      {.y = y, .x = x, .w = w, .y_stride = (size_t)y_stride, .x_stride = (size_t)x_stride, .heads = heads, .width = width};
   parallel_for((size_t)rows, head_products_row, &job);
 }
 
@@ -81,10 +83,19 @@ static void head_products_gradient_task(void *data, size_t head, int worker) {
   }
 }
 
-void reference_head_products_gradient(float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x, int x_stride,
-                                      const float *w, int rows, int heads, int width) {
-  struct head_products_job job = {.dx = dx, .dw = dw, .dy = dy, .x = x, .w = w, .dx_stride = (size_t)dx_stride, .y_stride = (size_t)dy_stride,
-                                  .x_stride = (size_t)x_stride, .rows = rows, .heads = heads, .width = width};
+void reference_head_products_gradient(float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x,
+                                      int x_stride, const float *w, int rows, int heads, int width) {
+  struct head_products_job job = {.dx = dx,
+                                  .dw = dw,
+                                  .dy = dy,
+                                  .x = x,
+                                  .w = w,
+                                  .dx_stride = (size_t)dx_stride,
+                                  .y_stride = (size_t)dy_stride,
+                                  .x_stride = (size_t)x_stride,
+                                  .rows = rows,
+                                  .heads = heads,
+                                  .width = width};
   parallel_for((size_t)heads, head_products_gradient_task, &job);
 }
 
@@ -111,8 +122,9 @@ void reference_column_statistics(float *mean, float *variance, const float *x, i
   }
 }
 
-void reference_column_norm(float *y, const float *x, const float *mean, const float *variance, const float *gain, const float *bias,
-                           int columns, const struct span *spans, int span_count, int groups, const struct norm *norm) {
+void reference_column_norm(float *y, const float *x, const float *mean, const float *variance, const float *gain,
+                           const float *bias, int columns, const struct span *spans, int span_count, int groups,
+                           const struct norm *norm) {
   for (int s = 0; s < span_count; s++)
     for (int row = spans[s].q0; row < spans[s].q0 + spans[s].qn; row++)
       for (int c = 0; c < columns; c++) {
@@ -124,11 +136,13 @@ void reference_column_norm(float *y, const float *x, const float *mean, const fl
 
 void reference_column_norm_gradient(float *dx, bool dx_accumulate, float *dgain, float *dbias, const float *dy, const float *x,
                                     const float *mean, const float *variance, const float *gain, int columns,
-                                    const struct span *spans, int span_count, int groups, bool constant, const struct norm *norm) {
+                                    const struct span *spans, int span_count, int groups, bool constant,
+                                    const struct norm *norm) {
   int width = columns / groups;
   for (int s = 0; s < span_count; s++)
     for (int group = 0; group < groups; group++) {
-      double centre = mean[s * groups + group], deviation = reference_deviation(norm, variance[s * groups + group]), mean_g = 0, mean_gx = 0;
+      double centre = mean[s * groups + group], deviation = reference_deviation(norm, variance[s * groups + group]), mean_g = 0,
+             mean_gx = 0;
       size_t start = (size_t)spans[s].q0 * (size_t)columns, end = start + (size_t)spans[s].qn * (size_t)columns;
       for (int c = group * width; c < (group + 1) * width; c++)
         for (size_t at = start + (size_t)c; at < end; at += (size_t)columns) {

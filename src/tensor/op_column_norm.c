@@ -1,5 +1,5 @@
-// Norms whose statistics run over rows: batch norm (Ioffe and Szegedy 2015), instance norm (Ulyanov et al. 2016) and group norm (Wu
-// and He 2018), with sequences without padding for images. Equal to torch's BatchNorm1d, InstanceNorm1d and GroupNorm on
+// Norms whose statistics run over rows: batch norm (Ioffe and Szegedy 2015), instance norm (Ulyanov et al. 2016) and group norm
+// (Wu and He 2018), with sequences without padding for images. Equal to torch's BatchNorm1d, InstanceNorm1d and GroupNorm on
 // [sequences, columns, tokens].
 #include <math.h>
 
@@ -23,14 +23,14 @@ static void backward(struct context *context, struct node *base) {
   bool first = true;
   float *dx = node->x->wanted ? tensor_gradient(context, node->x, &first) : tensor_gradient_fresh(context, node->x);
   if (!dx) return;
-  context->kernels->column_norm_gradient(dx, !first, node->gain->gradient, node->bias->gradient, node->out->gradient, node->x->data, node->mean,
-                                         node->variance, node->gain->values, node->x->cols, node->spans, node->span_count, node->groups,
-                                         node->constant, &node->norm);
+  context->kernels->column_norm_gradient(dx, !first, node->gain->gradient, node->bias->gradient, node->out->gradient,
+                                         node->x->data, node->mean, node->variance, node->gain->values, node->x->cols,
+                                         node->spans, node->span_count, node->groups, node->constant, &node->norm);
   tensor_gradient_release(context, node->out);
 }
 
-// running = 0.9 running + 0.1 of this batch, the variance unbiased. A row alone has no variance, and numbers that are not finite end
-// the training: neither leaves a trace.
+// running = 0.9 running + 0.1 of this batch, the variance unbiased. A row alone has no variance, and numbers that are not finite
+// end the training: neither leaves a trace.
 static void follow(const struct running_statistics *running, const float *mean, const float *variance, int rows) {
   static const float MOMENTUM = 0.1f;
   int columns = running->mean->rows;
@@ -67,8 +67,8 @@ static bool take_statistics(struct context *context, struct column_norm_node *no
   return true;
 }
 
-struct tensor *op_column_norm(struct context *context, const char *name, struct tensor *x, struct weight *gain, struct weight *bias,
-                              const struct column_norm *norm) {
+struct tensor *op_column_norm(struct context *context, const char *name, struct tensor *x, struct weight *gain,
+                              struct weight *bias, const struct column_norm *norm) {
   if (!x) return NULL;
   bool batch = norm->running.mean != NULL;
   struct column_norm_node *recorded = tape_record(context, sizeof *recorded, backward, name), unrecorded = {0};
@@ -85,8 +85,8 @@ struct tensor *op_column_norm(struct context *context, const char *name, struct 
   size_t mark = context->arena.low;
   if (!out || !take_statistics(context, node, &norm->running)) return NULL;
   out->wanted = x->wanted || gain->trainable;
-  context->kernels->column_norm(out->data, x->data, node->mean, node->variance, gain->values, bias->values, x->cols, node->spans, node->span_count,
-                                node->groups, &norm->norm);
+  context->kernels->column_norm(out->data, x->data, node->mean, node->variance, gain->values, bias->values, x->cols, node->spans,
+                                node->span_count, node->groups, &norm->norm);
   if (!recorded) context->arena.low = mark;
   context_report(context, name, out);
   return out;

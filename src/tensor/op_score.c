@@ -1,5 +1,5 @@
-// What queries and keys become before attention multiplies them: vectors of length 1 (cosine), or queries times a matrix of each head
-// (Luong et al. 2015, "general"). And rows side by side with themselves, where attention has no weights of its own.
+// What queries and keys become before attention multiplies them: vectors of length 1 (cosine), or queries times a matrix of each
+// head (Luong et al. 2015, "general"). And rows side by side with themselves, where attention has no weights of its own.
 #include <string.h>
 
 #include "tensor/operations.h"
@@ -19,7 +19,8 @@ static void unit_backward(struct context *context, struct node *base) {
   struct unit_node *node = (struct unit_node *)base;
   struct tensor *x = node->x;
   if (x->gradient)
-    context->kernels->unit_heads_gradient(x->gradient, x->cols, x->data, x->cols, node->lengths, x->rows, node->heads, node->width);
+    context->kernels->unit_heads_gradient(x->gradient, x->cols, x->data, x->cols, node->lengths, x->rows, node->heads,
+                                          node->width);
 }
 
 struct tensor *op_unit_heads(struct context *context, const char *name, struct tensor *x, int heads, int width) {
@@ -29,8 +30,10 @@ struct tensor *op_unit_heads(struct context *context, const char *name, struct t
   float *lengths = context_memory(context, (size_t)x->rows * (size_t)heads * sizeof *lengths);
   if (!lengths) return NULL;
   context->kernels->unit_heads(x->data, x->cols, lengths, x->rows, heads, width);
-  if (node) *node = (struct unit_node){node->node, x, lengths, heads, width};
-  else context->arena.low = mark;
+  if (node)
+    *node = (struct unit_node){node->node, x, lengths, heads, width};
+  else
+    context->arena.low = mark;
   context_report(context, name, x);
   return x;
 }
@@ -51,8 +54,9 @@ static void products_backward(struct context *context, struct node *base) {
   if (!out->gradient) return;
   if (!x->gradient) x->gradient = tensor_gradient_fresh(context, x);
   if (!x->gradient) return;
-  context->kernels->head_products_gradient(x->gradient + node->x.column, x->cols, node->weight->gradient, out->gradient, out->cols,
-                                           x->data + node->x.column, x->cols, node->weight->values, out->rows, node->heads, node->weight->cols);
+  context->kernels->head_products_gradient(x->gradient + node->x.column, x->cols, node->weight->gradient, out->gradient,
+                                           out->cols, x->data + node->x.column, x->cols, node->weight->values, out->rows,
+                                           node->heads, node->weight->cols);
   tensor_gradient_release(context, out);
 }
 
@@ -63,7 +67,8 @@ struct tensor *op_head_products(struct context *context, const char *name, struc
   struct tensor *out = tensor_new(context, x.tensor->rows, heads * width);
   if (!out) return NULL;
   out->wanted = x.tensor->wanted || weight->trainable;
-  context->kernels->head_products(out->data, out->cols, x.tensor->data + x.column, x.tensor->cols, weight->values, out->rows, heads, width);
+  context->kernels->head_products(out->data, out->cols, x.tensor->data + x.column, x.tensor->cols, weight->values, out->rows,
+                                  heads, width);
   if (node) *node = (struct products_node){node->node, x, weight, out, heads};
   context_report(context, name, out);
   return out;

@@ -225,6 +225,22 @@ static void test_features(void **state) {
   }
 }
 
+// Norms over rows: of a text's tokens, or by statistics that were followed; pre-norm and post-norm.
+static void test_norms_over_rows(void **state) {
+  static const enum norm_kind norms[] = {NORM_BATCH, NORM_INSTANCE, NORM_GROUP};
+  struct error error = {0};
+  const struct kernels *kernels = cpu_kernels(*state ? PRECISION_BF16 : PRECISION_F32, &error);
+  if (!kernels) skip();
+  for (int i = 0; i < 6; i++) {
+    struct arch arch = arch_of(i % 2 ? HEAD_TAG : HEAD_PRETRAINING, false);
+    arch.norm = norms[i / 2];
+    arch.norm_groups = arch.norm == NORM_GROUP ? 4 : 0;
+    arch.norm_place = i % 2 ? NORM_PRE : NORM_POST;
+    arch.final_norm = i % 2;
+    check_arch(&arch, kernels, false);
+  }
+}
+
 // Features of a frozen stack are the states that a pass reports, put together; the same while it trains.
 static void catch_state(void *user, const char *name, const struct tensor *tensor) {
   float *states = user;
@@ -287,6 +303,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_same_bits, (void *)0),
                                      cmocka_unit_test_prestate(test_same_bits, (void *)1),
                                      cmocka_unit_test_prestate(test_features, (void *)0),
-                                     cmocka_unit_test_prestate(test_features, (void *)1), cmocka_unit_test(test_states)};
+                                     cmocka_unit_test_prestate(test_features, (void *)1), cmocka_unit_test(test_states),
+                                     cmocka_unit_test_prestate(test_norms_over_rows, (void *)0),
+                                     cmocka_unit_test_prestate(test_norms_over_rows, (void *)1)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

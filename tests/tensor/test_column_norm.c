@@ -1,5 +1,5 @@
-// Norms over rows against PyTorch's BatchNorm1d, InstanceNorm1d and GroupNorm (tests/golden/make_norms.py): results, gradients, batch
-// norm's buffers step by step and its evaluation; and that a sequence's bits don't depend on its neighbours.
+// Norms over rows against PyTorch's BatchNorm1d, InstanceNorm1d and GroupNorm (tests/golden/make_norms.py): results, gradients,
+// batch norm's buffers step by step and its evaluation; and that a sequence's bits don't depend on its neighbours.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +68,8 @@ static void start(struct setting *s, const cJSON *document, const cJSON *test, c
   s->variance = vector(s->values[3], NULL, s->columns);
   s->batches = vector(s->values[4], NULL, 1);
   const char *name = member(test, "name")->valuestring;
-  s->norm = (struct column_norm){.spans = s->spans, .span_count = s->span_count,
+  s->norm = (struct column_norm){.spans = s->spans,
+                                 .span_count = s->span_count,
                                  .groups = strcmp(name, "group") == 0 ? member(document, "groups")->valueint : s->columns,
                                  .norm = {.epsilon = (float)member(document, "epsilon")->valuedouble}};
   if (strcmp(name, "batch") == 0) s->norm.running = (struct running_statistics){&s->mean, &s->variance, &s->batches};
@@ -119,8 +120,10 @@ static void check_evaluation(struct setting *s, const cJSON *test, const cJSON *
   float kept[3] = {s->mean.values[0], s->variance.values[0], s->batches.values[0]};
   context_begin(&s->context, false, false, 1, 1);
   struct tensor *x = input(s, step), *y = op_column_norm(&s->context, name, x, &s->gain, &s->bias, &s->norm);
-  if (before.mean) near(y->data, member(test, "evaluated"), s->rows * s->columns, name, "evaluated");
-  else near(y->data, member(step, "y"), s->rows * s->columns, name, "evaluated");
+  if (before.mean)
+    near(y->data, member(test, "evaluated"), s->rows * s->columns, name, "evaluated");
+  else
+    near(y->data, member(step, "y"), s->rows * s->columns, name, "evaluated");
   check_alone(s, x, y, name);
   assert_true(kept[0] == s->mean.values[0] && kept[1] == s->variance.values[0] && kept[2] == s->batches.values[0]);
 }
@@ -168,7 +171,9 @@ static void what_is_not_followed(void **state) {
   assert_true(y[0] == 0 && y[1] == 1 && y[2] == 4 && y[3] == 5);
   gain.trainable = true;
   x->rows = 1;
-  y = op_column_norm(&context, "one row", x, &gain, &bias, &(struct column_norm){.groups = 2, .running = norm.running, .norm = {.epsilon = 1}})->data;
+  y = op_column_norm(&context, "one row", x, &gain, &bias,
+                     &(struct column_norm){.groups = 2, .running = norm.running, .norm = {.epsilon = 1}})
+          ->data;
   assert_true(y[0] == 0 && y[1] == 0);
   assert_true(mean[0] == 3 && mean[1] == 4 && variance[0] == 1 && batches[0] == 7);
   x->rows = 2;

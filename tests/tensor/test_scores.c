@@ -30,7 +30,8 @@ static void near(const float *found, const cJSON *test, const char *what) {
   int count = read_floats(numbers, test, what);
   for (int i = 0; i < count; i++)
     if (fabsf(found[i] - numbers[i]) > 1e-5f * (1 + fabsf(numbers[i])))
-      fail_msg("%s, %s[%d]: %.9g, PyTorch has %.9g", cJSON_GetObjectItem(test, "name")->valuestring, what, i, found[i], numbers[i]);
+      fail_msg("%s, %s[%d]: %.9g, PyTorch has %.9g", cJSON_GetObjectItem(test, "name")->valuestring, what, i, found[i],
+               numbers[i]);
 }
 
 static struct tensor *input(struct context *context, const cJSON *test, const char *name, int rows, int cols) {
@@ -46,19 +47,26 @@ static void check(struct context *context, const cJSON *document, const cJSON *t
   int queries = cJSON_GetObjectItem(document, "queries")->valueint, keys = cJSON_GetObjectItem(document, "keys")->valueint;
   bool cosine = strcmp(name, "cosine") == 0, general = strcmp(name, "general") == 0, additive = strcmp(name, "additive") == 0;
   float values[MOST], gradient[MOST] = {0};
-  struct weight weight = {.rows = general ? heads * width : heads, .cols = width, .values = values, .gradient = gradient, .trainable = true};
+  struct weight weight = {.rows = general ? heads * width : heads,
+                          .cols = width,
+                          .values = values,
+                          .gradient = gradient,
+                          .trainable = true};
   struct span span = {.qn = queries, .kn = keys};
-  struct attention attention = {.heads = heads, .kv_heads = heads, .head_width = width,
+  struct attention attention = {.heads = heads,
+                                .kv_heads = heads,
+                                .head_width = width,
                                 .scale = strcmp(name, "scaled") == 0 ? (float)(1 / sqrt(width)) : 1};
   context_begin(context, true, true, 1, 1);
   read_floats(values, test, "weight");
-  struct tensor *query = input(context, test, "query", queries, heads * width), *key = input(context, test, "key", keys, heads * width);
+  struct tensor *query = input(context, test, "query", queries, heads * width),
+                *key = input(context, test, "key", keys, heads * width);
   struct tensor *value = input(context, test, "value", keys, heads * width), *asking = query;
   if (cosine) op_unit_heads(context, "query", query, heads, width);
   if (cosine) op_unit_heads(context, "key", key, heads, width);
   if (general) asking = op_head_products(context, "general", (struct columns){query, 0}, &weight);
-  struct tensor *out = op_attention(context, name, (struct columns){asking, 0}, (struct columns){key, 0}, (struct columns){value, 0}, NULL, &span, 1,
-                                    NULL, additive ? &weight : NULL, &attention);
+  struct tensor *out = op_attention(context, name, (struct columns){asking, 0}, (struct columns){key, 0},
+                                    (struct columns){value, 0}, NULL, &span, 1, NULL, additive ? &weight : NULL, &attention);
   near(out->data, test, "out");
   out->gradient = tensor_gradient_fresh(context, out);
   read_floats(out->gradient, test, "dout");
@@ -80,7 +88,8 @@ static void equal_to_torch(void **state) {
   for (size_t set = 0; set < sizeof sets / sizeof *sets; set++) {
     if (!cpu_kernels_named(sets[set])) continue;
     assert_true(context_open(&context, cpu_kernels_named(sets[set]), (size_t)1 << 30, &error));
-    for (const cJSON *test = cJSON_GetObjectItem(document, "cases")->child; test; test = test->next) check(&context, document, test);
+    for (const cJSON *test = cJSON_GetObjectItem(document, "cases")->child; test; test = test->next)
+      check(&context, document, test);
     assert_int_equal(error.code, 0);
     context_close(&context);
   }
