@@ -3,9 +3,9 @@
 #
 #   python3 bench/fine_tuning.py --qkv build/cli/qkv --model MINILM --data DATA tag span choice
 #
-# DATA holds conll2003/{train,testa}.tsv, squad/{train_sample_tok,dev-v1.1}.json and commonsenseqa/{train,dev}.jsonl. TRAIN and
-# DEV say how many sentences or questions are taken from the beginnings of these files: 0 takes all. Both sides validate at the
-# end only; the last model counts.
+# DATA holds conll2003/{train,testa}.tsv, squad/{train_sample_tok,dev-v1.1}.json and commonsenseqa/{train,dev}.jsonl. --train
+# and --dev say how many sentences or questions are taken from the beginnings of these files, 0 all; by default a small part.
+# Both sides validate at the end only; the last model counts.
 import argparse
 import csv
 import datetime
@@ -26,9 +26,9 @@ p.add_argument("--model", required=True)
 p.add_argument("--data", required=True)
 p.add_argument("--train", type=int, help="so many examples to learn from")
 p.add_argument("--dev", type=int, help="so many examples to score")
-p.add_argument("--epochs", type=int, default=3)
+p.add_argument("--epochs", type=int, default=2)
 p.add_argument("--learning-rate", type=float, default=2e-4)
-p.add_argument("--batch-size", type=int, default=32)
+p.add_argument("--batch-size", type=int, default=16)
 p.add_argument("--seeds", type=int, default=3)
 p.add_argument("--dtype", choices=("f32", "bf16"), default="f32", help="of the peer; qkv takes what it takes by itself")
 p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -61,8 +61,8 @@ def questions(path, count):
 # Files, how a part of them is taken, the ending of its name, the score, how many examples are enough for a quick run.
 TASKS = {
     "tag": ("CoNLL-2003", "conll2003/train.tsv", "conll2003/testa.tsv", words, "tsv", "f1", 2000, 800),
-    "span": ("SQuAD", "squad/train_sample_tok.json", "squad/dev-v1.1.json", questions, "json", "f1", 1000, 500),
-    "choice": ("CommonsenseQA", "commonsenseqa/train.jsonl", "commonsenseqa/dev.jsonl", lines, "jsonl", "accuracy", 1500, 1221),
+    "span": ("SQuAD", "squad/train_sample_tok.json", "squad/dev-v1.1.json", questions, "json", "f1", 600, 300),
+    "choice": ("CommonsenseQA", "commonsenseqa/train.jsonl", "commonsenseqa/dev.jsonl", lines, "jsonl", "accuracy", 1000, 600),
 }
 
 
