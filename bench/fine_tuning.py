@@ -103,13 +103,14 @@ def measure(task, folder):
 
 def append(title, metric, scores, few, few_dev):
     mine, theirs = scores["qkv"], scores["transformers"]
+    ratio = lambda a, b: round(a / b, 3) if b else ""
     text = lambda values: " ".join(f"{value:.2f}" for value in values)
     row = dict(
         date=datetime.date.today().isoformat(), commit=run("git", "-C", HERE, "rev-parse", "--short", "HEAD").strip(),
         processor=f"{peer.processor()}, {os.cpu_count()} cores", figure=f"fine-tuning MiniLM on {title}", unit=metric, qkv=round(statistics.mean(mine), 2),
         peer=f"transformers {args.dtype}", peer_value=round(statistics.mean(theirs), 2),
-        ratio_median=round(statistics.mean(mine) / statistics.mean(theirs), 3), ratio_min=round(min(mine) / max(theirs), 3),
-        ratio_max=round(max(mine) / min(theirs), 3), pairs=len(mine), bar="the peer's mean less the spread of its seeds", aim="",
+        ratio_median=ratio(statistics.mean(mine), statistics.mean(theirs)), ratio_min=ratio(min(mine), max(theirs)), ratio_max=ratio(max(mine), min(theirs)),
+        pairs=len(mine), bar="the peer's mean less the spread of its seeds", aim="",
         notes=f"the first {few or 'of all'} examples for training, {few_dev or 'all'} for scoring; {args.epochs} epochs, batches of {args.batch_size}, learning "
         f"rate {args.learning_rate:g}; qkv {text(mine)}, transformers {text(theirs)}")
     path = os.path.join(HERE, "results.csv")
