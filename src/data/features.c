@@ -422,14 +422,13 @@ static const struct batch *fill(void *user, uint64_t epoch, const uint32_t *list
   return features_batch(user, list, count, error);
 }
 
+// Not sorted by length: nothing is padded, and texts alike in length are alike in other ways, too (the questions on one context).
 struct samples features_samples(struct features *features) {
-  enum { WINDOW = 4096 };
   return (struct samples){.count = features->sample_count,
                           .user = features,
                           .rows = rows_of,
                           .count_targets = count_targets,
                           .fill = fill,
-                          .window = WINDOW,
                           .paths = features->examples->paths,
                           .ledger = &features->ledger};
 }
