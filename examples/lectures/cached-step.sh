@@ -23,4 +23,4 @@ echo "All $(echo "$ids" | wc -w) tokens in one pass, or in as many passes of one
 
 title "The price: memory"
 qkv info gpt | awk '/^context.*cache/ { split($1, part, "."); print part[2] "\t" $2 " " $3 }' | { printf 'tokens\tcache\n'; cat; } | table
-echo "Keys and values: 2 x layers x width x 4 bytes a token, $(fact gpt decoder.layers) layers of width $(fact gpt hidden) here."
+echo "Keys and values: 2 x $(fact gpt decoder.layers) layers x width $(fact gpt hidden) numbers a token, of 2 bytes each where the processor has bf16, else of 4."
