@@ -26,6 +26,6 @@ for ((examples = 4; examples <= most; examples *= 2)); do
     "$(tune tuned $examples --from bert --learning-rate 0.0005)"
 done | { printf 'labelled sentences\tfrom scratch\tpre-trained without labels\n'; cat; } | table
 cat << END
-Guessing gets a quarter right. Pre-training has put words of a topic near each other without knowing that there are topics, so that
+Each is the best of three validations. Guessing gets a quarter right. Pre-training has put words of a topic near each other without knowing that there are topics, so that
 a few labels say the rest; without it, a word that no labelled sentence holds means nothing.
 END

@@ -25,6 +25,6 @@ for kind in random swapped; do
 done | { printf 'second texts\tupdates\tpairs right\tmasked words right\n'; cat; } | table
 cat << END
 Half of the pairs are as in the text, so guessing gets 50 %. Most texts from elsewhere give themselves away by their topic, but one in four has
-the same topic by chance, so that topics alone would get about 87.5 % right; two
-sentences of one story in the other order never do: there the order itself has to be learnt (Lan et al., 2020).
+the same topic by chance, so that topics alone would get about 87.5 % right. Two sentences of one story in the other order never differ in
+topic: there the order itself has to be learnt (Lan et al., 2020).
 END
