@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 
-enum { BATCH_ROWS = 512 };
+enum { BATCH_ROWS = 1536 };
 
 static int compare_lengths(const void *a, const void *b, void *data) {
   const struct pass_sequence *sequences = data;
