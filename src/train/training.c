@@ -46,10 +46,6 @@ static double rate_of(const struct training *training, int64_t step) {
   return schedule_rate(&schedule, step);
 }
 
-// The rise of the warm-up needs no end, what follows does.
-static bool plan_is_due(const struct training *training) {
-  return training->timed && !training->position.planned && training->position.step >= training->schedule.warmup;
-}
 
 struct batch_plan_options training_plan_options(const struct qkv_train_options *options) {
   return (struct batch_plan_options){.seed = (uint64_t)options->seed, .batch_tokens = (size_t)options->batch_tokens,
@@ -372,6 +368,15 @@ static bool step(struct training *training) {
 // A state costs time to write: at most a twentieth of the run.
 static bool state_is_due(const struct training *training) {
   return clock_seconds() - training->state_saved >= 20 * training->state_cost;
+}
+
+// The rise of the warm-up needs no end, what follows does. The first updates tell the speed badly, so it is measured again whenever
+// twice as many are done, and where the planned end comes before the time is over: no time is spent at the least rate.
+static bool plan_is_due(struct training *training) {
+  int64_t step = training->position.step, planned = training->position.planned;
+  if (!training->timed || step < training->schedule.warmup || at_end(training)) return false;
+  bool doubled = (step & (step - 1)) == 0;
+  return step >= planned || (doubled && state_is_due(training));
 }
 
 bool training_run(struct training *training) {

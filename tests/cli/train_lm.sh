@@ -120,6 +120,7 @@ for schedule in linear cosine; do
   err_has "the learning rate falls over the time (--max-time)"
   rates timed-$schedule > falling
   check "the rate has fallen at the end ($schedule)" awk -F: '$2 > most { most = $2 } { last = $2 } END { exit !(most > 0.0099 && last < 0.005) }' falling
+  check "and hardly any time was spent at the least rate ($schedule)" awk -F: '$2 == 0 { none++ } END { exit !(none <= NR / 20 + 1) }' falling
 done
 "$QKV" train stopped $timed --schedule cosine --max-time 4s --quiet 2> err &
 pid=$!
@@ -130,9 +131,9 @@ cp -r stopped stopped2
 lines=$(rates stopped | wc -l)
 for out in stopped stopped2; do
   run 0 "$QKV" train $out --resume --quiet
-  rates $out | tail -n +$((lines + 1)) | head -5 > rates-$out
+  rates $out | sed -n $((lines + 1))p > rates-$out
 done
-check "two runs that go on from one state take the same rates" bash -c 'cat rates-stopped; [ "$(wc -l < rates-stopped2)" = 5 ] && cmp rates-stopped rates-stopped2'
+check "two runs that go on from one state begin with the same rate" bash -c '[ -s rates-stopped2 ] && cmp rates-stopped rates-stopped2'
 
 # What cannot be.
 : > empty
