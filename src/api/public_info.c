@@ -135,6 +135,10 @@ static void describe_features(struct info *info, const struct arch *arch) {
   if (arch->lstm.layers) add_count(info, "head.lstm.hidden", arch->lstm.hidden);
 }
 
+static const char *pooling_name(const struct arch *arch) {
+  return arch->pooling == POOLING_MEAN ? "mean" : arch->pooling == POOLING_LAST ? "last" : "first";
+}
+
 static void describe_head(struct info *info, const struct checkpoint *checkpoint) {
   static const char *const names[] = {"language", "none", "pre-training", "next sentence", "sequence classification",
                                       "token classification", "question answering", "multiple choice", "double (language and choice)",
@@ -146,6 +150,7 @@ static void describe_head(struct info *info, const struct checkpoint *checkpoint
   if (arch->language_too) add_switch(info, "head.language_too", true);
   if (arch->both_orders) add_switch(info, "head.both_orders", true);
   describe_features(info, arch);
+  if (arch_has_texts(arch)) add_text(info, "head.pooling", pooling_name(arch));
   if (arch->head == HEAD_NONE && arch->family == FAMILY_ENCODER) add_switch(info, "pooler", arch->pooler);
   struct buffer labels = {0};
   for (int i = 0; !regression && i < checkpoint->labels.count && i < LABELS_SHOWN; i++)

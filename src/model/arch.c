@@ -238,6 +238,9 @@ static bool check_norm(const struct arch *arch, struct error *error) {
                      "%s norm looks at the tokens that follow, so it cannot be part of a decoder; choose layer, rms or no norm, or a "
                      "model that is an encoder only",
                      names[arch->norm]);
+  if (arch->norm == NORM_INSTANCE && arch->norm_epsilon == 0)
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "instance norm divides by epsilon alone where a text has one token; it cannot be 0 (PyTorch's is 1e-5)");
   if (arch->norm != NORM_GROUP)
     return arch->norm_groups == 0 ||
            error_set(error, ERROR_UNSUPPORTED, "%d norm groups belong to group norm; this is %s norm", arch->norm_groups, names[arch->norm]);

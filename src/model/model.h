@@ -103,10 +103,11 @@ struct decoder_cache {
 struct tensor *model_norm(struct context *context, const struct model *model, const char *name, struct tensor **sum, struct tensor *x,
                           struct tensor *f, const struct norm_weights *weights, const struct span *spans, int span_count,
                           const struct dropout *dropout);
+// A model with one stack of which nothing learns runs it as it will run later, without a tape and without dropout.
 // Encoder: hidden states [source rows, hidden]. NULL when the context has failed.
 struct tensor *model_encode(struct context *context, const struct model *model, const struct batch_side *source);
 // The hidden states that the head reads (arch_reads_state) of a model with one stack, in rising order into states [layers + 1].
-// Where nothing of the stack learns, it runs as it will run later: without dropout. Returns how many; 0 when the context has failed.
+// Returns how many; 0 when the context has failed.
 int model_states(struct context *context, const struct model *model, const struct batch_side *side, struct tensor *states[]);
 // Decoder over whole sequences: hidden states [target rows, hidden]. encoded may be NULL (decoder-only).
 struct tensor *model_decode(struct context *context, const struct model *model, const struct batch *batch, struct tensor *encoded);

@@ -365,6 +365,14 @@ static bool make_angles(struct run *run) {
   return context_ok(run->context);
 }
 
+// Layers above the last state that the head reads would work for nobody, unless somebody looks on.
+static int layers_to_run(const struct run *run) {
+  int layers = run->stack->arch->layers;
+  if (!run->states || run->context->probe || run->context->probe_attention) return layers;
+  while (layers > 0 && !arch_reads_state(&run->model->arch, layers)) layers--;
+  return layers;
+}
+
 static struct tensor *run_layers(struct run *run) {
   if (!make_angles(run)) return NULL;
   run->layer = -1;
@@ -380,7 +388,8 @@ static struct tensor *run_layers(struct run *run) {
   keep_state(run, &stream, &mark);
   if (run->model->arch.norm_place == NORM_PRE)
     stream.input = add_and_normalise(run, "first_norm", &stream.sum, stream.sum, NULL, &run->stack->layers[0].self.norm, SITE_EMBEDDING);
-  for (run->layer = 0; run->layer < run->stack->arch->layers && context_ok(run->context); run->layer++) {
+  int layers = layers_to_run(run);
+  for (run->layer = 0; run->layer < layers && context_ok(run->context); run->layer++) {
     if (run->context->recording && run->context->recompute) run_lightly(run, &stream);
     else run_layer(run, &stream);
     report_hidden(run, &stream);
@@ -397,14 +406,11 @@ static bool learns(const struct model *model) {
   return false;
 }
 
-// Nothing goes back through a stack that is frozen, so it leaves no tape.
+// Nothing goes back through a stack that is frozen, so it leaves no tape; and it runs as it will run later, without dropout.
 static struct tensor *run_stack(struct run *run) {
   struct context *context = run->context;
   bool recording = context->recording, training = context->training;
-  if (run->model->arch.family != FAMILY_ENCODER_DECODER && !learns(run->model)) {
-    context->recording = false;
-    if (run->states) context->training = false;
-  }
+  if (run->model->arch.family != FAMILY_ENCODER_DECODER && !learns(run->model)) context->recording = context->training = false;
   struct tensor *last = run_layers(run);
   context->recording = recording;
   context->training = training;

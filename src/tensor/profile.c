@@ -320,6 +320,19 @@ static void count_rotate(float *x, int stride, const float *table, int rows, int
   end(started, SLOT_rotate, 0, 16 * area(rows, heads * half) + 8 * area(rows, half));
 }
 
+static void count_unit_heads(float *x, int stride, float *lengths, int rows, int heads, int width) {
+  double started = begin();
+  profile.real->unit_heads(x, stride, lengths, rows, heads, width);
+  end(started, SLOT_unit_heads, 0, 8 * area(rows, heads * width));
+}
+
+static void count_unit_heads_gradient(float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows,
+                                      int heads, int width) {
+  double started = begin();
+  profile.real->unit_heads_gradient(dx, dx_stride, y, y_stride, lengths, rows, heads, width);
+  end(started, SLOT_unit_heads_gradient, 0, 12 * area(rows, heads * width));
+}
+
 static void count_head_products(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads, int width) {
   double started = begin();
   profile.real->head_products(y, y_stride, x, x_stride, w, rows, heads, width);
@@ -344,7 +357,8 @@ const struct kernels *profile_wrap(const struct kernels *kernels) {
   COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(softmax), COUNT(largest), COUNT(sum_squares);
   COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter), COUNT(gate), COUNT(gate_gradient);
   COUNT(rotary_table), COUNT(rotate), COUNT(lstm), COUNT(lstm_gradient), COUNT(round_bf16);
-  COUNT(head_products), COUNT(head_products_gradient), COUNT(column_statistics), COUNT(column_norm), COUNT(column_norm_gradient);
+  COUNT(unit_heads), COUNT(unit_heads_gradient), COUNT(head_products), COUNT(head_products_gradient);
+  COUNT(column_statistics), COUNT(column_norm), COUNT(column_norm_gradient);
 #undef COUNT
   profile.real = kernels;
   return wrapped;

@@ -66,7 +66,7 @@ static int default_groups(int columns) {
 static void describe_norm(struct qkv_train_options *options, struct arch *arch) {
   if (arch_norm_spans_rows(arch)) arch->norm_epsilon = 1e-5f;  // as in PyTorch: columns of few tokens vary little
   if (options->norm_epsilon >= 0) arch->norm_epsilon = (float)options->norm_epsilon;
-  else options->norm_epsilon = arch->norm_epsilon;
+  else if (arch->norm != NORM_NONE) options->norm_epsilon = arch->norm_epsilon;
   if (arch->norm == NORM_GROUP && options->norm_groups < 0) options->norm_groups = default_groups(arch->hidden);
   if (options->norm_groups > 0) arch->norm_groups = (int)options->norm_groups;
 }

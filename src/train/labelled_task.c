@@ -140,13 +140,16 @@ static void find_pooling(struct job *job) {
             options->pooling, options->from);
 }
 
-// NULL where neither the user nor the model says it.
-static const enum pooling *choose_pooling(struct job *job) {
+// Stays NULL where neither the user nor the model says it.
+static bool choose_pooling(struct job *job, enum family family, struct head_choice *choice) {
   struct labelled *own = job->state;
   find_pooling(job);
   for (int i = 0; job->options.pooling && i < POOLINGS; i++)
-    if (strcmp(job->options.pooling, poolings[i].name) == 0) return own->pooling = poolings[i].pooling, &own->pooling;
-  return NULL;
+    if (strcmp(job->options.pooling, poolings[i].name) == 0) own->pooling = poolings[i].pooling, choice->pooling = &own->pooling;
+  if (choice->pooling && own->pooling == POOLING_FIRST && family == FAMILY_DECODER)
+    return error_set(job->error, ERROR_USAGE,
+                     "--pooling first: a decoder's first token sees nothing of the text, so it cannot stand for it; wanted last or mean");
+  return true;
 }
 
 static struct head_choice plain_choice(const struct job *job, uint64_t seed) {
@@ -155,14 +158,23 @@ static struct head_choice plain_choice(const struct job *job, uint64_t seed) {
 }
 
 // The names were checked when the options were read.
-static bool choose_features(struct job *job, struct head_choice *choice) {
+static bool choose_features(struct job *job, enum family family, struct head_choice *choice) {
   struct qkv_train_options *options = &job->options;
   if (!options->features) return true;
+  if (choice->head == HEAD_CHOICE && family == FAMILY_DECODER)
+    return error_set(job->error, ERROR_USAGE,
+                     "--features: a decoder chooses by its double heads, whose tokens it has to learn, so it cannot stay as it is; "
+                     "choices can be told from the features of an encoder, such as bert");
+  if (input_form_is_on(job))
+    return error_set(job->error, ERROR_USAGE,
+                     "--features are of a model that stays as it is, which cannot learn the tokens of --input-form %s; "
+                     "take --input-form plain",
+                     options->input_form);
   choice->through = true;
   for (const struct config_choice *named = feature_choices; named->name; named++)
     if (strcmp(named->name, options->features) == 0) choice->features = (enum feature_kind)named->value;
   // What stays as it is learns no new tokens and no language.
-  if (!options->input_form && task_lists(job->task->options, "input-form") && choice->head != HEAD_CHOICE) options->input_form = "plain";
+  if (!options->input_form && task_lists(job->task->options, "input-form")) options->input_form = "plain";
   choice->lstm = (struct lstm_arch){.layers = (int)options->lstm_layers, .hidden = options->lstm_layers ? (int)options->lstm_hidden : 0};
   return true;
 }
@@ -171,10 +183,10 @@ static bool choose_head(struct job *job, struct head_choice *choice) {
   struct arch arch;
   struct error unread = {0};
   *choice = plain_choice(job, choice->seed);
-  choice->pooling = choose_pooling(job);
   // What is wrong with the model is said where it is opened.
-  bool known = checkpoint_arch(job->options.resume > 0 ? job->out : job->options.from, &arch, &unread);
-  return choose_features(job, choice) && (!known || input_form_choose(job, &arch, true, choice));
+  if (!checkpoint_arch(job->options.resume > 0 ? job->out : job->options.from, &arch, &unread)) return true;
+  return choose_pooling(job, arch.family, choice) && choose_features(job, arch.family, choice) &&
+         input_form_choose(job, &arch, true, choice);
 }
 
 // A new decoder's texts are as long as those that it can read.
@@ -195,7 +207,8 @@ static bool describe_model(struct job *job, struct arch *arch) {
   if (!input_form_choose(job, arch, false, &choice)) return false;
   if (!(encoder ? bert_describe(job, arch) : describe_decoder(job, arch))) return false;
   if (!heads_choose(arch, choice.head, choice.labels, job->error)) return false;
-  if ((choice.pooling = choose_pooling(job))) heads_pool(arch, *choice.pooling);
+  if (!choose_pooling(job, arch->family, &choice)) return false;
+  if (choice.pooling) heads_pool(arch, *choice.pooling);
   arch->language_too = choice.language_too;
   arch->both_orders = choice.both_orders;
   return true;
@@ -226,8 +239,8 @@ static bool check_model(struct job *job) {
     return error_set(job->error, ERROR_USAGE,
                      "--layer-decay spares what a model knows; without --from there is nothing to spare");
   drop_out_before_head(job);
-  // Features are what a model says that stays as it is.
-  if (arch_has_features(&job->model->arch) && !job->options.freeze) job->options.freeze = "all";
+  // Features are what a model says that stays as it is, be they its last states without an LSTM.
+  if ((job->options.features || arch_has_features(&job->model->arch)) && !job->options.freeze) job->options.freeze = "all";
   return take_label_order(job) && tuning_apply(job);
 }
 
@@ -272,6 +285,7 @@ static void say_text(const struct job *job) {
   const struct labelled *own = job->state;
   char list[300];
   input_form_say(job);
+  if (job->options.freeze && strcmp(job->options.freeze, "all") == 0) job_say(job, "all below the head stays as it is (--freeze all)");
   struct label_names names = names_of(job);
   say_features(job, "training examples", &own->train);
   say_features(job, "validation examples", &own->valid);
@@ -281,6 +295,9 @@ static void say_text(const struct job *job) {
   label_names_list(&names, list, sizeof list);
   job_say(job, "%d labels: %s", names.count, list);
 }
+
+// Fingerprints are of bytes, which gaps between members would leave to chance.
+_Static_assert(sizeof(struct feature) == 8 + 3 * 4 + 9 * 4 && sizeof(struct feature_row) == 6 * 4, "no gaps");
 
 static void add_identity(const struct job *job, cJSON *identity) {
   const struct labelled *own = job->state;

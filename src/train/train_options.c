@@ -271,6 +271,10 @@ static bool check_contradictions(const struct qkv_train_options *options, bool c
                      : options->lowercase >= 0 ? "lowercase"
                                                : "tokenizer-type",
                      options->tokenizer);
+  bool outside = options->norm_epsilon_place && strcmp(options->norm_epsilon_place, "outside") == 0;
+  if (options->norm && strcmp(options->norm, "none") == 0 && (options->norm_epsilon >= 0 || outside))
+    return error_set(error, ERROR_USAGE, "--norm none leaves nothing that --norm-epsilon%s could be of; drop one of them",
+                     options->norm_epsilon >= 0 ? "" : "-place");
   if (complete && options->features && !options->from)
     return error_set(error, ERROR_USAGE, "--features are those of a trained model; say of which with --from");
   if (!options->features && (options->lstm_layers >= 0 || options->lstm_hidden >= 0))

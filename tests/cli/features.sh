@@ -47,6 +47,13 @@ run 0 "$QKV" train more --task tag --from weighted --train tags.conll --valid ta
 run 0 "$QKV" info more
 out_has "head.features        weighted"
 
+# Without an LSTM the last states are features, too: the model below stays, and only the head learns.
+run 0 "$QKV" train bare --task tag --from below --features last --lstm-layers 0 --train tags.conll --valid tags.conll --max-steps 2 --dtype f32
+err_has "all below the head stays as it is (--freeze all)"
+"$QKV" forward bare --ids "2 7 9 3" --want hidden > bare.hidden 2> err
+check "the last states stay" cmp below.hidden bare.hidden
+check "the head does not" bash -c '! cmp -s below/model.safetensors bare/model.safetensors'
+
 # The table of the paper, a row for each kind of features and one for fine-tuning.
 run 0 env OUT=table QKV="$QKV" LSTM_OPTIONS="--lstm-hidden 8 --lstm-layers 1" "$SOURCE/scripts/feature-table.sh" below tags.conll tags.conll 2 \
   --max-steps 2 --dtype f32

@@ -107,7 +107,10 @@ refuse 2 '--lm-weight wants a number from 0 to 1000; got "-1"' --task classify -
 refuse 2 '--input-form wants' --task classify --from lm --input-form gpt3
 refuse 2 '--input-form is not an option of --task tag' --task tag --from lm --input-form gpt1
 refuse 2 '--input-form gpt1 is for decoders' --task classify --family bert --tokenizer "$SOURCE/tests/text/golden/bert" --input-form gpt1
+refuse 2 '--pooling first: a decoder'"'"'s first token sees nothing of the text' --task classify --from lm --pooling first
+refuse 2 'which cannot learn the tokens of --input-form gpt1; take --input-form plain' --task classify --from lm --features last --input-form gpt1
 train=choices.jsonl
+refuse 2 'choices can be told from the features of an encoder' --task choice --from lm --features last
 refuse 2 'a question and its choices have one' --task choice --from lm --input-form gpt1-similarity
 refuse 2 'a decoder chooses by its double heads' --task choice --from lm --input-form plain
 train=train.tsv

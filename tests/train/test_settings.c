@@ -140,6 +140,13 @@ static void options_that_cannot_be(void **state) {
   options.family = "gpt5";
   expect_refused(&options, "--family is \"gpt5\"; with --task translation wanted one of: marian pegasus");
   options = with_text();
+  options.norm = "none";
+  options.norm_epsilon = 1e-3;
+  expect_refused(&options, "--norm none leaves nothing that --norm-epsilon could be of");
+  options.norm_epsilon = -1;
+  options.norm_epsilon_place = "outside";
+  expect_refused(&options, "--norm none leaves nothing that --norm-epsilon-place could be of");
+  options = with_text();
   options.metric = "bleu chrf";
   expect_refused(&options, "--metric");
   options = train_options_default();
