@@ -43,8 +43,10 @@ static const struct option options[] = {
   OPTION_INTEGER(width, "width", "N", 20, 1000, "columns to draw in", .unset = "those of the terminal, or 100"),
   OPTION_GROUP("A page"),
   OPTION_FILES(at, "at", "MODEL...", "the same text at several moments of a training: OUT/steps/*, sorted by number; the page has a slider"),
-  OPTION_TEXT(detail, "detail", "N,N,...", "the tokens whose steps are given in numbers, by their place from 0",
-              .unset = "all if they are few, else the last"),
+  OPTION_TEXT(detail, "detail", "PLACES",
+              "whose steps are given in numbers: tokens by their places from 0, such as 3,5-8, and in which layers and heads: "
+              "tokens=3,5-8,layers=0,2,heads=1",
+              .unset = "all tokens if they are few, else the last; all layers, of a text of more than 128 tokens that of --layer; all heads"),
   OPTION_CHOICE(language, "lang", "en|es|pt", "language of the page's labels"),
   OPTION_GROUP("What the heads do"),
   OPTION_FILES(over, "over", "FILE...",
@@ -102,6 +104,9 @@ static const char *picture_format(const char *output) {
   return NULL;
 }
 
+// NULL: the usual one.
+static const char *wanted_kind(const struct arguments *arguments) { return strcmp(arguments->attention, "auto") == 0 ? NULL : arguments->attention; }
+
 static bool is_page(const struct arguments *arguments) { return ends_in(arguments->output, ".html") || ends_in(arguments->output, ".json"); }
 
 static int write_out(const char *path, const char *heading, const char *bytes, size_t size) {
@@ -117,7 +122,7 @@ static int write_out(const char *path, const char *heading, const char *bytes, s
 static int show_attention(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
   const struct arguments *arguments = call->arguments;
   struct qkv_attention_record *record = qkv_attention_record(context, model, source, target);
-  const struct qkv_attention_view view = {.kind = strcmp(arguments->attention, "auto") == 0 ? NULL : arguments->attention,
+  const struct qkv_attention_view view = {.kind = wanted_kind(arguments),
                                           .layer = arguments->layer,
                                           .head = arguments->head,
                                           .shades = shades_here(arguments),
@@ -136,7 +141,12 @@ static int show_attention(struct call *call, struct qkv_context *context, struct
 
 // ---- a page ----
 
-enum { MOST_DETAIL = 1024 };
+enum { MOST_PLACES = 1024 };
+
+// Of --detail.
+struct detail {
+  struct { int64_t items[MOST_PLACES]; size_t count; } tokens, layers, heads;
+};
 
 // What a page shows beside the passes.
 struct extras {
@@ -144,45 +154,64 @@ struct extras {
   const struct qkv_search_tree *search;
 };
 
-// "3,5,8"
-static bool read_detail(const char *text, int64_t tokens[MOST_DETAIL], size_t *count) {
-  *count = 0;
-  for (const char *at = text; at && *at; (*count)++) {
-    char *end;
-    if (*count == MOST_DETAIL || *at < '0' || *at > '9') return false;
-    tokens[*count] = strtoll(at, &end, 10);
-    if (*end && (*end != ',' || !end[1])) return false;
-    at = *end ? end + 1 : end;
+// "3" or "5-8", which are appended. Returns what follows, NULL if it is neither.
+static const char *read_range(const char *text, int64_t *items, size_t *count) {
+  char *end;
+  if (*text < '0' || *text > '9') return NULL;
+  int64_t first = strtoll(text, &end, 10), last = first;
+  if (*end == '-' && end[1] >= '0' && end[1] <= '9') last = strtoll(end + 1, &end, 10);
+  if (last < first || last - first >= (int64_t)(MOST_PLACES - *count)) return NULL;
+  for (int64_t place = first; place <= last; place++) items[(*count)++] = place;
+  return end;
+}
+
+// "3,5-8", "tokens=3,layers=0,2,heads=1"; blanks may stand for commas. Without a name places are those of tokens. Returns where it goes
+// wrong, NULL if it doesn't.
+static const char *read_detail(const char *text, struct detail *detail) {
+  const struct { const char *name; int64_t *items; size_t *count; } kinds[] = {{"tokens=", detail->tokens.items, &detail->tokens.count},
+                                                                               {"layers=", detail->layers.items, &detail->layers.count},
+                                                                               {"heads=", detail->heads.items, &detail->heads.count}};
+  int kind = 0;
+  for (const char *at = text;; at++) {
+    for (int i = 0; i < 3; i++) {
+      size_t length = strlen(kinds[i].name);
+      if (strncmp(at, kinds[i].name, length) != 0) continue;
+      kind = i;
+      at += length;
+      break;
+    }
+    const char *end = read_range(at, kinds[kind].items, kinds[kind].count);
+    if (!end || (*end && *end != ',' && *end != ' ')) return at;
+    if (!*end) return NULL;
+    at = end;
   }
-  return !text || *count > 0;
 }
 
 // "out/steps/200" stands before "out/steps/1000".
 static int by_number(const void *first, const void *second) { return strverscmp(*(const char *const *)first, *(const char *const *)second); }
 
-static char *start_of(const struct arguments *arguments) {
-  char *start = NULL, kind[40] = "";
-  if (strcmp(arguments->attention, "auto") != 0) snprintf(kind, sizeof kind, "&kind=%s", arguments->attention);
-  if (asprintf(&start, "view=attention&lang=%s%s&layer=%lld&head=%lld", arguments->language, kind, (long long)(arguments->layer < 0 ? 0 : arguments->layer),
-               (long long)(arguments->head < 0 ? 0 : arguments->head)) < 0)
-    return NULL;
-  return start;
-}
-
 static int write_page(struct call *call, struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *source,
                       const char *target, const struct extras *extras) {
   const struct arguments *arguments = call->arguments;
-  int64_t tokens[MOST_DETAIL];
-  struct qkv_page_options wanted = {.format = ends_in(arguments->output, ".json") ? "json" : "html", .language = arguments->language, .tokens = tokens,
-                                    .heads = extras->heads, .search = extras->search};
-  if (!read_detail(arguments->detail, tokens, &wanted.token_count))
-    return call_misused(call, "--detail wants numbers of tokens such as 3,5,8; got \"%s\"", arguments->detail);
-  char *start = start_of(arguments);
-  wanted.start = start;
+  struct detail detail;
+  detail.tokens.count = detail.layers.count = detail.heads.count = 0;
+  const char *wrong = arguments->detail ? read_detail(arguments->detail, &detail) : NULL;
+  if (wrong)
+    return call_misused(call, "--detail wants places such as 3,5-8 or tokens=3,layers=0,2,heads=1, at most %d of a kind; got \"%s\" from \"%s\" on",
+                        MOST_PLACES, arguments->detail, wrong);
+  const struct qkv_page_options wanted = {.format = ends_in(arguments->output, ".json") ? "json" : "html",
+                                          .language = arguments->language,
+                                          .kind = wanted_kind(arguments),
+                                          .layer = arguments->layer < 0 ? 0 : arguments->layer,
+                                          .head = arguments->head < 0 ? 0 : arguments->head,
+                                          .tokens = {detail.tokens.items, detail.tokens.count},
+                                          .layers = {detail.layers.items, detail.layers.count},
+                                          .heads = {detail.heads.items, detail.heads.count},
+                                          .statistics = extras->heads,
+                                          .search = extras->search};
   char *page = qkv_inspection_page(context, models, count, source, target, &wanted);
   int status = page ? write_out(arguments->output, "", page, strlen(page)) : call_failed(call, context);
   free(page);
-  free(start);
   return status;
 }
 

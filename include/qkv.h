@@ -689,20 +689,29 @@ QKV_API void qkv_search_tree_free(struct qkv_search_tree *tree);
 // As a picture of *size bytes, in a format as for qkv_attention_draw; the caller frees it with free().
 QKV_API char *qkv_search_draw(struct qkv_context *context, const struct qkv_search_tree *tree, const char *format, size_t *size);
 
+// Places, counted from 0.
+struct qkv_places {
+  const int64_t *items;
+  size_t count;
+};
+
 struct qkv_page_options {
   const char *format;    // "html" or NULL: a page for a browser; "json": its numbers alone, arrays in base64
   const char *language;  // of the page's labels: "en" or NULL, "es", "pt"
-  const char *start;     // where the page opens, as its address would say behind '#': "view=step&layer=2"; NULL: at the attention
-  const int64_t *tokens; // [token_count] whose steps are given in numbers, by their place in each stack's input, from 0;
-  size_t token_count;    // 0: all if they are few, else the last
-  const struct qkv_heads *heads;  // of the first model, shown as a table; NULL: there is none
+  const char *kind;      // the attention that the page opens at: "encoder", "decoder", "cross"; NULL: cross where there is one
+  int64_t layer, head;   // and its layer and head, from 0; head -1: the mean of all
+  struct qkv_places tokens;  // whose steps are given in numbers, by their place in each stack's input; none: all if they are few, else the last
+  struct qkv_places layers;  // in which layers; none: all, and of a text of more than 128 tokens the one that the page opens at
+  struct qkv_places heads;   // of which heads; none: all
+  const struct qkv_heads *statistics;    // of the first model's heads, shown as a table; NULL: there are none
   const struct qkv_search_tree *search;  // the way to the second text, or on from the first; NULL: there is none
 };
 
 // One file without any link to another that shows what a model does with a text: tokens, attention of all layers and heads, one
 // token's way in numbers with each formula, what the model would say after each layer (the logit lens), positions, nearest words.
 // Texts as for qkv_attention_record. Several models (say OUT/steps/* of one training) are moments between which the page moves;
-// they need one family. options may be NULL. The result is a block of memory that the caller frees with free().
+// they need one family. The page checks its own arithmetic against the model's: open models for it with dtype "f32". A token, layer or head
+// that isn't there is refused. options may be NULL. The result is a block of memory that the caller frees with free().
 QKV_API char *qkv_inspection_page(struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *text,
                                   const char *second, const struct qkv_page_options *options);
 

@@ -52,33 +52,15 @@ struct place {
   int layer;
 };
 
-static const char *usual_kind(const struct arch *arch) {
-  return arch->family == FAMILY_ENCODER_DECODER ? "cross" : arch->family == FAMILY_ENCODER ? "encoder" : "decoder";
-}
-
-static bool check_kind(const char *kind, const struct arch *arch, struct error *error) {
-  bool cross = strcmp(kind, "cross") == 0, encoder = strcmp(kind, "encoder") == 0;
-  if (!cross && !encoder && strcmp(kind, "decoder") != 0)
-    return error_set(error, ERROR_USAGE, "the kind of attention is \"%s\"; it can be encoder, decoder or cross", kind);
-  if (arch->family == FAMILY_ENCODER_DECODER || strcmp(kind, usual_kind(arch)) == 0) return true;
-  return error_set(error, ERROR_USAGE, "this model has no %s attention; it has only a stack whose attention is called %s", kind, usual_kind(arch));
-}
-
 static bool find_place(struct place *place, const struct qkv_attention_record *record, const struct qkv_attention_view *view,
                        struct error *error) {
   const struct arch *arch = &record->model->arch;
   const struct inspected_text *text = &record->text;
-  place->kind = view->kind ? view->kind : usual_kind(arch);
-  if (!check_kind(place->kind, arch, error)) return false;
+  place->kind = view->kind;
+  const struct stack_arch *stack = attention_stack(arch, &place->kind, view->layer, view->head, error);
+  if (!stack) return false;
   bool cross = strcmp(place->kind, "cross") == 0, encoder = strcmp(place->kind, "encoder") == 0;
-  const struct stack_arch *stack = encoder ? &arch->encoder : &arch->decoder;
   place->layer = view->layer >= 0 ? (int)view->layer : cross ? forced_alignment_layer(arch) : stack->layers - 1;
-  if (view->layer < -1 || view->layer >= stack->layers)
-    return error_set(error, ERROR_USAGE, "there is no layer %lld; the %s has the layers 0 to %d", (long long)view->layer,
-                     encoder ? "encoder" : "decoder", stack->layers - 1);
-  if (view->head < -1 || view->head >= stack->heads)
-    return error_set(error, ERROR_USAGE, "there is no head %lld; each layer of the %s has the heads 0 to %d",
-                     (long long)view->head, encoder ? "encoder" : "decoder", stack->heads - 1);
   place->weights = pass_record_weights(&record->record, place->kind, place->layer);
   place->rows = encoder ? &text->source : cross ? &text->outputs : &text->inputs;
   place->columns = encoder || cross ? &text->source : &text->inputs;

@@ -11,7 +11,7 @@ struct own_heads {
   const char *names[HEAD_MEASURES];
 };
 
-_Static_assert(sizeof(struct qkv_head) >= HEAD_MEASURES * sizeof(double), "qkv.h names as many measures");
+_Static_assert(sizeof ((struct qkv_head *)0)->measures == HEAD_MEASURES * sizeof(double), "qkv.h names as many measures");
 
 static bool pair_texts(struct head_text *out, const struct model *model, const struct qkv_strings *texts, const struct qkv_strings *seconds,
                        struct error *error) {

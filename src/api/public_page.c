@@ -14,8 +14,9 @@ static bool check_language(const char *language, struct error *error) {
   return error_set(error, ERROR_USAGE, "the language is \"%s\"; it can be en, es or pt", language);
 }
 
+// Models that are ready; what the page opens at is an attention of each.
 static bool prepare(struct page_subject *subjects, struct qkv_model *const *models, size_t count, const char *text, const char *second,
-                    struct error *error) {
+                    const struct qkv_page_options *options, struct error *error) {
   for (size_t i = 0; i < count; i++) {
     const struct model *model = public_model_ready(models[i], error);
     const struct tokenizer *tokenizer = model ? public_model_tokenizer(models[i], error) : NULL;
@@ -26,21 +27,10 @@ static bool prepare(struct page_subject *subjects, struct qkv_model *const *mode
                        models[0]->directory, models[i]->directory);
     if (model->arch.family == FAMILY_ENCODER_DECODER && !second)
       return error_set(error, ERROR_USAGE, "%s reads a source and a target; the target is missing", models[i]->directory);
+    const char *kind = options->kind;
+    if (options->layer < 0) return error_set(error, ERROR_USAGE, "layer is %lld; layers count from 0", (long long)options->layer);
+    if (!attention_stack(&model->arch, &kind, options->layer, options->head, error)) return false;
   }
-  return true;
-}
-
-// Numbers of tokens as the page wants them; what no text can have is left to it.
-static bool read_detail(struct page_detail *detail, int **tokens, const struct qkv_page_options *options, struct error *error) {
-  if (!options->token_count) return true;
-  *tokens = memory_new(error, options->token_count, sizeof **tokens);
-  if (!*tokens) return false;
-  for (size_t i = 0; i < options->token_count; i++) {
-    if (options->tokens[i] < 0 || options->tokens[i] > INT32_MAX)
-      return error_set(error, ERROR_USAGE, "token %lld cannot be shown in detail; tokens count from 0", (long long)options->tokens[i]);
-    (*tokens)[i] = (int)options->tokens[i];
-  }
-  *detail = (struct page_detail){.tokens = *tokens, .token_count = (int)options->token_count};
   return true;
 }
 
@@ -92,19 +82,30 @@ static void write_search(struct buffer *out, const struct qkv_search_tree *tree)
   buffer_text(out, "]}");
 }
 
-static bool write_page(struct buffer *out, const struct page_subject *subjects, size_t count, const struct page_detail *detail,
-                       const struct qkv_page_options *options, struct error *error) {
+static struct page_indices indices(const struct qkv_places *places) { return (struct page_indices){places->items, places->count}; }
+
+// The page's first address, as it stands behind '#'.
+static void write_start(struct buffer *out, const struct qkv_page_options *options, const char *language) {
+  buffer_format(out, "view=attention&lang=%s&layer=%d&head=%d", language, (int)options->layer, (int)options->head);
+  if (options->kind) buffer_format(out, "&kind=%s", options->kind);
+}
+
+static bool write_page(struct buffer *out, const struct page_subject *subjects, size_t count, const struct qkv_page_options *options,
+                       struct error *error) {
   const char *format = options->format ? options->format : "html", *language = options->language ? options->language : "en";
+  const struct page_detail detail = {indices(&options->tokens), indices(&options->layers), indices(&options->heads), (int)options->layer};
   bool json = strcmp(format, "json") == 0;
-  struct buffer extra = {0};
+  struct buffer extra = {0}, start = {0};
   if (!check_language(language, error)) return false;
   if (!json && strcmp(format, "html") != 0) return error_set(error, ERROR_USAGE, "the format is \"%s\"; it can be html or json", format);
-  if (options->heads) write_heads(&extra, options->heads);
+  if (options->statistics) write_heads(&extra, options->statistics);
   if (options->search) write_search(&extra, options->search);
-  bool fine = buffer_check(&extra, error) &&
-              (json ? page_write_json(out, subjects, (int)count, detail, buffer_string(&extra), error)
-                    : page_write(out, subjects, (int)count, detail, buffer_string(&extra), language, options->start, error));
+  write_start(&start, options, language);
+  bool fine = buffer_check(&extra, error) && buffer_check(&start, error) &&
+              (json ? page_write_json(out, subjects, (int)count, &detail, buffer_string(&extra), error)
+                    : page_write(out, subjects, (int)count, &detail, buffer_string(&extra), language, buffer_string(&start), error));
   buffer_free(&extra);
+  buffer_free(&start);
   return fine;
 }
 
@@ -118,12 +119,8 @@ char *qkv_inspection_page(struct qkv_context *context, struct qkv_model *const *
     return NULL;
   }
   struct page_subject *subjects = memory_new(error, count, sizeof *subjects);
-  struct page_detail detail = {0};
-  int *tokens = NULL;
   struct buffer out = {0};
-  bool fine = subjects && prepare(subjects, models, count, text, second, error) && read_detail(&detail, &tokens, options, error) &&
-              write_page(&out, subjects, count, &detail, options, error);
-  free(tokens);
+  bool fine = subjects && prepare(subjects, models, count, text, second, options, error) && write_page(&out, subjects, count, options, error);
   free(subjects);
   if (fine) return out.data;
   buffer_free(&out);

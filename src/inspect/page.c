@@ -46,7 +46,7 @@ static void append_page(struct buffer *html, const char *json, const struct page
   page_blob_base64(blob, html);
   buffer_text(html, "</script>\n");
   buffer_text(html, "<script type=\"application/json\" id=\"start\">\"");
-  append_as_script(html, start ? start : "");
+  buffer_text(html, start);
   buffer_text(html, "\"</script>\n");
   for (const char *const *script = page_scripts; *script; script++) append_script(html, *script);
   buffer_text(html, "</html>\n");

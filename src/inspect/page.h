@@ -4,7 +4,7 @@
 #include "inspect/page_data.h"
 
 // One subject is one view; of several (moments of a training, before and after fine-tuning) the page has a slider.
-// language: "en", "es" or "pt". start (may be NULL): where the page opens, as its address would say behind '#'.
+// language: "en", "es" or "pt". start: where the page opens, as its address says it behind '#'; plain words, written as they are.
 // extra: JSON of further keys, each beginning with a comma, or NULL.
 bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
                 const char *language, const char *start, struct error *error);

@@ -1,15 +1,18 @@
 // The object has this form; numbers in places of arrays are numbers of arrays in the blob:
 //
 //   {"title", "model": {...}, "texts": ["..."], "words": {"5": "label"}, "stacks": [stack], "outputs": [token]}
-//   stack: {"name", "causal", "heads", "kv_heads", "width", "sharing" (layers in a row with the same weights), "scale",
-//           "tokens": [token], "detail": [token index],
-//           "word_rows", "position_rows", "segment_rows" (of the detail tokens), "embedded": A, "states": [A], "layers": [layer], "lens": [...], "positions": A, "relative": A (biases by distance),
-//           "neighbours": {"5": [[id, cosine]]}}
-//   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}
-//   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias"} and for attention
-//           {"query", "key", "value" (all tokens; with "rotated" after the rotation, and "unrotated" before it), "weights", "mixed",
-//           "contributions", "output_bias"; "asking": queries before they became those of cosine or general scores; "score_vectors" of
-//           additive ones}, norms over rows also their statistics {"mean", "variance"}, one number a group, else {"up", of gated networks also "halves": up and gate before they are multiplied}
+//   stack: {"name", "causal", "heads", "kv_heads", "width", "sharing" (layers in a row with the same weights), "scale", "tokens": [token],
+//           "detail", "detail_layers", "detail_heads": [place] (whose steps are given), "states": [A], "layers": [layer], "lens": [...],
+//           of the detail tokens "word_rows", "position_rows", "segment_rows", "embedded": A, "positions": A,
+//           "relative": A (biases by distance), "neighbours": {"5": [[id, cosine]]}}
+//   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}; of one whose steps are left out only "query", "key" and
+//           "score_vectors" of its attention
+//   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias", "output_bias"}, of norms over rows
+//           also the statistics {"mean", "variance"}, one number a group; of attention
+//           {"query", "key", "value" (all tokens; with "rotated" after the rotation, and "unrotated" before it), "mixed",
+//           "weights" (of the detail heads), "contributions" (of these, and where there are others a row of theirs), "asking": queries
+//           before they became those of cosine or general scores; "score_vectors" of additive ones}; of the feed-forward network
+//           {"up", of gated ones also "halves": up and gate before they are multiplied}
 #include "inspect/page_data.h"
 
 #include <math.h>
@@ -23,7 +26,6 @@
 #include "inspect/nearest_words.h"
 
 enum {
-  FEW_NUMBERS = 6 << 20,      // up to here all tokens' steps are given
   SOME_NUMBERS = 1 << 20,     // from here on queries, keys, values and states are rounded to 24 bits,
   MANY_NUMBERS = 16 << 20,    // from here on to 16
   SMALL_MODEL = 1000000,      // parameters up to which the weights are given too
@@ -43,8 +45,7 @@ struct writer {
   const struct stack *stack;
   const char *name;
   const struct inspected_side *side;
-  const int *detail;
-  int detail_count;
+  struct page_choice choice;  // whose steps are given
   enum page_number type;      // of queries, keys, values and states
   float *sum;                 // [tokens, hidden] the residual stream
   int sum_array;              // that holds its rows of the detail tokens; -1: none does
@@ -82,7 +83,7 @@ static void add_all_rows(struct writer *writer, const char *key, const struct re
 
 // Returns the array's number.
 static int add_detail_rows(struct writer *writer, const char *key, const float *values, int columns) {
-  int array = page_blob_add(writer->blob, values, (size_t)columns, writer->detail, writer->detail_count, columns, PAGE_F32);
+  int array = page_blob_add(writer->blob, values, (size_t)columns, writer->choice.tokens.items, writer->choice.tokens.count, columns, PAGE_F32);
   key_array(writer, key, array);
   return array;
 }
@@ -114,40 +115,45 @@ static void write_tokens(struct writer *writer, const struct inspected_side *sid
 
 // ---- attention ----
 
-// What each head adds to the output: its part of the mixed values times its columns of the output weight; without one, itself. [detail * heads, hidden]
+// What each chosen head adds to the output, and in one more row what the others add together: a head's part of the mixed values times
+// its columns of the output weight; without one, itself. [tokens * rows, hidden]
 static void add_contributions(struct writer *writer, const struct recorded *mixed, const struct weight *output, int heads) {
-  int width = mixed->columns / heads, hidden = output ? output->rows : mixed->columns;
-  float *sums = memory_new(writer->error, (size_t)writer->detail_count * (size_t)heads * (size_t)hidden, sizeof *sums);
+  const struct page_chosen *tokens = &writer->choice.tokens, *chosen = &writer->choice.heads;
+  int width = mixed->columns / heads, hidden = output ? output->rows : mixed->columns, rows = chosen->count + (chosen->count < heads);
+  float *sums = memory_new(writer->error, (size_t)tokens->count * (size_t)rows * (size_t)hidden, sizeof *sums);
   if (!sums) return;
   for (int unit = 0; unit < hidden; unit++) {
-    const float *row = output ? weight_row(output, unit, writer->scratch) : NULL;
-    for (int i = 0; i < writer->detail_count; i++)
-      for (int head = 0; head < heads; head++) {
-        const float *values = mixed->values + (size_t)writer->detail[i] * (size_t)mixed->columns + (size_t)head * (size_t)width;
+    const float *weights = output ? weight_row(output, unit, writer->scratch) : NULL;
+    for (int i = 0; i < tokens->count; i++)
+      for (int head = 0, next = 0; head < heads; head++) {
+        const float *values = mixed->values + (size_t)tokens->items[i] * (size_t)mixed->columns;
         double sum = 0;
-        for (int c = 0; c < width; c++) sum += row ? (double)values[c] * row[head * width + c] : unit == head * width + c ? (double)values[c] : 0;
-        sums[((size_t)i * (size_t)heads + (size_t)head) * (size_t)hidden + (size_t)unit] = (float)sum;
+        for (int c = head * width; c < (head + 1) * width; c++) sum += weights ? (double)values[c] * weights[c] : unit == c ? (double)values[c] : 0;
+        int row = next < chosen->count && chosen->items[next] == head ? next++ : chosen->count;
+        sums[((size_t)i * (size_t)rows + (size_t)row) * (size_t)hidden + (size_t)unit] += (float)sum;
       }
   }
-  key_array(writer, "contributions", page_blob_add(writer->blob, sums, (size_t)hidden, NULL, writer->detail_count * heads, hidden, PAGE_F32));
+  key_array(writer, "contributions", page_blob_add(writer->blob, sums, (size_t)hidden, NULL, tokens->count * rows, hidden, PAGE_F32));
   free(sums);
 }
 
 static void add_weights(struct writer *writer, bool cross) {
   const struct recorded *weights = pass_record_weights(&writer->record, cross ? "cross" : writer->name, writer->layer);
   if (!weights) return;
-  int columns = weights->columns, rows = writer->detail_count * weights->heads;
-  float *kept = memory_new(writer->error, (size_t)rows * (size_t)columns, sizeof *kept);
+  const struct page_chosen *tokens = &writer->choice.tokens, *heads = &writer->choice.heads;
+  size_t columns = (size_t)weights->columns;
+  int rows = tokens->count * heads->count;
+  float *kept = memory_new(writer->error, (size_t)rows * columns, sizeof *kept), *to = kept;
   if (!kept) return;
-  for (int i = 0; i < writer->detail_count; i++)
-    for (int head = 0; head < weights->heads; head++)
-      memcpy(kept + (size_t)(i * weights->heads + head) * (size_t)columns,
-             weights->values + ((size_t)head * (size_t)weights->rows + (size_t)writer->detail[i]) * (size_t)columns, (size_t)columns * sizeof *kept);
-  key_array(writer, "weights", page_blob_add(writer->blob, kept, (size_t)columns, NULL, rows, columns, PAGE_F32));
+  for (int i = 0; i < tokens->count; i++)
+    for (int h = 0; h < heads->count; h++, to += columns)
+      memcpy(to, weights->values + ((size_t)heads->items[h] * (size_t)weights->rows + (size_t)tokens->items[i]) * columns, columns * sizeof *to);
+  key_array(writer, "weights", page_blob_add(writer->blob, kept, columns, NULL, rows, weights->columns, PAGE_F32));
   free(kept);
 }
 
-static void add_projections(struct writer *writer, bool cross) {
+// Queries and keys, from which the page computes the weights; of a layer whose steps are given also values, and how queries came about.
+static void add_projections(struct writer *writer, bool cross, bool steps) {
   const struct stack_arch *shape = writer->stack->arch;
   int width = arch_head_width(&writer->subject->model->arch, shape), query = shape->heads * width, key = shape->kv_heads * width;
   const struct recorded *rotated = cross ? NULL : result(writer, "self.rotary");
@@ -156,17 +162,17 @@ static void add_projections(struct writer *writer, bool cross) {
   const struct recorded *keys = cross ? result(writer, unit ? "cross.key.unit" : "cross.key_value") : queries;
   const struct recorded *general = result(writer, cross ? "cross.attention.general" : "self.attention.general");
   const struct layer *layer = &writer->stack->layers[writer->layer];
-  if (writer->subject->model->arch.attention_score == SCORE_ADDITIVE) add_vector(writer, "score_vectors", cross ? layer->cross.score : layer->self.score);
-  if (unit || general) add_detail(writer, "asking", asking);
-  if (general) queries = general;
   int before = cross ? 0 : query;
-  if (rotated) {
-    buffer_text(writer->out, ",\"rotated\":true");
-    add_detail(writer, "unrotated", result(writer, "self.query_key_value"));
-  }
-  add_all_rows(writer, "query", queries, 0, query);
+  add_all_rows(writer, "query", general ? general : queries, 0, query);
   add_all_rows(writer, "key", keys, before, key);
+  if (writer->subject->model->arch.attention_score == SCORE_ADDITIVE)
+    add_vector(writer, "score_vectors", cross ? layer->cross.score : layer->self.score);
+  if (!steps) return;
   add_all_rows(writer, "value", keys, before + key, key);
+  if (unit || general) add_detail(writer, "asking", asking);
+  if (!rotated) return;
+  buffer_text(writer->out, ",\"rotated\":true");
+  add_detail(writer, "unrotated", result(writer, "self.query_key_value"));
 }
 
 // ---- norms ----
@@ -248,16 +254,20 @@ static void write_inside(struct writer *writer, const struct sublayer *sublayer)
     return;
   }
   const struct recorded *mixed = result(writer, cross ? "cross.attention" : "self.attention");
-  add_projections(writer, cross);
+  add_projections(writer, cross, true);
   add_weights(writer, cross);
   add_detail(writer, "mixed", mixed);
   if (mixed) add_contributions(writer, mixed, sublayer->output->weight, writer->stack->arch->heads);
 }
 
+static void begin_sublayer(struct writer *writer, const char *name) {
+  buffer_format(writer->out, "\"%s\":{\"hidden\":%d", name, writer->subject->model->arch.hidden);
+}
+
 // Returns what the next sublayer reads.
 static const struct recorded *write_sublayer(struct writer *writer, const struct sublayer *sublayer) {
   const struct recorded *output = output_of(writer, sublayer->name), *normed = result(writer, sublayer->name);
-  buffer_format(writer->out, "\"%s\":{\"hidden\":%d", sublayer->name, writer->subject->model->arch.hidden);
+  begin_sublayer(writer, sublayer->name);
   if (sublayer->input && sublayer->input == writer->result) key_array(writer, "input", writer->result_array);
   else add_detail(writer, "input", sublayer->input);
   write_inside(writer, sublayer);
@@ -281,7 +291,6 @@ static void write_layer(struct writer *writer, const struct recorded **input) {
   bool last = writer->layer + 1 == stack->arch->layers;
   const struct norm_weights *after_self = cross ? &layer->cross.norm : &layer->feed_forward_norm;
   const struct norm_weights *after_layer = last ? &stack->final_norm : &layer[1].self.norm;
-  buffer_text(writer->out, writer->layer ? ",{" : "{");
   *input = write_sublayer(writer, &(struct sublayer){"self", *input, &layer->self.output, pre ? after_self : &layer->self.norm});
   buffer_char(writer->out, ',');
   if (cross) {
@@ -289,37 +298,38 @@ static void write_layer(struct writer *writer, const struct recorded **input) {
     buffer_char(writer->out, ',');
   }
   *input = write_sublayer(writer, &(struct sublayer){"feed_forward", *input, &layer->down, pre ? after_layer : &layer->feed_forward_norm});
-  buffer_char(writer->out, '}');
+}
+
+// Of a layer whose steps are left out the page has its attention; the residual stream goes on behind it.
+static void write_attention_alone(struct writer *writer, const struct recorded **input) {
+  char name[48];
+  for (int cross = 0; cross <= (writer->stack->cross ? 1 : 0); cross++) {
+    if (cross) buffer_char(writer->out, ',');
+    begin_sublayer(writer, cross ? "cross" : "self");
+    add_projections(writer, cross, false);
+    buffer_char(writer->out, '}');
+  }
+  snprintf(name, sizeof name, "%s.hidden.%d", writer->name, writer->layer + 1);
+  const struct recorded *hidden = pass_record_find(&writer->record, name);
+  if (hidden) memcpy(writer->sum, hidden->values, (size_t)hidden->rows * (size_t)hidden->columns * sizeof *writer->sum);
+  writer->sum_array = -1;
+  writer->result = NULL;
+  *input = result(writer, "feed_forward");
 }
 
 // ---- a stack ----
 
-static void write_detail(struct writer *writer) {
-  buffer_text(writer->out, ",\"detail\":[");
-  for (int i = 0; i < writer->detail_count; i++) buffer_format(writer->out, "%s%d", i ? "," : "", writer->detail[i]);
+static void write_chosen(struct writer *writer, const char *key, const struct page_chosen *chosen) {
+  buffer_format(writer->out, ",\"%s\":[", key);
+  for (int i = 0; i < chosen->count; i++) buffer_format(writer->out, "%s%d", i ? "," : "", chosen->items[i]);
   buffer_char(writer->out, ']');
 }
 
-// Numbers of all tokens' steps, about.
-static size_t step_numbers(const struct writer *writer) {
-  const struct arch *arch = &writer->subject->model->arch;
-  size_t tokens = (size_t)writer->side->count, heads = (size_t)writer->stack->arch->heads;
-  size_t each = (size_t)arch->hidden * (14 + heads) + (size_t)writer->stack->arch->ffn + heads * tokens;
-  return tokens * (size_t)writer->stack->arch->layers * each;
-}
-
-// The tokens whose steps are given; the caller frees it.
-static int *choose_detail(struct writer *writer, int *count) {
-  int tokens = writer->side->count;
-  bool all = step_numbers(writer) <= FEW_NUMBERS;
-  int *chosen = memory_new(writer->error, (size_t)tokens, sizeof *chosen);
-  *count = 0;
-  for (int i = 0; chosen && i < tokens; i++) {
-    bool wanted = writer->wanted->tokens == NULL ? all || i + 1 == tokens : false;
-    for (int j = 0; j < writer->wanted->token_count; j++) wanted = wanted || writer->wanted->tokens[j] == i;
-    if (wanted) chosen[(*count)++] = i;
-  }
-  return chosen;
+static struct page_extent extent_of(const struct writer *writer) {
+  const struct stack_arch *shape = writer->stack->arch;
+  const struct weight *head = writer->subject->model->head.vocabulary.weight;
+  return (struct page_extent){.tokens = writer->side->count, .layers = shape->layers, .heads = shape->heads, .feed_forward = shape->ffn,
+                              .hidden = writer->subject->model->arch.hidden, .vocabulary = head ? head->rows : 0};
 }
 
 static void write_states(struct writer *writer) {
@@ -342,7 +352,13 @@ static void write_layers(struct writer *writer) {
   buffer_text(writer->out, ",\"layers\":[");
   if (embedded) {
     memcpy(writer->sum, embedded->values, (size_t)embedded->rows * (size_t)embedded->columns * sizeof *writer->sum);
-    for (writer->layer = 0; writer->layer < writer->stack->arch->layers; writer->layer++) write_layer(writer, input ? &input : &embedded);
+    if (!input) input = embedded;
+    for (writer->layer = 0; writer->layer < writer->stack->arch->layers; writer->layer++) {
+      buffer_text(writer->out, writer->layer ? ",{" : "{");
+      if (page_chosen_has(&writer->choice.layers, writer->layer)) write_layer(writer, &input);
+      else write_attention_alone(writer, &input);
+      buffer_char(writer->out, '}');
+    }
   }
   buffer_char(writer->out, ']');
   writer->layer = -1;
@@ -350,15 +366,16 @@ static void write_layers(struct writer *writer) {
 
 // A table's rows of the detail tokens: of token i the row row_of(writer, i).
 static void add_table_rows(struct writer *writer, const char *key, const struct weight *table, int (*row_of)(const struct writer *writer, int token)) {
-  if (!table || !writer->detail_count) return;
+  const struct page_chosen *tokens = &writer->choice.tokens;
+  if (!table || !tokens->count) return;
   size_t columns = (size_t)table->cols;
-  float *rows = memory_new(writer->error, (size_t)writer->detail_count * columns, sizeof *rows);
+  float *rows = memory_new(writer->error, (size_t)tokens->count * columns, sizeof *rows);
   if (!rows) return;
-  for (int i = 0; i < writer->detail_count; i++) {
-    int row = row_of(writer, writer->detail[i]);
+  for (int i = 0; i < tokens->count; i++) {
+    int row = row_of(writer, tokens->items[i]);
     if (row >= 0 && row < table->rows) memcpy(rows + (size_t)i * columns, weight_row(table, row, writer->scratch), columns * sizeof *rows);
   }
-  key_array(writer, key, page_blob_add(writer->blob, rows, columns, NULL, writer->detail_count, table->cols, PAGE_F32));
+  key_array(writer, key, page_blob_add(writer->blob, rows, columns, NULL, tokens->count, table->cols, PAGE_F32));
   free(rows);
 }
 
@@ -401,11 +418,11 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
   writer->stack = stack;
   writer->name = name;
   writer->side = side;
-  int *detail = choose_detail(writer, &writer->detail_count);
+  struct page_extent extent = extent_of(writer);
+  bool fine = page_choice_make(&writer->choice, writer->wanted, &extent, writer->error);
   writer->sum = memory_new(writer->error, (size_t)side->count * (size_t)arch->hidden, sizeof *writer->sum);
-  bool fine = detail && writer->sum;
+  fine = fine && writer->sum;
   if (fine) {
-    writer->detail = detail;
     writer->sum_array = -1;
     writer->result = NULL;
     size_t numbers = (size_t)side->count * (size_t)stack->arch->layers * (size_t)arch->hidden * 4;
@@ -417,7 +434,9 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
     buffer_text(writer->out, ",\"tokens\":[");
     write_tokens(writer, side, first, second);
     buffer_char(writer->out, ']');
-    write_detail(writer);
+    write_chosen(writer, "detail", &writer->choice.tokens);
+    write_chosen(writer, "detail_layers", &writer->choice.layers);
+    write_chosen(writer, "detail_heads", &writer->choice.heads);
     write_embeddings(writer);
     write_states(writer);
     write_layers(writer);
@@ -425,7 +444,7 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
       fine = logit_lens_write(writer->out, &writer->words, writer->subject->model, &writer->record, name, side->count, side->ids, writer->error);
     buffer_char(writer->out, '}');
   }
-  free(detail);
+  page_choice_free(&writer->choice);
   free(writer->sum);
   return fine && writer->error->code == ERROR_NONE;
 }
@@ -509,6 +528,19 @@ static int widest_row(const struct model *model) {
   return widest;
 }
 
+// Of both stacks, whichever has more.
+static struct page_extent largest_extent(const struct arch *arch, const struct inspected_text *text) {
+  struct page_extent most = {0};
+  const struct { int tokens; const struct stack_arch *stack; } sides[] = {{text->source.count, &arch->encoder}, {text->inputs.count, &arch->decoder}};
+  for (int i = 0; i < 2; i++) {
+    if (!sides[i].tokens) continue;
+    if (sides[i].tokens > most.tokens) most.tokens = sides[i].tokens;
+    if (sides[i].stack->layers > most.layers) most.layers = sides[i].stack->layers;
+    if (sides[i].stack->heads > most.heads) most.heads = sides[i].stack->heads;
+  }
+  return most;
+}
+
 bool page_data_write(struct buffer *out, struct page_blob *blob, const struct page_subject *subject, const struct page_detail *detail,
                      struct error *error) {
   struct writer writer = {.out = out, .blob = blob, .error = error, .subject = subject, .wanted = detail, .layer = -1};
@@ -516,7 +548,9 @@ bool page_data_write(struct buffer *out, struct page_blob *blob, const struct pa
   if (!inspected_text_make(&inspected, &subject->model->arch, subject->tokenizer, subject->first, subject->second, error)) return false;
   writer.scratch = memory_new(error, (size_t)widest_row(subject->model), sizeof *writer.scratch);
   struct pass_sides sides = inspected_text_sides(&inspected);
-  bool fine = writer.scratch && pass_record_run(&writer.record, subject->model, &sides, PASS_EVERYTHING, error) && write_all(&writer, &inspected);
+  struct page_extent most = largest_extent(&subject->model->arch, &inspected);
+  bool fine = writer.scratch && page_detail_check(detail, &most, error) &&
+              pass_record_run(&writer.record, subject->model, &sides, PASS_EVERYTHING, error) && write_all(&writer, &inspected);
   pass_record_free(&writer.record);
   word_list_free(&writer.words);
   free(writer.scratch);

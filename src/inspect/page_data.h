@@ -6,19 +6,13 @@
 #pragma once
 #include "inspect/inspected_text.h"
 #include "inspect/page_blob.h"
+#include "inspect/page_detail.h"
 
 struct page_subject {
   const char *title;               // such as the model's directory
   const struct model *model;       // prepared
   const struct tokenizer *tokenizer;
   const char *first, *second;      // the texts; second may be NULL
-};
-
-// Which tokens' steps are given in numbers, and how exactly.
-struct page_detail {
-  const int *tokens;               // by index in each stack's input; NULL: all if they are few, else the last
-  int token_count;
-  bool plain;                      // all numbers have 32 bits, however many there are
 };
 
 // Appends one JSON object; its arrays go to `blob`.

@@ -101,6 +101,31 @@ static const struct recorded *find(const struct pass_record *record, const char 
 
 const struct recorded *pass_record_find(const struct pass_record *record, const char *name) { return find(record, name, false); }
 
+static const char *usual_kind(const struct arch *arch) {
+  return arch->family == FAMILY_ENCODER_DECODER ? "cross" : arch->family == FAMILY_ENCODER ? "encoder" : "decoder";
+}
+
+static bool check_kind(const char *kind, const struct arch *arch, struct error *error) {
+  if (strcmp(kind, "cross") != 0 && strcmp(kind, "encoder") != 0 && strcmp(kind, "decoder") != 0)
+    return error_set(error, ERROR_USAGE, "the kind of attention is \"%s\"; it can be encoder, decoder or cross", kind);
+  if (arch->family == FAMILY_ENCODER_DECODER || strcmp(kind, usual_kind(arch)) == 0) return true;
+  return error_set(error, ERROR_USAGE, "this model has no %s attention; it has only a stack whose attention is called %s", kind, usual_kind(arch));
+}
+
+const struct stack_arch *attention_stack(const struct arch *arch, const char **kind, int64_t layer, int64_t head, struct error *error) {
+  if (!*kind) *kind = usual_kind(arch);
+  if (!check_kind(*kind, arch, error)) return NULL;
+  bool encoder = strcmp(*kind, "encoder") == 0;
+  const struct stack_arch *stack = encoder ? &arch->encoder : &arch->decoder;
+  const char *name = encoder ? "encoder" : "decoder";
+  bool fine = true;
+  if (layer < -1 || layer >= stack->layers)
+    fine = error_set(error, ERROR_USAGE, "there is no layer %lld; the %s has the layers 0 to %d", (long long)layer, name, stack->layers - 1);
+  else if (head < -1 || head >= stack->heads)
+    fine = error_set(error, ERROR_USAGE, "there is no head %lld; each layer of the %s has the heads 0 to %d", (long long)head, name, stack->heads - 1);
+  return fine ? stack : NULL;
+}
+
 void attention_name(char out[64], const char *kind, int layer) {
   bool cross = strcmp(kind, "cross") == 0;
   snprintf(out, 64, "%s.%d.%s.attention", cross ? "decoder" : kind, layer, cross ? "cross" : "self");

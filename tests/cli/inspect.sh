@@ -119,7 +119,23 @@ err_has "--beam, --max-new and --tree are of a search, and the second text is gi
 run 2 "$QKV" inspect model "w5" "w6" --lang es
 err_has "belong to a page"
 run 2 "$QKV" inspect model "w5" "w6" --detail 1,x -o page.html
-err_has "--detail wants numbers of tokens"
+err_has '--detail wants places such as 3,5-8 or tokens=3,layers=0,2,heads=1'
+for wrong in "" 5-3 3, tokens layers=x heads=1:2 0-99999 tokenz=3; do
+  run 2 "$QKV" inspect model "w5" "w6" --detail "$wrong" -o page.html
+  err_has "--detail wants places"
+done
+run 2 "$QKV" inspect model "w5 w6" "w6" --detail 1,40 -o page.html
+err_has "there is no token 40 to show in detail; there are tokens 0 to"
+run 2 "$QKV" inspect model "w5" "w6" --detail layers=0,7 -o page.html
+err_has "there is no layer 7 to show in detail; there are layers 0 to"
+run 2 "$QKV" inspect model "w5" "w6" --detail heads=9 -o page.html
+err_has "there is no head 9 to show in detail; there are heads 0 to"
+run 2 "$QKV" inspect model "w5" "w6" --layer 7 -o page.html
+err_has "there is no layer 7; the decoder has the layers 0 to 0"
+run 2 "$QKV" inspect model "w5" "w6" --head 9 -o page.html
+err_has "there is no head 9"
+run 2 "$QKV" inspect continues "w5" --attention cross -o page.html
+err_has "has no cross attention"
 run 2 "$QKV" inspect model "w5" "w6" --layer 7
 err_has "there is no layer 7; the decoder has the layers 0 to 0"
 run 2 "$QKV" inspect model "w5" "w6" --head 9

@@ -60,6 +60,23 @@ knobs additive mlm --attention-score additive --kv-heads 1
 knobs dot lm --attention-score dot --attention-window 2
 knobs bare lm --attention-weights off
 
+# Chosen tokens, layers and heads: their steps are right with the others left out, whose attention stays.
+chosen='let right = 0, wrong = 0; const view = currentView();
+for (const stack of view.stacks) for (const layer of stack.detail_layers) for (const head of stack.detail_heads) for (const token of stack.detail) {
+  change({view: "step", kind: stack.name, layer, head, token}); right += document.querySelectorAll(".fine").length; wrong += document.querySelectorAll(".wrong").length; }
+return `${right > 20 ? "many" : right}/${wrong}`;'
+for task in mlm lm; do
+  for place in pre post; do
+    run 0 "$QKV" train deep-$task-$place --task $task --train documents.txt --valid documents.txt --size blackboard --layers 3 --heads 2 --norm-place $place --max-steps 3 --valid-every 3 --quiet
+    run 0 "$QKV" inspect deep-$task-$place "w5 w6 w7 w8" --detail tokens=1-2,layers=0,2,heads=1 -o chosen.html
+    open_page chosen.html
+    is "$task, $place: the steps of chosen layers and heads are the model's" "many/0" "$(tr '\n' ' ' <<< "$chosen")"
+    is "$task, $place: they are those that were chosen" "1,2 0,2 1" 'const s = currentView().stacks[0]; return [s.detail, s.detail_layers, s.detail_heads].join(" ")'
+    is "$task, $place: the attention of a layer that was left out is there" true 'change({view: "attention", layer: 1, head: 0}); return document.querySelectorAll("#large-matrix td[data-weight]").length > 3'
+    is "$task, $place: the page says which layers and heads it has steps of" 2 'change({view: "step", layer: 1, head: 0, token: 1}); return document.querySelectorAll("#main p.wrong").length'
+  done
+done
+
 # A page that is wrong says so.
 js 'matrix(currentView().stacks[0].layers[0].self.query).values[0] += 1; change({view: "step", kind: "encoder", layer: 0, head: 0, token: 0}); return 1' > /dev/null
 check "a number that is not the model's is marked" test "$(js 'return document.querySelectorAll(".wrong").length')" -ge 1

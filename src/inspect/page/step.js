@@ -5,13 +5,20 @@
 function stepView(view) {
   const stack = stackOf(view), place = stack.detail.indexOf(state.token);
   const buttons = tokenButtons(stack.tokens, state.token, token => change({token, part: 0}));
-  if (place < 0)
-    return [buttons, element("p", {class: "wrong"}, label("noDetail")), tokenButtons(stack.detail.map(i => stack.tokens[i]), -1, i => change({token: stack.detail[i]}), (_, i) => String(stack.detail[i]))];
+  const missing = missingDetail(stack);
+  if (missing.length) return [buttons, ...missing];
   const parts = stepParts(view, stack, place);
   const now = Math.min(state.part, parts.length - 1);
   parts.forEach((part, i) => { part.id = `part-${i}`; part.classList.toggle("now", i === now); });
   const large = element("button", {class: "button", id: "large", onclick: () => change({large: state.large ? 0 : 1})}, `${label("large")} (${now + 1}/${parts.length})`);
   return [buttons, element("p", {}, large), element("div", {class: state.large ? "large" : "", id: "parts"}, ...parts)];
+}
+
+// What of the chosen token, layer and head this file has no steps of, each with buttons for those that it has.
+function missingDetail(stack) {
+  const kinds = [["token", stack.detail, i => stack.tokens[i].label], ["layer", stack.detail_layers, i => `${label("layer")} ${i}`], ["head", stack.detail_heads, i => `${label("head")} ${i}`]];
+  return kinds.filter(([key, has]) => !has.includes(state[key])).flatMap(([key, has, name]) => [element("p", {class: "wrong"}, label(`no ${key}`)),
+    tokenButtons(has.map(i => ({label: name(i)})), -1, i => change({[key]: has[i]}), (_, i) => String(has[i]))]);
 }
 
 function stackOf(view) { return view.stacks.find(stack => stack.name === (state.kind === "encoder" ? "encoder" : "decoder")) || view.stacks[0]; }
@@ -78,7 +85,7 @@ function embeddingParts(view, stack, place) {
 function attentionParts(view, stack, place, name) {
   const kind = name === "cross" ? "cross" : stack.name, where = attentionPlace(view, kind, state.layer), sublayer = where.sublayer;
   const head = Math.max(0, Math.min(state.head, stack.heads - 1)), row = attentionRow(where, head, state.token);
-  const weights = rowOf(matrix(sublayer.weights), place * stack.heads + head), type = matrix(sublayer.query).type;
+  const weights = rowOf(matrix(sublayer.weights), place * stack.detail_heads.length + stack.detail_heads.indexOf(head)), type = matrix(sublayer.query).type;
   const input = detailRow(sublayer.input, place), query = slice(matrix(sublayer.query), state.token, head, stack.width);
   const title = `${name === "cross" ? label("cross") : label("attention")}, ${label("layer")} ${state.layer}, ${label("head")} ${head}`;
   return [
@@ -158,11 +165,11 @@ function mixedPart(where, row, head, place, title) {
 function outputPart(view, stack, place, name, sublayer) {
   const output = detailRow(sublayer.output, place), bias = wholeVector(sublayer.output_bias), contributions = matrix(sublayer.contributions);
   let sum = bias ? Float64Array.from(bias) : new Float64Array(output.length);
-  const full = largest(output), rows = [];
-  for (let head = 0; head < stack.heads; head++) {
-    const one = rowOf(contributions, place * stack.heads + head);
+  const full = largest(output), rows = [], each = contributions.rows / stack.detail.length;
+  for (let i = 0; i < each; i++) {
+    const one = rowOf(contributions, place * each + i), head = stack.detail_heads[i];
     sum = plus(sum, one);
-    rows.push(vectorRow(`${label("head")} ${head}`, one, full));
+    rows.push(vectorRow(head === undefined ? label("otherHeads") : `${label("head")} ${head}`, one, full));
   }
   if (bias) rows.push(vectorRow("b", bias, full));
   return part(`${label(name === "cross" ? "cross" : "attention")}: ${label("concatenated")}`, view.model.bare ? "o = [z_0; z_1; …]" : "o = W_O [z_0; z_1; …] + b = Σ_h W_O^h z_h + b", `[${output.length} × ${stack.heads * stack.width}] → [${output.length}]`,
