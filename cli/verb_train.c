@@ -26,11 +26,11 @@ static const struct option options[] = {
     OPTION_GROUP("What to learn"),
     OPTION_CHOICE(train.task, "task", "translation|lm|mlm|classify|regress|tag|span|choice",
                   "what the model is for; lm: a language model; mlm: masked words and next sentences, as BERT; the others: labels of texts, numbers, tags of words, answers, choices"),
-    OPTION_FILES(train.train, "train", "FILE...",
+    OPTION_FILES(train.train, "train", "FILE",
                  "the text to learn from; translation: SOURCE TARGET..., line i of one being the translation of line i of the other; "
                  "lm: plain text, or .jsonl with \"text\", or pairs of \"prompt\" and \"answer\" in .jsonl or .tsv; labels: .tsv, .jsonl, "
                  "SQuAD's .json, or a word and its tag a line"),
-    OPTION_FILES(train.valid, "valid", "FILE...", "the text to validate with", .unset = "a part of the training text is held out"),
+    OPTION_FILES(train.valid, "valid", "FILE", "the text to validate with", .unset = "a part of the training text is held out"),
     OPTION_TEXT(train.columns, "columns", "NAMES", "of a table, in its order: label, text, pair, or - for one to skip, such as label,text",
                 .unset = "from its header"),
     OPTION_FLAG(no_header, "no-header", "the first line of a table is data, not the names of its columns"),

@@ -72,6 +72,8 @@ for task in mlm lm; do
     open_page chosen.html
     is "$task, $place: the steps of chosen layers and heads are the model's" "many/0" "$(tr '\n' ' ' <<< "$chosen")"
     is "$task, $place: they are those that were chosen" "1,2 0,2 1" 'const s = currentView().stacks[0]; return [s.detail, s.detail_layers, s.detail_heads].join(" ")'
+    run 0 "$QKV" inspect deep-$task-$place "w5 w6 w7 w8" -o whole.html
+    check "$task, $place: what is left out takes no room" test $(stat -c %s chosen.html) -lt $(($(stat -c %s whole.html) * 9 / 10))
     is "$task, $place: the attention of a layer that was left out is there" true 'change({view: "attention", layer: 1, head: 0}); return document.querySelectorAll("#large-matrix td[data-weight]").length > 3'
     is "$task, $place: the page says which layers and heads it has steps of" 2 'change({view: "step", layer: 1, head: 0, token: 1}); return document.querySelectorAll("#main p.wrong").length'
   done
