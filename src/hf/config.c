@@ -89,7 +89,8 @@ static bool read_number(double *value, const struct config_key *key, const cJSON
   double x = item->valuedouble;
   if (whole && x != floor(x)) return wants(error, path, key->key, "a whole number");
   if (!(x >= key->low && x <= key->high))
-    return error_set(error, ERROR_FORMAT, "%s: \"%s\" is %g; it has to be from %g to %g", path, key->key, x, key->low, key->high);
+    return error_set(error, ERROR_FORMAT, "%s: \"%s\" is %.10g; it has to be from %.10g to %.10g", path, key->key, x,
+                     key->low, key->high);
   *value = x;
   return true;
 }
@@ -281,9 +282,15 @@ static bool check_ids(const struct arch *arch, const struct layout *layout, cons
   return true;
 }
 
+// What no model can be, and which file says that it is.
+static bool check_arch(const struct arch *arch, const char *path, struct error *error) {
+  struct error refusal = {0};
+  return arch_check(arch, &refusal) || error_set(error, refusal.code, "%s: %s", path, refusal.message);
+}
+
 bool config_read(struct arch *arch, const struct layout **layout, const cJSON *config, const char *path, struct error *error) {
   return find_layout(layout, config, path, error) && check_keys(config, *layout, path, error) &&
-         read_as(arch, *layout, config, path, error) && check_ids(arch, *layout, path, error) && arch_check(arch, error);
+         read_as(arch, *layout, config, path, error) && check_ids(arch, *layout, path, error) && check_arch(arch, path, error);
 }
 
 bool config_defaults(struct arch *arch, const char *model_type, enum head_kind head, int labels, struct error *error) {

@@ -66,7 +66,8 @@ static struct tensor *add_second_rows(struct context *context, const struct batc
   for (int i = 0; rows && i < batch->text_count; i++) {
     rows[i] = batch->texts[i].second;
     if (rows[i]) continue;
-    error_set(context->error, ERROR_USAGE, "the model reads pairs in both orders; text %d of the batch has one order", i + 1);
+    error_set(context->error, ERROR_USAGE,
+              "the model reads pairs in both orders, as qkv predict gives them; text %d of the batch has one order", i + 1);
     return NULL;
   }
   struct tensor *second = rows ? op_gather(context, "head.second_texts", hidden, rows, batch->text_count) : NULL;

@@ -283,6 +283,40 @@ static void refuses_what_grows_without_bound(void **state) {
   assert_refused(&error, "the factor of scaled rotary positions is 1e-38");
 }
 
+// Knobs that are fine by themselves, but not together.
+static void refuses_knobs_that_contradict(void **state) {
+  static const struct {
+    struct arch more;
+    enum head_kind head;
+    const char *part;
+  } cases[] = {
+    {{.norm = NORM_LAYER, .norm_groups = 4}, HEAD_TAG, "4 norm groups belong to group norm; this is layer norm"},
+    {{.norm = NORM_GROUP, .norm_groups = 5}, HEAD_TAG, "columns cannot be 5 norm groups of one width"},
+    {{.norm = NORM_INSTANCE}, HEAD_TAG, "instance norm divides by epsilon alone"},
+    {{.attention_window = 4}, HEAD_TAG, "an attention window of 4 tokens is for decoders"},
+    {{.attention_bare = true, .attention_score = SCORE_GENERAL}, HEAD_TAG, "general scores have weights of their own"},
+    {{.attention_bare = true, .head_width = 3}, HEAD_TAG, "attention without weights parts the"},
+    {{.language_too = true}, HEAD_CLASSIFY, "only a decoder's rows can learn the next token"},
+    {{.both_orders = true}, HEAD_TAG, "adding up both orders of a pair belongs to the head \"classify\""},
+    {{.both_orders = true, .pooling = POOLING_MEAN}, HEAD_CLASSIFY, "the mean of all cannot stand for it"},
+    {{.lstm = {LSTM_MOST_LAYERS + 1, 4}}, HEAD_TAG, "the number of LSTM layers is 9"},
+    {{.lstm = {1, 0}}, HEAD_TAG, "the LSTM's width is 0"},
+    {{.lstm = {1, 4}}, HEAD_LANGUAGE, "not this head"},
+    {{.features = FEATURES_SUM_LAST_4}, HEAD_TAG, "the features are of the last four layers"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct arch *more = &cases[i].more;
+    struct arch arch = tiny_head_arch(cases[i].head, false);
+    arch.norm = more->norm, arch.norm_groups = more->norm_groups, arch.attention_window = more->attention_window;
+    arch.attention_bare = more->attention_bare, arch.attention_score = more->attention_score, arch.head_width = more->head_width;
+    arch.language_too = more->language_too, arch.both_orders = more->both_orders, arch.pooling = more->pooling;
+    arch.lstm = more->lstm, arch.features = more->features;
+    if (arch.norm == NORM_INSTANCE) arch.norm_epsilon = 0;
+    if (arch_check(&arch, &error)) fail_msg("accepted, though: %s", cases[i].part);
+    assert_refused(&error, cases[i].part);
+  }
+}
+
 static void accepts_what_changes_nothing(void **state) {
   static const char *const keys[][2] = {{"gradient_checkpointing", "true"},
                                         {"position_embedding_type", "\"absolute\""},
@@ -412,7 +446,7 @@ int main(void) {
       cmocka_unit_test(knows_published_configs),       cmocka_unit_test(refuses_with_the_reason),
       cmocka_unit_test(accepts_what_changes_nothing),  cmocka_unit_test(other_spellings_are_the_same_model),
       cmocka_unit_test(a_missing_pooler_is_no_pooler), cmocka_unit_test(the_head_that_is_there_is_kept),
-      cmocka_unit_test(refuses_what_grows_without_bound),
+      cmocka_unit_test(refuses_what_grows_without_bound), cmocka_unit_test(refuses_knobs_that_contradict),
       cmocka_unit_test(survives_without_memory)};
   if (file_is_directory("/dev/shm")) setenv("TMPDIR", "/dev/shm", 0);
   make_folder(folder);
