@@ -23,4 +23,5 @@ BF16_KERNELS(amx_emulated)
 // Whether this process may use AMX: the processor has it and the operating system grants it, which is asked for here.
 bool amx_granted(void);
 // Whether the products of both tables, on a few odd shapes, agree within what the order of sums explains.
-bool products_agree(const struct kernels *a, const struct kernels *b);
+enum agreement { PRODUCTS_AGREE, PRODUCTS_DIFFER, PRODUCTS_UNCHECKED };  // UNCHECKED: there was no memory for it
+enum agreement compare_products(const struct kernels *a, const struct kernels *b);

@@ -22,7 +22,7 @@ static const char *const level_names[LEVEL_COUNT] = {"reference", "avx2", "avx51
 
 // AMX multiplies no f32: its level has the table of the one below for it. bf16_tables[level].name NULL: no bf16 at that level.
 static struct kernels tables[LEVEL_COUNT], bf16_tables[LEVEL_COUNT];
-static bool amx_wrong;  // there, but found to multiply wrongly
+static const char *amx_fault;  // why AMX is there but not used
 static char processor_name[128];
 static enum level best_level;
 static pthread_once_t filled = PTHREAD_ONCE_INIT;
@@ -70,8 +70,10 @@ static void fill_bf16_tables(void) {
   amx.name = "amx";
   amx.linear = linear_amx;
   amx.linear_gradient = linear_gradient_amx;
-  amx_wrong = !products_agree(&amx, table);
-  if (amx_wrong) return;
+  enum agreement found = compare_products(&amx, table);
+  if (found == PRODUCTS_DIFFER) amx_fault = "multiply wrongly";
+  if (found == PRODUCTS_UNCHECKED) amx_fault = "could not be checked for lack of memory";
+  if (amx_fault) return;
   bf16_tables[LEVEL_AMX] = amx;
   tables[LEVEL_AMX] = tables[LEVEL_AVX512];
   best_level = LEVEL_AMX;
@@ -121,8 +123,8 @@ const struct kernels *cpu_kernels(enum precision precision, struct error *error)
   enum level level = allowed_level(error);
   if (level == LEVEL_COUNT) return NULL;
   bool there = bf16_tables[level].name;
-  if (there && precision != PRECISION_F32 && amx_wrong)
-    error_warn(error, "the AMX instructions of this processor multiply wrongly and are not used: products run on the %s path",
+  if (there && precision != PRECISION_F32 && amx_fault)
+    error_warn(error, "the AMX instructions of this processor %s and are not used: products run on the %s path", amx_fault,
                bf16_tables[level].name);
   if (there && precision != PRECISION_F32) return profile_wrap(&bf16_tables[level]);
   if (precision != PRECISION_BF16) return profile_wrap(&tables[level]);
