@@ -11,8 +11,9 @@
 
 #include <cmocka.h>
 
-#include "base/random.h"
+#include "base/memory.h"
 #include "base/parallel.h"
+#include "base/random.h"
 #include "cpu/bf16.h"
 #include "cpu/cpu.h"
 #include "tensor/number.h"
@@ -181,6 +182,25 @@ static void same_bits_over_rows_and_threads(void **state) {
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
 }
 
+// More columns than one task's with one thread, whose blocks it takes one after the other; more rows than one part's.
+static void gradients_of_many_columns_and_rows(void **state) {
+  static const int shapes[][3] = {{300, 601, 33}, {2100, 3, 2300}};
+  const struct kernels *kernels = table(*state);
+  if (!kernels) skip();
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    struct product p = {.rows = shapes[i][0], .columns = shapes[i][1], .depth = shapes[i][2]};
+    p.x = numbers((size_t)p.rows * (size_t)p.depth, 1);
+    p.y = numbers((size_t)p.rows * (size_t)p.columns, 3);
+    for (int threads = 1; threads <= 2; threads++) {
+      parallel_set_threads(threads);
+      check_weight_gradient(kernels, &p);
+    }
+    free(p.x);
+    free(p.y);
+  }
+  parallel_set_threads(0);
+}
+
 #if defined(QKV_X86_KERNELS)
 static const struct kernels *right;
 
@@ -204,15 +224,20 @@ static void wrong_gradient(float *dw, float *db, const float *dy, int dy_stride,
 static void check_finds_wrong_products(void **state) {
   right = cpu_kernels_named("avx512-bf16");
   if (!right) skip();
-  assert_true(products_agree(table("amx emulated"), right));
+  assert_int_equal(compare_products(table("amx emulated"), right), PRODUCTS_AGREE);
   struct kernels wrong = *right;
   wrong.linear = wrong_linear;
-  assert_false(products_agree(&wrong, right));
+  assert_int_equal(compare_products(&wrong, right), PRODUCTS_DIFFER);
   wrong.linear = unbiased_linear;
-  assert_false(products_agree(&wrong, right));
+  assert_int_equal(compare_products(&wrong, right), PRODUCTS_DIFFER);
   wrong = *right;
   wrong.linear_gradient = wrong_gradient;
-  assert_false(products_agree(&wrong, right));
+  assert_int_equal(compare_products(&wrong, right), PRODUCTS_DIFFER);
+  for (int allocations = 0; allocations < 11; allocations++) {
+    memory_fail_after(allocations);
+    assert_int_equal(compare_products(right, right), PRODUCTS_UNCHECKED);
+  }
+  memory_fail_after(-1);
 }
 #else
 static void check_finds_wrong_products(void **state) { skip(); }
@@ -222,6 +247,7 @@ int main(void) {
 #define PER_TABLE(test) \
   cmocka_unit_test_prestate(test, "avx512-bf16"), cmocka_unit_test_prestate(test, "amx-bf16"), cmocka_unit_test_prestate(test, "amx emulated")
   const struct CMUnitTest tests[] = {PER_TABLE(products_on_ugly_shapes), PER_TABLE(factors_are_rounded_to_nearest_even),
-                                     PER_TABLE(same_bits_over_rows_and_threads), cmocka_unit_test(check_finds_wrong_products)};
+                                     PER_TABLE(same_bits_over_rows_and_threads), PER_TABLE(gradients_of_many_columns_and_rows),
+                                     cmocka_unit_test(check_finds_wrong_products)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
