@@ -3,7 +3,14 @@
 
 #include "cases.h"
 
-enum { GUARD = 64, BLOCKS = 64 };
+// Numbers before and after a block that nobody may write. Under the address sanitizer a block stands alone: it finds reads, too.
+#if defined(__SANITIZE_ADDRESS__)
+enum { GUARD = 0 };
+#else
+enum { GUARD = 64 };
+#endif
+
+enum { BLOCKS = 64 };
 
 static struct {
   float *start;
