@@ -323,31 +323,34 @@ struct storing {
   int rows;
 };
 
-INLINE void store_row(const struct storing *job, size_t part, size_t slot, const float *key, const float *value, const bool half) {
-  const struct key_store *store = job->store;
-  const size_t width = (size_t)store->head_width, value_width = (size_t)store->value_width, at = (part * KEY_PAGE + slot) * value_width;
-  uint16_t *half_keys = (uint16_t *)store->keys + part * width * KEY_PAGE + slot, halves[LANES];
-  float *keys = (float *)store->keys + part * width * KEY_PAGE + slot;
-  for (size_t d = 0; d < width && half; d += LANES) {
-    vec_store_bf16(halves, vec_load_first(key + d, (int)(width - d)));
-    for (size_t i = 0; i < LANES && d + i < width; i++) half_keys[(d + i) * KEY_PAGE] = halves[i];
-    vec_store_bf16((uint16_t *)store->values + at + d, vec_load_first(value + d, (int)(width - d)));
+// One row of one head, whose keys begin at `keys`, KEY_PAGE apart, and whose values at `values`, in whole vectors.
+static void store_halves(uint16_t *keys, uint16_t *values, const float *key, const float *value, int width) {
+  uint16_t halves[LANES];
+  for (int d = 0; d < width; d += LANES) {
+    vec_store_bf16(halves, vec_load_first(key + d, width - d));
+    for (int i = 0; i < LANES && d + i < width; i++) keys[(d + i) * KEY_PAGE] = halves[i];
+    vec_store_bf16(values + d, vec_load_first(value + d, width - d));
   }
-  if (half) return;
-  for (size_t d = 0; d < width; d++) keys[d * KEY_PAGE] = key[d];
-  memcpy((float *)store->values + at, value, width * sizeof *value);
+}
+
+static void store_floats(float *keys, float *values, const float *key, const float *value, int width) {
+  for (int d = 0; d < width; d++) keys[d * KEY_PAGE] = key[d];
+  memcpy(values, value, (size_t)width * sizeof *value);
 }
 
 // All rows of one key/value head: nobody else writes into its part of the pages.
 static void store_task(void *data, size_t index, int worker) {
   const struct storing *job = data;
   const struct key_store *store = job->store;
+  const int width = store->head_width;
   for (int row = 0; row < job->rows; row++) {
     size_t part = (size_t)(job->slots[row] / KEY_PAGE) * store->kv_heads + index, slot = (size_t)(job->slots[row] % KEY_PAGE);
-    const float *key = job->keys + row * job->key_stride + index * store->head_width,
-                *value = job->values + row * job->value_stride + index * store->head_width;
-    if (store->type == TYPE_BF16) store_row(job, part, slot, key, value, true);
-    else store_row(job, part, slot, key, value, false);
+    size_t key_at = part * width * KEY_PAGE + slot, value_at = (part * KEY_PAGE + slot) * store->value_width;
+    const float *key = job->keys + row * job->key_stride + index * width, *value = job->values + row * job->value_stride + index * width;
+    if (store->type == TYPE_BF16)
+      store_halves((uint16_t *)store->keys + key_at, (uint16_t *)store->values + value_at, key, value, width);
+    else
+      store_floats((float *)store->keys + key_at, (float *)store->values + value_at, key, value, width);
   }
 }
 

@@ -8,11 +8,6 @@ static inline const float *additive_vector(const struct attention_head *head) {
   return head->attention->additive + (size_t)head->head * head->attention->head_width;
 }
 
-static inline int first_row_seeing(const struct attention_head *head, int key, int first_query, int queries) {
-  int row = first_seeing(head->attention, head->span, key, first_query + queries) - first_query;
-  return row < 0 ? 0 : row;
-}
-
 static inline void additive_scores(const struct attention_head *head, float *scores, const float *query, size_t query_stride,
                                    int first_query, int queries, const float *keys, size_t key_stride, int block, int count) {
   float panel[TILE_COLUMNS * ATTENTION_DEPTH];

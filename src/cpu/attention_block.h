@@ -37,6 +37,12 @@ static inline int first_seeing(const struct attention *attention, const struct s
   return i < 0 ? 0 : i < queries ? i : queries;
 }
 
+// The same among `queries` rows from the span's query `first_query` on: `queries` if none sees the key.
+static inline int first_row_seeing(const struct attention_head *head, int key, int first_query, int queries) {
+  int row = first_seeing(head->attention, head->span, key, first_query + queries) - first_query;
+  return row < 0 ? 0 : row;
+}
+
 static inline void clear_rows(float *rows, size_t stride, int count, int width) {
   for (int i = 0; i < count; i++)
     for (int d = 0; d < width; d += LANES) vec_store_first(rows + i * stride + d, vec_zero(), width - d);
@@ -66,7 +72,8 @@ static inline void turn_rows(float *panel, const float *rows, size_t stride, int
     for (; d + LANES <= depth; d += LANES) transpose_rows(panel + d * TILE_COLUMNS + j, TILE_COLUMNS, from + d, stride, height);
     if (d == depth) continue;
     float corner[LANES * LANES], turned[LANES * LANES];
-    for (int i = 0; i < LANES; i++) vec_store(corner + i * LANES, i < height ? vec_load_first(from + i * stride + d, depth - d) : vec_zero());
+    for (int i = 0; i < LANES; i++)
+      vec_store(corner + i * LANES, i < height ? vec_load_first(from + i * stride + d, depth - d) : vec_zero());
     transpose_rows(turned, LANES, corner, LANES, LANES);
     for (int i = 0; i < depth - d; i++) vec_store(panel + (d + i) * TILE_COLUMNS + j, vec_load(turned + i * LANES));
   }
@@ -80,8 +87,7 @@ static inline void block_products(const struct attention_head *head, float *prod
   int width = head->attention->head_width;
   for (int j = 0; j < count; j += TILE_COLUMNS) {
     int keys = count - j < TILE_COLUMNS ? count - j : TILE_COLUMNS;
-    int row = first_seeing(head->attention, head->span, block + j, first_query + queries) - first_query;
-    if (row < 0) row = 0;
+    int row = first_row_seeing(head, block + j, first_query, queries);
     if (row == queries) continue;
     for (int d = 0; d < width; d += ATTENTION_DEPTH) {
       int depth = width - d < ATTENTION_DEPTH ? width - d : ATTENTION_DEPTH;

@@ -36,12 +36,6 @@ struct block {
   float dweights[ATTENTION_ROWS * ATTENTION_KEYS];
 };
 
-static float row_product(const float *a, const float *b, int n) {
-  vec sum = vec_zero();
-  for (int d = 0; d < n; d += LANES) sum = vec_fma(vec_load_first(a + d, n - d), vec_load_first(b + d, n - d), sum);
-  return vec_sum(sum);
-}
-
 // The row's scores become dropout(weights) * gain, its dweights become dscores * scale; zero where the query doesn't see.
 static void gradient_row(const struct backward *job, struct block *block, int r) {
   const struct attention *attention = job->attention;
@@ -54,7 +48,7 @@ static void gradient_row(const struct backward *job, struct block *block, int r)
   end = end < block->key + block->keys ? end - block->key : block->keys;
   vec log_sum = vec_set(job->log_sum[row * attention->heads + head]), own = vec_zero(), factor[DROPOUT_VECS];
   vec out_dout = vec_set(
-      row_product(job->out + row * job->out_stride + column, job->dout + row * job->dout_stride + column, attention->head_width));
+      dot_product(job->out + row * job->out_stride + column, job->dout + row * job->dout_stride + column, attention->head_width));
   vec gain = vec_set(attention->gain ? attention->gain[head] : 1), scale = vec_set(attention->scale);
   float *dbias = job->dbias ? job->dbias + (size_t)head * (2 * attention->bias_reach + 1) + attention->bias_reach : NULL;
   for (int j = 0; j < block->keys; j += LANES) {
@@ -94,10 +88,8 @@ static void add_to_keys(const struct block *block, float *to, size_t to_stride, 
   int width = block->head.attention->head_width;
   for (int j = 0, step; j < block->keys; j += step) {
     step = tile_rows_next(block->keys - j);
-    int row = first_seeing(block->head.attention, block->head.span, block->key + j, block->first_query + block->queries) -
-              block->first_query;
-    if (row < 0) row = 0;
-    if (row >= block->queries) return;
+    int row = first_row_seeing(&block->head, block->key + j, block->first_query, block->queries);
+    if (row == block->queries) return;
     struct tile tile = {.c = to + j * to_stride,
                         .c_row = to_stride,
                         .a = weights + row * ATTENTION_KEYS + j,
@@ -137,7 +129,7 @@ static void block_gradient(const struct backward *job, struct block *block) {
   size_t row = (size_t)(block->head.span->q0 + block->first_query), column = (size_t)block->head.head * attention->head_width;
   const float *query = job->query + row * job->query_stride + column, *dout = job->dout + row * job->dout_stride + column;
   block_scores(&block->head, block->weights, query, job->query_stride, block->first_query, block->queries, block->key_rows,
-                 (size_t)job->keys->key_stride, block->key, block->keys);
+               (size_t)job->keys->key_stride, block->key, block->keys);
   block_products(&block->head, block->dweights, dout, job->dout_stride, block->first_query, block->queries, block->value_rows,
                  (size_t)job->keys->value_stride, block->key, block->keys);
   for (int r = 0; r < block->queries; r++) gradient_row(job, block, r);
@@ -145,8 +137,8 @@ static void block_gradient(const struct backward *job, struct block *block) {
   float *dquery = job->dquery + row * job->dquery_stride + column;
   if (attention->additive) {
     additive_gradient(&block->head, dquery, job->dquery_stride, block->dkey_rows, job->dkey_stride,
-                      job->dadditive ? job->dadditive + column : NULL, block->dweights, query, job->query_stride, block->first_query,
-                      block->queries, block->key_rows, (size_t)job->keys->key_stride, block->key, block->keys);
+                      job->dadditive ? job->dadditive + column : NULL, block->dweights, query, job->query_stride,
+                      block->first_query, block->queries, block->key_rows, (size_t)job->keys->key_stride, block->key, block->keys);
     return;
   }
   add_to_keys(block, block->dkey_rows, job->dkey_stride, block->dweights, query, job->query_stride);
@@ -198,13 +190,13 @@ static void all_spans_task(void *data, size_t index, int worker) {
 }
 
 void KERNEL_NAME(attention_gradient)(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,
-                                     int dvalue_stride, float *dbias, float *dgain, float *dadditive, const float *dout, int dout_stride,
-                                     const float *out, int out_stride, const float *log_sum, const float *query, int query_stride,
-                                     const struct attention_keys *keys, const struct span *spans, int span_count,
+                                     int dvalue_stride, float *dbias, float *dgain, float *dadditive, const float *dout,
+                                     int dout_stride, const float *out, int out_stride, const float *log_sum, const float *query,
+                                     int query_stride, const struct attention_keys *keys, const struct span *spans, int span_count,
                                      const struct attention *attention) {
-  struct backward job = {dquery, dkeys, dvalues, dbias, dgain, dadditive, (size_t)dquery_stride, (size_t)dkey_stride, (size_t)dvalue_stride,
-                         dout, out, log_sum, query, (size_t)dout_stride, (size_t)out_stride, (size_t)query_stride, keys, spans,
-                         span_count, attention, 0, 0};
+  struct backward job = {dquery, dkeys, dvalues, dbias, dgain, dadditive, (size_t)dquery_stride, (size_t)dkey_stride,
+                         (size_t)dvalue_stride, dout, out, log_sum, query, (size_t)dout_stride, (size_t)out_stride,
+                         (size_t)query_stride, keys, spans, span_count, attention, 0, 0};
   double work = 0;
   for (int s = 0; s < span_count; s++) work += attention->heads * attention_work(attention, &spans[s], 5);
   if (span_count == 0) return;

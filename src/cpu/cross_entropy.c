@@ -46,19 +46,19 @@ static float row_sum(const float *x, int columns) {
   return vec_sum(vec_add(vec_add(a, b), vec_add(c, d)));
 }
 
-// Sum of exp(x - largest); with `keep` the exponentials replace x.
-INLINE float exponentials(float *x, int columns, float largest, const bool keep) {
+// Sum of exp(x - largest); unless `to` is NULL it receives the exponentials. It may be x.
+INLINE float exponentials(float *to, const float *x, int columns, float largest) {
   vec total = vec_zero(), shift = vec_set(largest);
   int i = 0;
   for (; i + LANES <= columns; i += LANES) {
     vec e = vec_exp(vec_sub(vec_load(x + i), shift));
-    if (keep) vec_store(x + i, e);
+    if (to) vec_store(to + i, e);
     total = vec_add(total, e);
   }
   if (i < columns) {
     lane_mask mask = mask_first(columns - i);
     vec e = vec_keep(mask, vec_exp(vec_sub(vec_load_mask(x + i, mask), shift)));
-    if (keep) vec_store_mask(x + i, e, mask);
+    if (to) vec_store_mask(to + i, e, mask);
     total = vec_add(total, e);
   }
   return vec_sum(total);
@@ -97,7 +97,7 @@ static void cross_entropy_row(void *data, size_t row, int worker) {
     return;
   }
   float wanted = x[target], mean = job->means ? row_sum(x, job->columns) / (float)job->columns : 0;
-  float total = job->scale != 0 ? exponentials(x, job->columns, largest, true) : exponentials(x, job->columns, largest, false);
+  float total = job->scale != 0 ? exponentials(x, x, job->columns, largest) : exponentials(NULL, x, job->columns, largest);
   float log_total = log_one(total);
   job->losses[row] = log_total - (wanted - largest);
   if (job->means) job->means[row] = log_total - (mean - largest);
@@ -120,7 +120,7 @@ static void log_softmax_row(void *data, size_t row, int worker) {
   const struct log_softmax *job = data;
   float *x = job->logits + row * job->stride;
   float largest = row_largest(x, job->columns);
-  vec shift = vec_set(largest), log_total = vec_set(log_one(exponentials(x, job->columns, largest, false)));
+  vec shift = vec_set(largest), log_total = vec_set(log_one(exponentials(NULL, x, job->columns, largest)));
   for (int i = 0; i < job->columns; i += LANES) {
     lane_mask mask = mask_first(job->columns - i);
     vec_store_mask(x + i, vec_sub(vec_sub(vec_load_mask(x + i, mask), shift), log_total), mask);
@@ -147,7 +147,7 @@ static void softmax_row(void *data, size_t row, int worker) {
     lane_mask mask = mask_first(job->columns - i);
     vec_store_mask(x + i, vec_mul(vec_sub(vec_load_mask(x + i, mask), shift), factor), mask);
   }
-  vec inverse = vec_div(vec_set(1), vec_set(exponentials(x, job->columns, 0, true)));
+  vec inverse = vec_div(vec_set(1), vec_set(exponentials(x, x, job->columns, 0)));
   for (int i = 0; i < job->columns; i += LANES) {
     lane_mask mask = mask_first(job->columns - i);
     vec_store_mask(x + i, vec_mul(vec_load_mask(x + i, mask), inverse), mask);
@@ -211,7 +211,7 @@ static void largest_row(void *data, size_t row, int worker) {
   }
   memcpy(job->values + row * count, values, (size_t)count * sizeof *values);
   memcpy(job->indexes + row * count, indexes, (size_t)count * sizeof *indexes);
-  if (job->log_sums) job->log_sums[row] = values[0] + log_one(exponentials((float *)x, job->columns, values[0], false));
+  if (job->log_sums) job->log_sums[row] = values[0] + log_one(exponentials(NULL, x, job->columns, values[0]));
 }
 
 void KERNEL_NAME(largest)(float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows, int columns,

@@ -21,12 +21,6 @@ static void for_rows(const struct job *job, double nanoseconds, parallel_task *t
 
 static int last_row(const struct job *job, size_t index) { return (int)size_min((index + 1) * TASK_ROWS, (size_t)job->rows); }
 
-static float product(const float *a, const float *b, int n) {
-  vec sum = vec_zero();
-  for (int d = 0; d < n; d += LANES) sum = vec_fma(vec_load_first(a + d, n - d), vec_load_first(b + d, n - d), sum);
-  return vec_sum(sum);
-}
-
 // ---- vectors of length 1 ----
 
 static void unit_task(void *data, size_t index, int worker) {
@@ -34,7 +28,7 @@ static void unit_task(void *data, size_t index, int worker) {
   for (int row = (int)index * TASK_ROWS; row < last_row(job, index); row++)
     for (int head = 0; head < job->heads; head++) {
       float *x = job->y + row * job->y_stride + (size_t)head * job->width;
-      float length = fmaxf(sqrtf(product(x, x, job->width)), 1e-8f);
+      float length = fmaxf(sqrtf(dot_product(x, x, job->width)), 1e-8f);
       for (int d = 0; d < job->width; d += LANES)
         vec_store_first(x + d, vec_div(vec_load_first(x + d, job->width - d), vec_set(length)), job->width - d);
       job->lengths[(size_t)row * job->heads + head] = length;
@@ -52,7 +46,7 @@ static void unit_gradient_task(void *data, size_t index, int worker) {
     for (int head = 0; head < job->heads; head++) {
       const float *y = job->x + row * job->x_stride + (size_t)head * job->width;
       float *g = job->dx + row * job->dx_stride + (size_t)head * job->width;
-      vec along = vec_set(product(y, g, job->width)), length = vec_set(job->given_lengths[(size_t)row * job->heads + head]);
+      vec along = vec_set(dot_product(y, g, job->width)), length = vec_set(job->given_lengths[(size_t)row * job->heads + head]);
       for (int d = 0, left; d < job->width; d += LANES) {
         left = job->width - d;
         vec across = vec_negative_fma(vec_load_first(y + d, left), along, vec_load_first(g + d, left));
@@ -132,7 +126,8 @@ static void products_gradient_task(void *data, size_t head, int worker) {
   const float *w = job->w + head * width * width;
   for (int row = 0; row < job->rows; row++)
     for (size_t i = 0; i < width; i++)
-      job->dx[row * job->dx_stride + column + i] = product(job->dy + row * job->dy_stride + column, w + i * width, job->width);
+      job->dx[row * job->dx_stride + column + i] =
+          dot_product(job->dy + row * job->dy_stride + column, w + i * width, job->width);
   for (int row = 0; job->dw && row < job->rows; row += ROWS_TOGETHER)
     add_to_weight(job, job->dw + head * width * width, column, row, (int)size_min(ROWS_TOGETHER, (size_t)(job->rows - row)));
 }

@@ -284,6 +284,12 @@ INLINE float vec_sum(vec a) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+INLINE float dot_product(const float *a, const float *b, int n) {
+  vec sum = vec_zero();
+  for (int i = 0; i < n; i += LANES) sum = vec_fma(vec_load_first(a + i, n - i), vec_load_first(b + i, n - i), sum);
+  return vec_sum(sum);
+}
+
 INLINE float vec_largest(vec a) {
   __m256 eight = vec_max_halves(a);
   __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
