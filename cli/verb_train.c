@@ -81,7 +81,9 @@ static const struct option options[] = {
     OPTION_FLAG(lowercase, "lowercase", "the tokenizer puts all text in lower case"),
 
     OPTION_GROUP("The updates"),
-    OPTION_NUMBER(train.learning_rate, "learning-rate", "RATE", 0, 100, "the highest learning rate", .unset = "that of the size; fine-tuning for labels: 5e-5 at a width of 768, more below"),
+    OPTION_NUMBER(train.learning_rate, "learning-rate", "RATE", 0, 100, "the highest learning rate",
+                  .unset = "that of the size; fine-tuning for labels: 5e-5 at a width of 768, more for narrower models, less for "
+                           "wider ones; with --features 1e-3"),
     OPTION_NUMBER(train.min_learning_rate, "min-learning-rate", "RATE", 0, 100, "where the schedules linear and cosine end",
                   .unset = "0; lm: a tenth of the highest"),
     OPTION_CHOICE(train.schedule, "schedule", "inverse-sqrt|linear|cosine|constant",
@@ -157,7 +159,8 @@ static const struct option options[] = {
 
     OPTION_GROUP("How long, and which model is best"),
     OPTION_INTEGER(train.max_steps, "max-steps", "N", 1, NO_LIMIT, "stop after N updates", CHOSEN),
-    OPTION_INTEGER(train.epochs, "epochs", "N", 1, NO_LIMIT, "stop when all text was seen N times"),
+    OPTION_INTEGER(train.epochs, "epochs", "N", 1, NO_LIMIT, "stop when all text was seen N times",
+                   .unset = "labels: 3 or 4, of more than 50,000 examples 2, with --features 10"),
     OPTION_DURATION(train.max_time, "max-time", "TIME", 0, 1e9, "stop after this time, such as 90s, 20m or 1h30m"),
     OPTION_INTEGER(train.valid_every, "valid-every", "N", 1, NO_LIMIT, "validate after every N updates",
                    .unset = "about 32 times in all; lm: 10"),

@@ -67,8 +67,8 @@ static bool columns_from_names(struct columns *columns, const char *names, struc
       return error_set(error, ERROR_USAGE, "--columns %s: \"%.*s\" is not a column; wanted label, text, pair, or - to skip one",
                        names, (int)size, at);
     if (role < ROLES && columns->of[role] >= 0)
-      return error_set(error, ERROR_USAGE, "--columns %s: \"%s\" stands there twice; name each once, and skip columns with -", names,
-                       role_names[role]);
+      return error_set(error, ERROR_USAGE, "--columns %s: \"%s\" stands there twice; name each once, and skip columns with -",
+                       names, role_names[role]);
     if (role < ROLES) columns->of[role] = column;
     at += size + (at[size] == ',');
   }

@@ -233,8 +233,8 @@ static bool check_missing(const struct bindings *bindings, const struct loading 
     else list_name(made, binding->stored);
   }
   if (made->count && !missing.count)
-    error_warn(loading->error, "%s: %zu tensor%s of the new head start%s from random numbers: %s", loading->directory, made->count,
-               made->count == 1 ? "" : "s", made->count == 1 ? "s" : "", list_text(made));
+    error_warn(loading->error, "%s: %zu tensor%s of the new head start%s from random numbers: %s", loading->directory,
+               made->count, made->count == 1 ? "" : "s", made->count == 1 ? "s" : "", list_text(made));
   if (missing.count)
     error_set(loading->error, ERROR_FORMAT, "%s: %zu tensor%s of the model that config.json describes %s missing: %s",
               loading->directory, missing.count, missing.count == 1 ? "" : "s", missing.count == 1 ? "is" : "are",

@@ -19,7 +19,8 @@ bool arch_norm_spans_rows(const struct arch *arch) {
 }
 
 struct norm arch_norm(const struct arch *arch) {
-  return (struct norm){.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS, .epsilon_outside = arch->norm_epsilon_outside};
+  return (struct norm){.epsilon = arch->norm_epsilon, .rms = arch->norm == NORM_RMS,
+                       .epsilon_outside = arch->norm_epsilon_outside};
 }
 
 int arch_longest_text(const struct arch *arch) {
@@ -156,7 +157,8 @@ static bool check_head(const struct arch *arch, struct error *error) {
     return error_set(error, ERROR_UNSUPPORTED, "a model with the head \"%s\" has no labels; this one says %d", names[arch->head],
                      arch->labels);
   if (arch->both_orders && arch->pooling == POOLING_MEAN)
-    return error_set(error, ERROR_UNSUPPORTED, "a pair in both orders is told from two rows; the mean of all cannot stand for it (--pooling)");
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "a pair in both orders is told from two rows; the mean of all cannot stand for it (--pooling)");
   if ((arch->language_too || arch->both_orders) && arch->head != HEAD_CLASSIFY)
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s belongs to the head \"classify\"; this model's is \"%s\"",
@@ -183,9 +185,10 @@ static bool check_features(const struct arch *arch, struct error *error) {
     return false;
   if (!arch_has_features(arch)) return true;
   if (arch->family == FAMILY_ENCODER_DECODER || arch->head == HEAD_NONE || arch_has_vocabulary(arch))
-    return error_set(error, ERROR_UNSUPPORTED,
-                     "features and an LSTM serve heads for tags, answers, texts and choices of a model with one stack, not this head; "
-                     "start from the model that the features are of");
+    return error_set(
+        error, ERROR_UNSUPPORTED,
+        "features and an LSTM serve heads for tags, answers, texts and choices of a model with one stack, not this head; "
+        "start from the model that the features are of");
   bool four = arch->features == FEATURES_SUM_LAST_4 || arch->features == FEATURES_CONCAT_LAST_4;
   if (four && layers < 4)
     return error_set(error, ERROR_UNSUPPORTED, "the features are of the last four layers, but the model has only %d", layers);
@@ -234,20 +237,22 @@ static bool check_norm(const struct arch *arch, struct error *error) {
     return error_set(error, ERROR_UNSUPPORTED,
                      "a final norm belongs to a model with the norm first (pre-norm); this one has it behind each sublayer");
   if (arch_norm_spans_rows(arch) && arch->family != FAMILY_ENCODER)
-    return error_set(error, ERROR_UNSUPPORTED,
-                     "%s norm looks at the tokens that follow, so it cannot be part of a decoder; choose layer, rms or no norm, or a "
-                     "model that is an encoder only",
-                     names[arch->norm]);
+    return error_set(
+        error, ERROR_UNSUPPORTED,
+        "%s norm looks at the tokens that follow, so it cannot be part of a decoder; choose layer, rms or no norm, or a "
+        "model that is an encoder only",
+        names[arch->norm]);
   if (arch->norm == NORM_INSTANCE && arch->norm_epsilon == 0)
     return error_set(error, ERROR_UNSUPPORTED,
                      "instance norm divides by epsilon alone where a text has one token; it cannot be 0 (PyTorch's is 1e-5)");
   if (arch->norm != NORM_GROUP)
-    return arch->norm_groups == 0 ||
-           error_set(error, ERROR_UNSUPPORTED, "%d norm groups belong to group norm; this is %s norm", arch->norm_groups, names[arch->norm]);
+    return arch->norm_groups == 0 || error_set(error, ERROR_UNSUPPORTED, "%d norm groups belong to group norm; this is %s norm",
+                                               arch->norm_groups, names[arch->norm]);
   if (!between(error, "the number of norm groups", arch->norm_groups, 1, arch->hidden)) return false;
   int width = arch->hidden % arch->norm_groups ? arch->hidden : arch->embedding_norm ? arch_embedding_width(arch) : 0;
   if (width % arch->norm_groups)
-    return error_set(error, ERROR_UNSUPPORTED, "%d columns cannot be %d norm groups of one width; choose a number that divides them", width,
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "%d columns cannot be %d norm groups of one width; choose a number that divides them", width,
                      arch->norm_groups);
   return true;
 }
@@ -259,16 +264,18 @@ static bool check_attention(const struct arch *arch, struct error *error) {
                      arch->attention_window);
   if (!arch->attention_bare) return true;
   if (arch->attention_score == SCORE_GENERAL || arch->attention_score == SCORE_ADDITIVE)
-    return error_set(error, ERROR_UNSUPPORTED,
-                     "%s scores have weights of their own, which attention without weights has not; choose scaled, dot or cosine ones",
-                     arch->attention_score == SCORE_GENERAL ? "general" : "additive");
+    return error_set(
+        error, ERROR_UNSUPPORTED,
+        "%s scores have weights of their own, which attention without weights has not; choose scaled, dot or cosine ones",
+        arch->attention_score == SCORE_GENERAL ? "general" : "additive");
   for (int side = 0; side < 2; side++) {
     const struct stack_arch *stack = side ? &arch->decoder : &arch->encoder;
     if (stack->layers && (stack->kv_heads != stack->heads || stack->heads * arch_head_width(arch, stack) != arch->hidden))
-      return error_set(error, ERROR_UNSUPPORTED,
-                       "attention without weights parts the %d columns of its input among the heads: %d heads of %d columns with %d "
-                       "key/value heads cannot be; choose as many key/value heads as heads, which together are as wide as the input",
-                       arch->hidden, stack->heads, arch_head_width(arch, stack), stack->kv_heads);
+      return error_set(
+          error, ERROR_UNSUPPORTED,
+          "attention without weights parts the %d columns of its input among the heads: %d heads of %d columns with %d "
+          "key/value heads cannot be; choose as many key/value heads as heads, which together are as wide as the input",
+          arch->hidden, stack->heads, arch_head_width(arch, stack), stack->kv_heads);
   }
   return true;
 }
@@ -293,6 +300,6 @@ bool arch_check(const struct arch *arch, struct error *error) {
     return error_set(error, ERROR_UNSUPPORTED,
                      "encoder and decoder cannot share an embedding table: their vocabularies have %d and %d entries",
                      arch->source_vocab, arch->target_vocab);
-  return check_norm(arch, error) && check_attention(arch, error) && check_embeddings(arch, error) && check_head(arch, error) && check_features(arch, error) &&
-         check_rates(arch, error);
+  return check_norm(arch, error) && check_attention(arch, error) && check_embeddings(arch, error) && check_head(arch, error) &&
+         check_features(arch, error) && check_rates(arch, error);
 }

@@ -9,8 +9,8 @@
 enum family { FAMILY_ENCODER_DECODER, FAMILY_ENCODER, FAMILY_DECODER };
 // Layer and RMS norm look at a row, instance and group norm at a whole sequence, batch norm at the whole batch while it learns.
 enum norm_kind { NORM_LAYER, NORM_RMS, NORM_NONE, NORM_BATCH, NORM_INSTANCE, NORM_GROUP };
-// How well a query fits a key: by their product, by the cosine of their angle, by q^T W k (Luong et al. 2015), or by v^T tanh(q + k)
-// (Bahdanau et al. 2015, whose two matrices are those that make q and k).
+// How well a query fits a key: by their product, by the cosine of their angle, by q^T W k (Luong et al. 2015), or by
+// v^T tanh(q + k) (Bahdanau et al. 2015, whose two matrices are those that make q and k).
 enum attention_score { SCORE_PRODUCT, SCORE_COSINE, SCORE_GENERAL, SCORE_ADDITIVE };
 enum norm_place { NORM_POST, NORM_PRE };
 enum position_kind { POSITIONS_NONE, POSITIONS_SINUSOID, POSITIONS_SINUSOID_INTERLEAVED, POSITIONS_LEARNED, POSITIONS_ROTARY };
@@ -34,8 +34,10 @@ enum pooling { POOLING_FIRST, POOLING_LAST, POOLING_MEAN };  // what stands for 
 // Which hidden states of its stack a head reads (Devlin et al. 2019, section 5.3). Embeddings are state 0, layers count from 1;
 // concatenated are the last four, the lowest one first; all are those behind the layers. Weighted: a learnt mix of the embeddings
 // and all layers (Peters et al. 2018, equation 1).
-enum feature_kind { FEATURES_LAST, FEATURES_EMBEDDINGS, FEATURES_SECOND_TO_LAST, FEATURES_SUM_LAST_4, FEATURES_CONCAT_LAST_4, FEATURES_SUM_ALL,
-                FEATURES_WEIGHTED };
+enum feature_kind {
+  FEATURES_LAST, FEATURES_EMBEDDINGS, FEATURES_SECOND_TO_LAST, FEATURES_SUM_LAST_4, FEATURES_CONCAT_LAST_4, FEATURES_SUM_ALL,
+  FEATURES_WEIGHTED
+};
 
 // LSTM layers in both directions between these states and the head.
 enum { LSTM_MOST_LAYERS = 8 };
@@ -107,7 +109,7 @@ struct arch {
   enum feature_kind features;  // what it reads, and through what
   struct lstm_arch lstm;
   int labels;                 // of HEAD_CLASSIFY and HEAD_TAG, otherwise 0
-  bool language_too;          // HEAD_CLASSIFY of a decoder: rows have logits over the vocabulary beside it (Radford et al. 2018, 3.2)
+  bool language_too;          // HEAD_CLASSIFY of a decoder: rows have logits over the vocabulary, too (Radford et al. 2018, 3.2)
   bool both_orders;           // HEAD_CLASSIFY: a text is a pair in both orders, whose two rows are added (their 3.3, similarity)
   bool head_transform;        // before the vocabulary: dense, head_activation, norm; HEAD_REPLACED: no norm
   enum activation head_activation;

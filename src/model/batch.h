@@ -32,7 +32,8 @@ struct batch_side {
   int span_count;
 };
 
-// One sequence of the predicting side that a head speaks about as a whole; with arch.both_orders two of them, one after the other.
+// One sequence of the predicting side that a head speaks about as a whole; with arch.both_orders two of them, one after the
+// other.
 struct batch_text {
   int first, count;    // its rows
   int row;             // the row that stands for it (arch.pooling): first, first + count - 1, or any other of a builder's choice

@@ -160,15 +160,17 @@ static void spread(float *losses, const float *found, const int32_t *rows, int c
 }
 
 // Of rows that all have labels.
-static bool learn_labels(const struct learning *learning, struct tensor *x, const int32_t *labels, float scale, struct head_loss *loss,
-                         float *losses) {
+static bool learn_labels(const struct learning *learning, struct tensor *x, const int32_t *labels, float scale,
+                         struct head_loss *loss, float *losses) {
   const struct model *model = learning->model;
   bool tag = model->arch.head == HEAD_TAG;
   const struct linear_weights *weights = tag ? &model->head.classifier : &model->head.vocabulary;
   if (!tag) x = transform(learning->context, model, x);
   if (model->arch.head == HEAD_REPLACED)
-    return op_binary_loss(learning->context, "head.loss", classifier_logits(learning->context, model, x), labels, scale, loss, losses);
-  return op_head_loss(learning->context, "head", x, weights->weight, weights->bias, labels, learning->smoothing, scale, loss, losses);
+    return op_binary_loss(learning->context, "head.loss", classifier_logits(learning->context, model, x), labels, scale, loss,
+                          losses);
+  return op_head_loss(learning->context, "head", x, weights->weight, weights->bias, labels, learning->smoothing, scale, loss,
+                      losses);
 }
 
 // Rows with labels: of the vocabulary, tags, or whether they were replaced.

@@ -71,7 +71,8 @@ static struct linear_weights add_linear(struct builder *builder, const char *nam
   return linear;
 }
 
-static struct weight *add_followed(struct builder *builder, const char *norm, const char *name, int size, enum initialisation initialisation) {
+static struct weight *add_followed(struct builder *builder, const char *norm, const char *name, int size,
+                                   enum initialisation initialisation) {
   char full[48];
   snprintf(full, sizeof full, "%s.%s", norm, name);
   struct weight *weight = add_vector(builder, full, size, initialisation);

@@ -47,7 +47,7 @@ struct stack {
 struct head_weights {
   struct norm_weights mix;                     // FEATURES_WEIGHTED: bias [layers + 1] before their softmax, gain [1]; or NULL
   struct lstm_weights lstm[LSTM_MOST_LAYERS][2];  // [arch.lstm.layers] forward, backward
-  struct linear_weights transform;             // before the vocabulary, with its norm, or before the classifier; weight NULL: none
+  struct linear_weights transform;             // before the vocabulary, with its norm, or the classifier; weight NULL: none
   struct norm_weights transform_norm;
   struct linear_weights vocabulary;            // weight may be an embedding table; NULL: this head has no vocabulary
   struct linear_weights pooler;                // weight NULL: none
@@ -100,9 +100,9 @@ struct decoder_cache {
 
 // The norm of x, or its sum with dropout(f), by the weights of one place of a stack; spans are the sequences among the rows. *sum
 // (may be NULL) is what was normalised.
-struct tensor *model_norm(struct context *context, const struct model *model, const char *name, struct tensor **sum, struct tensor *x,
-                          struct tensor *f, const struct norm_weights *weights, const struct span *spans, int span_count,
-                          const struct dropout *dropout);
+struct tensor *model_norm(struct context *context, const struct model *model, const char *name, struct tensor **sum,
+                          struct tensor *x, struct tensor *f, const struct norm_weights *weights, const struct span *spans,
+                          int span_count, const struct dropout *dropout);
 // A model with one stack of which nothing learns runs it as it will run later, without a tape and without dropout.
 // Encoder: hidden states [source rows, hidden]. NULL when the context has failed.
 struct tensor *model_encode(struct context *context, const struct model *model, const struct batch_side *source);
@@ -132,7 +132,7 @@ struct tensor *model_pooled(struct context *context, const struct model *model, 
 
 // What the model's head says, whatever it is. A part that the head lacks is NULL.
 struct head_outputs {
-  struct tensor *rows;    // language: [asked rows, vocabulary]; tag: [rows, labels]; replaced: [rows, 1]; span: [rows, 2] start, end
+  struct tensor *rows;    // language: [asked rows, vocabulary]; tag: [rows, labels]; replaced: [rows, 1]; span: [rows, 2]
   struct tensor *pooled;  // [texts, hidden], if batch has texts and the head reads them or the model has a pooler
   struct tensor *texts;   // classify: [texts, labels]; next sentence: [texts, 2]; choice: [texts, 1]
 };

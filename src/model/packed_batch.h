@@ -12,7 +12,7 @@ struct packed_sequence {
   const int32_t *ids, *types;  // [count]; types NULL: all 0
   const int32_t *labels;       // [count], -1 where nothing is learnt; NULL: nowhere
   size_t count;                // at least 1
-  size_t second;               // arch.both_orders: the row with which the other order begins, which sees only itself; 0: there is none
+  size_t second;               // arch.both_orders: the row where the other order begins, which sees only itself; 0: none
   uint64_t number;             // sample number: what dropout's random bits are drawn for
   uint64_t line;               // place in the training files
   struct batch_text text;      // its group and what is learnt from it; the rows are filled in

@@ -2,9 +2,9 @@
 // difference in a frequency's last bit turns a pair by a visible angle.
 //
 //   linear   Chen et al. 2023: all positions closer together
-//   dynamic  changes nothing up to max_positions; beyond, the base grows with the text's length. All of a text turns by one base, so a
-//            text is computed whole: keys that were cached while it was shorter would be turned by other angles (as they are in
-//            transformers, whose text then depends on how it was cached)
+//   dynamic  changes nothing up to max_positions; beyond, the base grows with the text's length. All of a text turns by one base,
+//            so a text is computed whole: keys that were cached while it was shorter would be turned by other angles (as they are
+//            in transformers, whose text then depends on how it was cached)
 //   llama3   long wavelengths as in linear, short ones as they were, a ramp between (Llama 3.1)
 //   yarn     Peng et al. 2023: the same idea, the ramp by dimension; cosines and sines grow a little
 #include "model/rotary_frequencies.h"

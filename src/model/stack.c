@@ -56,24 +56,29 @@ static struct dropout dropout_at(const struct run *run, float rate, enum site si
 
 // ---- norms ----
 
-struct tensor *model_norm(struct context *context, const struct model *model, const char *name, struct tensor **sum, struct tensor *x,
-                          struct tensor *f, const struct norm_weights *weights, const struct span *spans, int span_count,
-                          const struct dropout *dropout) {
+struct tensor *model_norm(struct context *context, const struct model *model, const char *name, struct tensor **sum,
+                          struct tensor *x, struct tensor *f, const struct norm_weights *weights, const struct span *spans,
+                          int span_count, const struct dropout *dropout) {
   const struct arch *arch = &model->arch;
   struct norm kind = arch_norm(arch);
   if (!weights || !weights->gain || !arch_norm_spans_rows(arch))
-    return op_residual_norm(context, name, sum, x, f, weights ? weights->gain : NULL, weights ? weights->bias : NULL, &kind, dropout);
+    return op_residual_norm(context, name, sum, x, f, weights ? weights->gain : NULL, weights ? weights->bias : NULL, &kind,
+                            dropout);
   struct tensor *input = f ? op_residual_norm(context, "sum", sum, x, f, NULL, NULL, &kind, dropout) : x;
   if (sum) *sum = input;
-  struct column_norm norm = {.spans = spans, .span_count = span_count, .groups = arch->norm == NORM_GROUP ? arch->norm_groups : x->cols,
-                             .running = weights->running, .norm = kind};
+  struct column_norm norm = {.spans = spans,
+                             .span_count = span_count,
+                             .groups = arch->norm == NORM_GROUP ? arch->norm_groups : x->cols,
+                             .running = weights->running,
+                             .norm = kind};
   return op_column_norm(context, name, input, weights->gain, weights->bias, &norm);
 }
 
 static struct tensor *normalise(const struct run *run, const char *what, struct tensor **sum, struct tensor *x, struct tensor *f,
                                 const struct norm_weights *norm, const struct dropout *dropout) {
   if (!x) return NULL;
-  return model_norm(run->context, run->model, name_of(run, what), sum, x, f, norm, run->side->spans, run->side->span_count, dropout);
+  return model_norm(run->context, run->model, name_of(run, what), sum, x, f, norm, run->side->spans, run->side->span_count,
+                    dropout);
 }
 
 // ---- the wrapper ----
@@ -109,8 +114,12 @@ static void join(const struct run *run, const char *what, struct stream *stream,
 static struct attention attention_of(const struct run *run, bool causal, enum site site) {
   const struct arch *arch = &run->model->arch;
   const struct stack_arch *stack = run->stack->arch;
-  return (struct attention){.heads = stack->heads, .kv_heads = stack->kv_heads, .head_width = arch_head_width(arch, stack), .causal = causal,
-                            .window = causal ? arch->attention_window : 0, .scale = arch_attention_scale(arch, stack),
+  return (struct attention){.heads = stack->heads,
+                            .kv_heads = stack->kv_heads,
+                            .head_width = arch_head_width(arch, stack),
+                            .causal = causal,
+                            .window = causal ? arch->attention_window : 0,
+                            .scale = arch_attention_scale(arch, stack),
                             .dropout = dropout_at(run, arch->attention_dropout, site)};
 }
 
@@ -119,11 +128,13 @@ static struct tensor *linear(const struct run *run, const char *what, struct ten
 }
 
 // Queries, keys or values of x: `parts` of them side by side. Without weights they are x itself.
-static struct tensor *project(const struct run *run, const char *what, struct tensor *x, const struct linear_weights *weights, int parts) {
+static struct tensor *project(const struct run *run, const char *what, struct tensor *x, const struct linear_weights *weights,
+                              int parts) {
   return weights->weight ? linear(run, what, x, weights) : op_copies(run->context, name_of(run, what), x, parts);
 }
 
-static struct tensor *output_of(const struct run *run, const char *what, struct tensor *mixed, const struct linear_weights *weights) {
+static struct tensor *output_of(const struct run *run, const char *what, struct tensor *mixed,
+                                const struct linear_weights *weights) {
   return weights->weight ? linear(run, what, mixed, weights) : mixed;
 }
 
@@ -145,14 +156,16 @@ static struct tensor *attend(const struct run *run, const char *what, struct col
     query = (struct columns){op_head_products(run->context, products, query, score), 0};
   }
   if (run->context->head_gain) attention->gain = run->context->head_gain(run->context->probe_user, name);
-  return op_attention(run->context, name, query, keys, values, store, spans, span_count, bias, additive ? score : NULL, attention);
+  return op_attention(run->context, name, query, keys, values, store, spans, span_count, bias, additive ? score : NULL,
+                      attention);
 }
 
 static void store(const struct run *run, struct key_store *to, const int32_t *slots, const struct tensor *tensor, int key_column, int value_column) {
   run->context->kernels->store_keys(to, slots, tensor->data + key_column, tensor->cols, tensor->data + value_column, tensor->cols, tensor->rows);
 }
 
-// What a cache would hold of keys and values, so that whole sequences give its bits. Training keeps them exact, as its gradients are.
+// What a cache would hold of keys and values, so that whole sequences give its bits. Training keeps them exact, as its gradients
+// are.
 static void round_as_cached(const struct run *run, const struct tensor *tensor, int from) {
   const struct kernels *kernels = run->context->kernels;
   if (!tensor || run->context->training || kernels->cache_type == TYPE_F32) return;
@@ -180,7 +193,8 @@ static struct tensor *self_attention(const struct run *run, const struct layer *
 }
 
 static struct tensor *cross_keys(const struct run *run, const struct layer *layer, struct tensor *encoded) {
-  return unit(run, "cross.key.unit", project(run, "cross.key_value", encoded, &layer->cross.key_value, 2), run->stack->arch->kv_heads);
+  return unit(run, "cross.key.unit", project(run, "cross.key_value", encoded, &layer->cross.key_value, 2),
+              run->stack->arch->kv_heads);
 }
 
 static struct tensor *cross_attention(const struct run *run, const struct layer *layer, struct tensor *x) {
@@ -191,8 +205,8 @@ static struct tensor *cross_attention(const struct run *run, const struct layer 
   round_as_cached(run, kv, 0);
   const struct key_store *pages = run->cache ? &run->cache->layers[run->layer].cross : NULL;
   struct tensor *mixed = attend(run, "cross.attention", (struct columns){query, 0}, (struct columns){kv, 0},
-                                (struct columns){kv, attention.kv_heads * attention.head_width}, pages, run->cross, run->cross_count, NULL,
-                                layer->cross.score, &attention);
+                                (struct columns){kv, attention.kv_heads * attention.head_width}, pages, run->cross,
+                                run->cross_count, NULL, layer->cross.score, &attention);
   return output_of(run, "cross.output", mixed, &layer->cross.output);
 }
 

@@ -129,7 +129,7 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
                                         const float *dy, const float *dresidual, const float *sum, const float *mean,       \
                                         const float *deviation, const float *gain, int rows, int columns,                  \
                                         const struct norm *norm, const struct dropout *dropout))                           \
-  /* Down the rows of each span, [q0, q0 + qn), and over each of `groups` groups of neighbouring columns: mean and variance        \
+  /* Down the rows of each span, [q0, q0 + qn), and over each of `groups` groups of neighbouring columns: mean and variance    \
      (biased), [span_count, groups] */                                                                                      \
   KERNEL(void, column_statistics, (float *mean, float *variance, const float *x, int columns, const struct span *spans,     \
                                    int span_count, int groups))                                                            \
@@ -148,7 +148,7 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
                            int query_stride, const struct attention_keys *keys, const struct span *spans, int span_count,  \
                            const struct attention *attention))                                                             \
   /* Sets dquery, dkeys and dvalues (each row of them that a span covers; no key row may belong to two spans).              \
-     dbias, dgain and dadditive += unless NULL. */                                                                                    \
+     dbias, dgain and dadditive += unless NULL. */                                                                             \
   KERNEL(void, attention_gradient, (float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,       \
                                     int dvalue_stride, float *dbias, float *dgain, float *dadditive, const float *dout,    \
                                     int dout_stride,                                                                       \

@@ -6,7 +6,8 @@
 #include "tensor/profile.h"
 #include "tensor/tape.h"
 
-// Rows at a time: few, so that a chunk of logits stays in the cache, but more of a small vocabulary, whose chunks would be no work.
+// Rows at a time: few, so that a chunk of logits stays in the cache, but more of a small vocabulary, whose chunks would be no
+// work.
 enum { CHUNK_LEAST = 256, CHUNK_MOST = 4096, CHUNK_LOGITS = 1 << 20 };
 
 static int chunk_rows(int columns) {

@@ -42,7 +42,8 @@ struct tensor *op_mean(struct context *context, const char *name, struct tensor 
   if (!context->arena.measuring) memset(out->data, 0, (size_t)count * cols * sizeof *out->data);
   for (int g = 0; !context->arena.measuring && g < count; g++) {
     float *to = out->data + (size_t)g * cols;
-    for (int row = groups[g].first; row < groups[g].first + groups[g].count; row++) add(to, x->data + (size_t)row * cols, 1, x->cols);
+    for (int row = groups[g].first; row < groups[g].first + groups[g].count; row++)
+      add(to, x->data + (size_t)row * cols, 1, x->cols);
     for (int c = 0; c < x->cols; c++) to[c] /= (float)groups[g].count;
   }
   if (node) *node = (struct mean_node){node->node, x, out, groups};

@@ -18,7 +18,8 @@ static void backward(struct context *context, struct node *base) {
     context->kernels->rotate(node->x->gradient, node->x->cols, rotary->table, node->x->rows, rotary->heads, rotary->half, true);
 }
 
-float *rotary_table(struct context *context, const int32_t *positions, const float *frequencies, float scale, int rows, int half) {
+float *rotary_table(struct context *context, const int32_t *positions, const float *frequencies, float scale, int rows,
+                    int half) {
   float *table = context_memory(context, (size_t)rows * 2 * (size_t)half * sizeof *table);
   if (table) context->kernels->rotary_table(table, positions, frequencies, scale, rows, half);
   return table;

@@ -34,16 +34,16 @@ struct running_statistics {
   struct weight *batches;          // [1] how many were followed
 };
 
-// The norm of x by statistics over rows: of each span's query rows and each group of columns; with running.mean of all rows, and a
-// group for each column.
+// The norm of x by statistics over rows: of each span's query rows and each group of columns; with running.mean of all rows, and
+// a group for each column.
 struct column_norm {
   const struct span *spans;
   int span_count, groups;
   struct running_statistics running;  // all NULL: none
   struct norm norm;
 };
-struct tensor *op_column_norm(struct context *context, const char *name, struct tensor *x, struct weight *gain, struct weight *bias,
-                              const struct column_norm *norm);
+struct tensor *op_column_norm(struct context *context, const char *name, struct tensor *x, struct weight *gain,
+                              struct weight *bias, const struct column_norm *norm);
 
 // A slice of a tensor's columns, from `column` on.
 struct columns {
@@ -79,13 +79,14 @@ struct tensor *op_rotary(struct context *context, const char *name, struct tenso
 float *rotary_table(struct context *context, const int32_t *positions, const float *frequencies, float scale, int rows, int half);
 
 // A layer of an LSTM over packed sequences, whose rows are the spans' queries: every row of x belongs to one. With two
-// directions the second one begins at each sequence's end. [rows, directions * hidden]: the forward states, then the backward ones.
+// directions the second one begins at each sequence's end. [rows, directions * hidden]: the forward states, then the backward
+// ones.
 struct lstm_weights {
   struct weight *input, *recurrent;            // [4 * hidden, columns of x], [4 * hidden, hidden]: gates i, f, g, o
   struct weight *input_bias, *recurrent_bias;  // [4 * hidden]
 };
-struct tensor *op_lstm(struct context *context, const char *name, struct tensor *x, const struct lstm_weights *weights, int directions,
-                       const struct span *sequences, int count);
+struct tensor *op_lstm(struct context *context, const char *name, struct tensor *x, const struct lstm_weights *weights,
+                       int directions, const struct span *sequences, int count);
 
 // Several tensors of one shape, at least one, as one: their sum; with scores [count] and gain [1] gain * sum_k softmax(scores)_k
 // x_k. One alone is returned itself.
@@ -119,8 +120,8 @@ bool op_group_loss(struct context *context, const char *name, struct tensor *log
 struct tensor *op_mean(struct context *context, const char *name, struct tensor *x, const struct row_group *groups, int count);
 
 // Cross-entropy of one logit a row, x being [rows, 1], against labels of 0 and 1. losses (may be NULL) is [rows].
-bool op_binary_loss(struct context *context, const char *name, struct tensor *x, const int32_t *labels, float scale, struct head_loss *loss,
-                    float *losses);
+bool op_binary_loss(struct context *context, const char *name, struct tensor *x, const int32_t *labels, float scale,
+                    struct head_loss *loss, float *losses);
 
 // Sum of (x[i] - values[i])^2, x being [rows, 1]; a value that is NaN is passed over. losses (may be NULL) is [rows].
 bool op_squared_error(struct context *context, const char *name, struct tensor *x, const float *values, float scale, struct head_loss *loss,

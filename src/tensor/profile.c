@@ -129,15 +129,16 @@ static double span_rows(const struct span *spans, int span_count) {
   return rows;
 }
 
-static void count_column_statistics(float *mean, float *variance, const float *x, int columns, const struct span *spans, int span_count,
-                                    int groups) {
+static void count_column_statistics(float *mean, float *variance, const float *x, int columns, const struct span *spans,
+                                    int span_count, int groups) {
   double started = begin();
   profile.real->column_statistics(mean, variance, x, columns, spans, span_count, groups);
   end(started, SLOT_column_statistics, 0, 8 * span_rows(spans, span_count) * columns);
 }
 
-static void count_column_norm(float *y, const float *x, const float *mean, const float *variance, const float *gain, const float *bias,
-                              int columns, const struct span *spans, int span_count, int groups, const struct norm *norm) {
+static void count_column_norm(float *y, const float *x, const float *mean, const float *variance, const float *gain,
+                              const float *bias, int columns, const struct span *spans, int span_count, int groups,
+                              const struct norm *norm) {
   double started = begin();
   profile.real->column_norm(y, x, mean, variance, gain, bias, columns, spans, span_count, groups, norm);
   end(started, SLOT_column_norm, 0, 8 * span_rows(spans, span_count) * columns);
@@ -145,10 +146,11 @@ static void count_column_norm(float *y, const float *x, const float *mean, const
 
 static void count_column_norm_gradient(float *dx, bool dx_accumulate, float *dgain, float *dbias, const float *dy, const float *x,
                                        const float *mean, const float *variance, const float *gain, int columns,
-                                       const struct span *spans, int span_count, int groups, bool constant, const struct norm *norm) {
+                                       const struct span *spans, int span_count, int groups, bool constant,
+                                       const struct norm *norm) {
   double started = begin();
-  profile.real->column_norm_gradient(dx, dx_accumulate, dgain, dbias, dy, x, mean, variance, gain, columns, spans, span_count, groups,
-                                     constant, norm);
+  profile.real->column_norm_gradient(dx, dx_accumulate, dgain, dbias, dy, x, mean, variance, gain, columns, spans, span_count,
+                                     groups, constant, norm);
   end(started, SLOT_column_norm_gradient, 0, 4 * span_rows(spans, span_count) * columns * (5 + dx_accumulate));
 }
 
@@ -188,8 +190,8 @@ static void count_attention_gradient(float *dquery, int dquery_stride, float *dk
                                      int query_stride, const struct attention_keys *keys, const struct span *spans,
                                      int span_count, const struct attention *attention) {
   double started = begin();
-  profile.real->attention_gradient(dquery, dquery_stride, dkeys, dkey_stride, dvalues, dvalue_stride, dbias, dgain, dadditive, dout,
-                                   dout_stride, out, out_stride, log_sum, query, query_stride, keys, spans, span_count,
+  profile.real->attention_gradient(dquery, dquery_stride, dkeys, dkey_stride, dvalues, dvalue_stride, dbias, dgain, dadditive,
+                                   dout, dout_stride, out, out_stride, log_sum, query, query_stride, keys, spans, span_count,
                                    attention);
   if (started == 0) return;
   end(started, SLOT_attention_gradient, 10 * pairs(spans, span_count, attention) * attention->head_width,
@@ -243,7 +245,8 @@ static void count_softmax(float *logits, int stride, int rows, int columns, floa
   end(started, SLOT_softmax, 0, 8 * area(rows, columns));
 }
 
-static void count_largest(float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows, int columns, int count) {
+static void count_largest(float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows, int columns,
+                          int count) {
   double started = begin();
   profile.real->largest(values, indexes, log_sums, x, stride, rows, columns, count);
   end(started, SLOT_largest, 0, 4 * area(rows, columns));
@@ -333,14 +336,15 @@ static void count_unit_heads_gradient(float *dx, int dx_stride, const float *y, 
   end(started, SLOT_unit_heads_gradient, 0, 12 * area(rows, heads * width));
 }
 
-static void count_head_products(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads, int width) {
+static void count_head_products(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads,
+                                int width) {
   double started = begin();
   profile.real->head_products(y, y_stride, x, x_stride, w, rows, heads, width);
   end(started, SLOT_head_products, 2 * area(rows, heads) * area(width, width), 8 * area(rows, heads * width));
 }
 
-static void count_head_products_gradient(float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x, int x_stride,
-                                         const float *w, int rows, int heads, int width) {
+static void count_head_products_gradient(float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x,
+                                         int x_stride, const float *w, int rows, int heads, int width) {
   double started = begin();
   profile.real->head_products_gradient(dx, dx_stride, dw, dy, dy_stride, x, x_stride, w, rows, heads, width);
   end(started, SLOT_head_products_gradient, 4 * area(rows, heads) * area(width, width), 12 * area(rows, heads * width));

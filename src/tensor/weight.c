@@ -180,7 +180,8 @@ static bool is_turned_over(const struct weight *weight) {
 
 bool weight_pack(struct weight *weight, const struct kernels *kernels, bool with_transposed, struct error *error) {
   if (is_turned_over(weight) && !with_transposed) {
-    if (!weight->packed) weight->packed = memory_new_aligned(error, kernels->packed_size(weight->rows, weight->cols), sizeof(float));
+    if (!weight->packed)
+      weight->packed = memory_new_aligned(error, kernels->packed_size(weight->rows, weight->cols), sizeof(float));
     if (weight->packed) kernels->pack(weight->packed, weight->parts[0].stored, weight->cols, weight->rows, true);
     return weight->packed != NULL;
   }

@@ -29,7 +29,8 @@ bool token_model_read(struct token_model *model, const cJSON *json, bool bytes, 
 bool token_model_read_files(struct token_model *model, const char *vocabulary_path, const char *merges_path, struct error *error);
 // Adds "vocab" and, for BPE, "merges" to the section.
 bool token_model_write(const struct token_model *model, cJSON *json, struct error *error);
-int32_t token_model_unknown(const struct token_model *model);  // what it gives for what it lacks; -1: nothing ever, or nothing at all
+// What it gives for what it lacks; -1: nothing ever, or nothing at all.
+int32_t token_model_unknown(const struct token_model *model);
 const struct vocabulary *token_model_vocabulary(const struct token_model *model);
 bool token_model_encode(const struct token_model *model, const char *word, size_t size, struct model_scratch *scratch,
                         struct token_list *out, struct error *error);

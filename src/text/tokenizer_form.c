@@ -1,5 +1,5 @@
-// A tokenizer that gets other special tokens around its texts: the JSON that it was read from is changed, and what follows from it
-// is read again. So tokenizer.json says the form, and `tokenizers` gives the same ids.
+// A tokenizer that gets other special tokens around its texts: the JSON that it was read from is changed, and what follows from
+// it is read again. So tokenizer.json says the form, and `tokenizers` gives the same ids.
 #include <string.h>
 
 #include "base/memory.h"
@@ -58,7 +58,8 @@ static bool add_piece(cJSON *template, const char *kind, const char *id, struct 
 static bool add_template(cJSON *step, const char *name, const struct text_form *form, bool pair, struct error *error) {
   cJSON *template = cJSON_AddArrayToObject(step, name);
   return template && add_piece(template, "SpecialToken", form->start, error) && add_piece(template, "Sequence", "A", error) &&
-         (!pair || (add_piece(template, "SpecialToken", form->delimiter, error) && add_piece(template, "Sequence", "B", error))) &&
+         (!pair ||
+          (add_piece(template, "SpecialToken", form->delimiter, error) && add_piece(template, "Sequence", "B", error))) &&
          add_piece(template, "SpecialToken", form->extract, error);
 }
 
@@ -72,10 +73,10 @@ static bool add_ids(const struct tokenizer *tokenizer, cJSON *specials, const ch
 
 static cJSON *new_template(const struct tokenizer *tokenizer, const struct text_form *form, struct error *error) {
   cJSON *step = cJSON_CreateObject(), *specials = NULL;
-  bool ok = step && cJSON_AddStringToObject(step, "type", "TemplateProcessing") && add_template(step, "single", form, false, error) &&
-            add_template(step, "pair", form, true, error) && (specials = cJSON_AddObjectToObject(step, "special_tokens")) &&
-            add_ids(tokenizer, specials, form->start, error) && add_ids(tokenizer, specials, form->delimiter, error) &&
-            add_ids(tokenizer, specials, form->extract, error);
+  bool ok = step && cJSON_AddStringToObject(step, "type", "TemplateProcessing") &&
+            add_template(step, "single", form, false, error) && add_template(step, "pair", form, true, error) &&
+            (specials = cJSON_AddObjectToObject(step, "special_tokens")) && add_ids(tokenizer, specials, form->start, error) &&
+            add_ids(tokenizer, specials, form->delimiter, error) && add_ids(tokenizer, specials, form->extract, error);
   if (ok) return step;
   cJSON_Delete(step);
   error_memory(error, 0);

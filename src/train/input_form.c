@@ -22,10 +22,12 @@ static bool check(const struct job *job, const struct arch *arch, enum head_kind
   const char *name = job->options.input_form;
   if (input_form_is_on(job) && arch->family != FAMILY_DECODER)
     return error_set(job->error, ERROR_USAGE,
-                     "--input-form %s is for decoders, such as gpt2; this model's tokenizer says how its texts begin and end", name);
+                     "--input-form %s is for decoders, such as gpt2; this model's tokenizer says how its texts begin and end",
+                     name);
   if (compares_both_orders(job) && head == HEAD_CHOICE)
     return error_set(job->error, ERROR_USAGE,
-                     "--input-form %s compares pairs in both orders; a question and its choices have one (--input-form gpt1)", name);
+                     "--input-form %s compares pairs in both orders; a question and its choices have one (--input-form gpt1)",
+                     name);
   if (!input_form_is_on(job) && head == HEAD_CHOICE && arch->family == FAMILY_DECODER)
     return error_set(job->error, ERROR_USAGE,
                      "--input-form plain: a decoder chooses by its double heads, whose question and choices a delimiter parts "
@@ -59,7 +61,8 @@ void input_form_say(const struct job *job) {
   if (!input_form_is_on(job)) return;
   const char *s = form.start, *d = form.delimiter, *e = form.extract;
   if (compares_both_orders(job))
-    job_say(job, "texts become %s TEXT %s PAIR %s and %s PAIR %s TEXT %s, whose last states are added (--input-form)", s, d, e, s, d, e);
+    job_say(job, "texts become %s TEXT %s PAIR %s and %s PAIR %s TEXT %s, whose last states are added (--input-form)", s, d, e, s,
+            d, e);
   else if (job->model->arch.head == HEAD_DOUBLE)
     job_say(job, "choices become %s QUESTION %s CHOICE %s (--input-form)", s, d, e);
   else

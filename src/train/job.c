@@ -112,8 +112,8 @@ static bool decide_steps(struct job *job) {
           job->model->arch.family == FAMILY_ENCODER_DECODER ? " on the longer side" : "", options->learning_rate,
           options->schedule, options->warmup_steps, options->dropout, smoothing);
   if (job->training.timed)
-    job_say(job, "the learning rate falls over the time (--max-time): how many updates that is follows from the speed, measured whenever "
-                 "a state is saved");
+    job_say(job, "the learning rate falls over the time (--max-time): how many updates that is follows from the speed, measured "
+                 "whenever a state is saved");
   return true;
 }
 

@@ -36,7 +36,8 @@ void job_add_fingerprint(cJSON *identity, const char *name, size_t count, const 
 }
 
 // What may change between the runs of one training without changing the result for the updates that both do.
-static const char *const changeable[] = {"train", "valid", "max_time", "patience", "keep_every", "layer_gradients", "from", "recompute"};
+static const char *const changeable[] = {"train",      "valid",           "max_time", "patience",
+                                         "keep_every", "layer_gradients", "from",     "recompute"};
 
 bool job_make_identity(struct job *job) {
   cJSON *identity = train_options_json(&job->options, job->error);

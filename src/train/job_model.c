@@ -50,7 +50,8 @@ static const struct choice scores[] = {{"scaled", SCORE_PRODUCT},   {"dot", SCOR
 
 static void describe_attention(const struct qkv_train_options *options, struct arch *arch) {
   arch->attention_score = (enum attention_score)chosen(scores, options->attention_score);
-  arch->attention_scale = options->attention_scale > 0 ? (float)options->attention_scale : strcmp(options->attention_score, "dot") == 0 ? 1 : 0;
+  if (strcmp(options->attention_score, "dot") == 0) arch->attention_scale = 1;
+  if (options->attention_scale > 0) arch->attention_scale = (float)options->attention_scale;
   arch->attention_bare = !is_on(options->attention_weights);
   if (options->attention_window > 0) arch->attention_window = (int)options->attention_window;
 }

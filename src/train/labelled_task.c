@@ -1,6 +1,6 @@
 // Fine-tuning on labelled examples (Devlin et al., 2019, section 4; decoders: Radford et al., 2018, section 3): --task classify,
-// regress, tag, span, choice. They differ in the shape of their examples, the model's head, and the scores; everything else is the
-// same.
+// regress, tag, span, choice. They differ in the shape of their examples, the model's head, and the scores; everything else is
+// the same.
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -147,8 +147,9 @@ static bool choose_pooling(struct job *job, enum family family, struct head_choi
   for (int i = 0; job->options.pooling && i < POOLINGS; i++)
     if (strcmp(job->options.pooling, poolings[i].name) == 0) own->pooling = poolings[i].pooling, choice->pooling = &own->pooling;
   if (choice->pooling && own->pooling == POOLING_FIRST && family == FAMILY_DECODER)
-    return error_set(job->error, ERROR_USAGE,
-                     "--pooling first: a decoder's first token sees nothing of the text, so it cannot stand for it; wanted last or mean");
+    return error_set(
+        job->error, ERROR_USAGE,
+        "--pooling first: a decoder's first token sees nothing of the text, so it cannot stand for it; wanted last or mean");
   return true;
 }
 
@@ -162,9 +163,10 @@ static bool choose_features(struct job *job, enum family family, struct head_cho
   struct qkv_train_options *options = &job->options;
   if (!options->features) return true;
   if (choice->head == HEAD_CHOICE && family == FAMILY_DECODER)
-    return error_set(job->error, ERROR_USAGE,
-                     "--features: a decoder chooses by its double heads, whose tokens it has to learn, so it cannot stay as it is; "
-                     "choices can be told from the features of an encoder, such as bert");
+    return error_set(
+        job->error, ERROR_USAGE,
+        "--features: a decoder chooses by its double heads, whose tokens it has to learn, so it cannot stay as it is; "
+        "choices can be told from the features of an encoder, such as bert");
   if (input_form_is_on(job))
     return error_set(job->error, ERROR_USAGE,
                      "--features are of a model that stays as it is, which cannot learn the tokens of --input-form %s; "
@@ -175,7 +177,8 @@ static bool choose_features(struct job *job, enum family family, struct head_cho
     if (strcmp(named->name, options->features) == 0) choice->features = (enum feature_kind)named->value;
   // What stays as it is learns no new tokens and no language.
   if (!options->input_form && task_lists(job->task->options, "input-form")) options->input_form = "plain";
-  choice->lstm = (struct lstm_arch){.layers = (int)options->lstm_layers, .hidden = options->lstm_layers ? (int)options->lstm_hidden : 0};
+  choice->lstm = (struct lstm_arch){.layers = (int)options->lstm_layers,
+                                    .hidden = options->lstm_layers ? (int)options->lstm_hidden : 0};
   return true;
 }
 
@@ -285,7 +288,8 @@ static void say_text(const struct job *job) {
   const struct labelled *own = job->state;
   char list[300];
   input_form_say(job);
-  if (job->options.freeze && strcmp(job->options.freeze, "all") == 0) job_say(job, "all below the head stays as it is (--freeze all)");
+  if (job->options.freeze && strcmp(job->options.freeze, "all") == 0)
+    job_say(job, "all below the head stays as it is (--freeze all)");
   struct label_names names = names_of(job);
   say_features(job, "training examples", &own->train);
   say_features(job, "validation examples", &own->valid);
@@ -312,8 +316,14 @@ static void add_identity(const struct job *job, cJSON *identity) {
 
 // --- Validation
 
-static const struct score_kind label_loss = {.metric = "label-loss", .key = "label_loss", .name = "loss of the labels",
-                                             .before = "of the labels ", .after = "", .factor = 1, .decimals = 3, .smaller_is_better = true};
+static const struct score_kind label_loss = {.metric = "label-loss",
+                                             .key = "label_loss",
+                                             .name = "loss of the labels",
+                                             .before = "of the labels ",
+                                             .after = "",
+                                             .factor = 1,
+                                             .decimals = 3,
+                                             .smaller_is_better = true};
 static const struct score_kind language_loss = {.metric = "lm-loss", .key = "lm_loss", .name = "loss of the next tokens",
                                                 .before = "of the next tokens ", .after = "", .factor = 1, .decimals = 3,
                                                 .smaller_is_better = true};
@@ -417,10 +427,13 @@ static void close_labelled(struct job *job) {
 #define FORMS " input-form lm-weight "
 #define FAMILIES " bert gpt2 openai-gpt llama "
 
-LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", FAMILIES, FORMS " columns no-header pooling ",
-              " accuracy f1 macro-f1 matthews loss ", curves_of_classes);
-LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", FAMILIES, FORMS " columns no-header pooling ",
-              " pearson spearman loss ", curves_of_values);
-LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", " bert ", "", " f1 precision recall accuracy loss ", curves_of_tags);
-LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " bert ", " stride ", " f1 exact loss ", curves_of_answers);
-LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", FAMILIES, FORMS " pooling ", " accuracy loss ", curves_of_classes);
+LABELLED_TASK(classify_task, "classify", "tables or JSON lines with texts and labels", FAMILIES,
+              FORMS " columns no-header pooling ", " accuracy f1 macro-f1 matthews loss ", curves_of_classes);
+LABELLED_TASK(regress_task, "regress", "tables or JSON lines with texts and numbers", FAMILIES,
+              FORMS " columns no-header pooling ", " pearson spearman loss ", curves_of_values);
+LABELLED_TASK(tag_task, "tag", "files with a word and its tag a line", " bert ", "", " f1 precision recall accuracy loss ",
+              curves_of_tags);
+LABELLED_TASK(span_task, "span", "files in SQuAD's form, or JSON lines", " bert ", " stride ", " f1 exact loss ",
+              curves_of_answers);
+LABELLED_TASK(choice_task, "choice", "JSON lines with questions and choices", FAMILIES, FORMS " pooling ", " accuracy loss ",
+              curves_of_classes);

@@ -46,7 +46,8 @@ static void descend(void *data, struct weight *weight) {
   if (is_trained(weight))
     descent->kernels->adamw(weight->values, weight->gradient, weight->first, weight->second, weight_size(weight), descent->scale,
                             (float)(descent->learning_rate * weight->rate), weight->decayed ? (float)options->weight_decay : 0,
-                            (float)options->beta1, (float)options->beta2, (float)options->epsilon, descent->correction1, descent->correction2);
+                            (float)options->beta1, (float)options->beta2, (float)options->epsilon, descent->correction1,
+                            descent->correction2);
   profile_done("optimizer", PROFILE_UPDATE);
 }
 

@@ -186,8 +186,10 @@ static bool make_words(struct maker *maker) {
   const struct features *features = maker->features;
   struct prediction *items = maker->predictions->items;
   bool tokens = maker->model->arch.head == HEAD_REPLACED;
-  for (size_t i = 0; i < maker->predictions->count; i++) items[i].word_count = tokens ? 0 : features->examples->items[i].part_count;
-  for (size_t i = 0; tokens && i < features->count; i++) items[features->sequences[i].example].word_count = features->sequences[i].count;
+  for (size_t i = 0; i < maker->predictions->count; i++)
+    items[i].word_count = tokens ? 0 : features->examples->items[i].part_count;
+  for (size_t i = 0; tokens && i < features->count; i++)
+    items[features->sequences[i].example].word_count = features->sequences[i].count;
   for (size_t i = 0; i < maker->predictions->count; i++) {
     items[i].words = memory_new(maker->error, items[i].word_count + 1, sizeof *items[i].words);
     if (!items[i].words) return false;
@@ -235,7 +237,8 @@ static bool run(struct maker *maker) {
   }
   for (size_t i = 0; ok && i < features->count; i++) {
     const struct feature *feature = &features->sequences[i];
-    sequences[i] = (struct pass_sequence){ids + feature->first, types + feature->first, (int)feature->count, (int)feature->second};
+    sequences[i] = (struct pass_sequence){ids + feature->first, types + feature->first, (int)feature->count,
+                                          (int)feature->second};
   }
   struct sequence_pass pass = {
     .model = maker->model, .sequences = sequences, .count = features->count, .take = take, .user = maker};

@@ -5,8 +5,8 @@
 //   inverse-sqrt   peak * sqrt(warmup / step)                          ("Noam", Vaswani et al. 2017, stated by its peak)
 //   linear         least + (peak - least) * (total - step) / (total - warmup)
 //   cosine         least + (peak - least) * (1 + cos(pi * (step - warmup) / (total - warmup))) / 2
-// The last two reach `least`, which is usually 0, with the last update. Where a time ends the training, training.c says which that
-// is likely to be.
+// The last two reach `least`, which is usually 0, with the last update. Where a time ends the training, training.c says which
+// that is likely to be.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

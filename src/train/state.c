@@ -192,7 +192,8 @@ static bool read_tensors(struct training *training, const struct safetensors *fi
   for (int i = 0; i < model->weight_count; i++) {
     struct weight *weight = &model->weights[i];
     for (int copy = 0; copy < COPIES; copy++)
-      if (is_kept(weight, copy) && !read_tensor(file, copies[copy], weight->name, copy_of(weight, copy), weight_size(weight), path, training->error))
+      if (is_kept(weight, copy) &&
+          !read_tensor(file, copies[copy], weight->name, copy_of(weight, copy), weight_size(weight), path, training->error))
         return false;
   }
   struct average *average = &training->average;

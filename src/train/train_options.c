@@ -249,10 +249,11 @@ static bool check_task(const struct qkv_train_options *options, bool complete, s
     if (!undecided(options, &fields[i]) && some_task_lists(fields[i].name) && !task_lists(task->options, fields[i].name))
       return error_set(error, ERROR_USAGE, "--%s is not an option of --task %s", fields[i].name, task->name);
   if (options->norm && task_lists(" batch instance group ", options->norm) && !task_lists(task->families, "bert"))
-    return error_set(error, ERROR_USAGE,
-                     "--norm %s looks at the tokens that follow, and --task %s trains a decoder, which must not; take layer, rms or none, "
-                     "or an encoder (--task mlm)",
-                     options->norm, task->name);
+    return error_set(
+        error, ERROR_USAGE,
+        "--norm %s looks at the tokens that follow, and --task %s trains a decoder, which must not; take layer, rms or none, "
+        "or an encoder (--task mlm)",
+        options->norm, task->name);
   if (complete && options->train.count == 0)
     return error_set(error, ERROR_USAGE, "--train is missing: the text to learn from, as %s", task->files);
   return check_word(task, "family", options->family, task->families, error) &&

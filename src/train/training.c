@@ -70,7 +70,8 @@ bool training_open(struct training *training, bool resumed) {
       !average_open(&training->average, (int)options->average, strcmp(options->average_of, "best") == 0,
                     average_size(training->model), training->directory, training->error))
     return false;
-  return training_log_open(&training->log, training->directory, training->curves, resumed, training->position.log_size, training->error);
+  return training_log_open(&training->log, training->directory, training->curves, resumed, training->position.log_size,
+                           training->error);
 }
 
 void training_close(struct training *training) {
@@ -370,8 +371,8 @@ static bool state_is_due(const struct training *training) {
   return clock_seconds() - training->state_saved >= 20 * training->state_cost;
 }
 
-// The rise of the warm-up needs no end, what follows does. The first updates tell the speed badly, so it is measured again whenever
-// twice as many are done, and where the planned end comes before the time is over: no time is spent at the least rate.
+// The rise of the warm-up needs no end, what follows does. The first updates tell the speed badly, so it is measured again
+// whenever twice as many are done, and where the planned end comes before the time is over: no time is spent at the least rate.
 static bool plan_is_due(struct training *training) {
   int64_t step = training->position.step, planned = training->position.planned;
   if (!training->timed || step < training->schedule.warmup || at_end(training)) return false;

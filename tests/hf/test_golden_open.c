@@ -6,7 +6,8 @@
 static const char *const cases[] = {
   "marian", "marian-knobs", "marian-unshared", "marian-untied", "marian-one-head", "marian-long", "marian-sharded", "marian-f16",
   "marian-bf16", "marian-generate", "pegasus", "pegasus-tanh", "pegasus-silu", "pegasus-generate", "openai-gpt", "gpt2", "gpt2-knobs",
-  "llama", "llama-knobs", "llama-linear", "llama-dynamic", "llama-dynamic-beyond", "llama-llama3", "llama-yarn", "llama-yarn-scaled"};
+  "llama", "llama-knobs", "llama-linear", "llama-dynamic", "llama-dynamic-beyond", "llama-llama3", "llama-yarn",
+  "llama-yarn-scaled"};
 
 static void opens_every_golden_directory(void **state) {
   (void)state;

@@ -87,9 +87,11 @@ static void llama(struct arch *arch) {
 static void gated(struct arch *arch) { arch->gated = true; }
 
 static void (*const knobs[])(struct arch *) = {
-  norm_rms, norm_none, encoder_only, norm_batch, norm_instance, norm_group, epsilon_outside, pre, pre_and_final, epsilon, embedding_norm, no_residual, no_positions, interleaved, learned, offset,
+  norm_rms, norm_none, encoder_only, norm_batch, norm_instance, norm_group, epsilon_outside, pre, pre_and_final, epsilon,
+  embedding_norm, no_residual, no_positions, interleaved, learned, offset,
   unscaled, gelu, gelu_tanh, silu, hyperbolic, linear, no_attention_bias, no_ffn_bias, head_bias, learnt_head_bias, unshared,
-  untied, shared_keys, wide_heads, many_heads, attention_scale, cosine, general, additive, bare, window, normal_start, dropouts, one_layer, decoder_only, embedding_dropout, padding_learnt,
+  untied, shared_keys, wide_heads, many_heads, attention_scale, cosine, general, additive, bare, window, normal_start, dropouts,
+  one_layer, decoder_only, embedding_dropout, padding_learnt,
   scaled_residuals, gpt2, rotary, rotary_linear, rotary_llama3, rotary_yarn, llama, gated};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };

@@ -128,7 +128,8 @@ static void answers_as_squad(void **state) {
   near(score("5th-century \xE2\x80\x93 ", "5thcentury \xE2\x80\x93", NULL).exact, 1);  // only ASCII punctuation goes
 }
 
-// Against the normalize_answer of SQuAD's script (Python's \b(a|an|the)\b): articles go wherever no letter or number touches them.
+// Against the normalize_answer of SQuAD's script (Python's \b(a|an|the)\b): articles go wherever no letter or number touches
+// them.
 static void articles_as_squad(void **state) {
   static const char *const pairs[][2] = {
       {"The\u2013end of the\u2014day", "\u2013end of \u2014day"},

@@ -156,7 +156,8 @@ enum { PAGES = (LONGEST + KEY_PAGE - 1) / KEY_PAGE };
 
 static struct key_store new_store(const struct arch *arch, enum number_type type) {
   int width = arch_head_width(arch, &arch->decoder), heads = arch->decoder.kv_heads;
-  struct key_store store = {.type = type, .kv_heads = heads, .head_width = width, .value_width = span_value_width(width), .pages = PAGES};
+  struct key_store store = {.type = type, .kv_heads = heads, .head_width = width, .value_width = span_value_width(width),
+                            .pages = PAGES};
   store.keys = calloc((size_t)(PAGES * heads * width * KEY_PAGE), sizeof(float));
   store.values = calloc((size_t)(PAGES * heads * store.value_width * KEY_PAGE), sizeof(float));
   return store;
@@ -171,7 +172,8 @@ static void decode_in_pieces(float *out, const struct model *model, const struct
   int n = text->batch.target.rows;
   for (int i = 0; i < PAGES; i++) pages[i] = PAGES - 1 - i;
   for (int i = 0; i < LONGEST; i++) slots[i] = pages[i / KEY_PAGE] * KEY_PAGE + i % KEY_PAGE;
-  for (int i = 0; i < 2; i++) layers[i] = (struct layer_cache){new_store(&model->arch, model->kernels->cache_type), new_store(&model->arch, model->kernels->cache_type)};
+  enum number_type type = model->kernels->cache_type;
+  for (int i = 0; i < 2; i++) layers[i] = (struct layer_cache){new_store(&model->arch, type), new_store(&model->arch, type)};
   assert_true(context_open(&context, model->kernels, (size_t)1 << 32, &error));
   context_begin(&context, false, false, 0, 0);
   bool crossed = model->arch.encoder.layers > 0;

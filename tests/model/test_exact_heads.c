@@ -44,7 +44,8 @@ static void fill(struct many *many, const struct arch *arch, int first, int coun
       many->positions[row] = i;
       many->types[row] = i > length / 2;
       many->keys[row] = (uint64_t)t << 24 | (uint64_t)i;
-      many->labels[row] = (t + i) % 5 ? -1 : (t * 7 + i) % (arch->labels ? arch->labels : arch->head == HEAD_REPLACED ? 2 : VOCABULARY);
+      many->labels[row] = (t + i) % 5 ? -1 :
+          (t * 7 + i) % (arch->labels ? arch->labels : arch->head == HEAD_REPLACED ? 2 : VOCABULARY);
       many->batch.label_count += many->labels[row] >= 0;
     }
   }

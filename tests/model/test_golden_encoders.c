@@ -10,7 +10,8 @@ static const char *const cases[] = {
   "bert", "bert-pretraining", "bert-masked", "bert-masked-untied", "bert-next-sentence", "bert-classify", "bert-regress", "bert-tag",
   "bert-span", "bert-choice", "roberta-masked", "roberta-classify", "roberta-choice", "xlm-roberta-tag", "xlm-roberta-masked",
   "distilbert", "distilbert-masked", "distilbert-classify", "distilbert-span", "distilbert-choice", "electra", "electra-masked",
-  "electra-classify", "electra-tag", "electra-choice", "electra-replaced", "albert-pretraining", "albert-classify", "albert-span", "albert-choice", "mpnet",
+  "electra-classify", "electra-tag", "electra-choice", "electra-replaced", "albert-pretraining", "albert-classify",
+  "albert-span", "albert-choice", "mpnet",
   "mpnet-masked", "mpnet-classify", "mpnet-tag-long", "gpt2-classify", "gpt2-tag", "gpt2-span", "gpt2-double", "openai-gpt-double",
   "openai-gpt-classify", "llama-classify", "llama-tag", "gpt1-classify", "gpt1-similarity"};
 
@@ -39,8 +40,10 @@ static void fill_texts(struct encoder_batch *filled, const struct arch *arch, co
   assert_true(batch->text_count <= MOST_TEXTS);
   for (int i = 0; i < batch->text_count; i++) {
     const struct span *span = &spans[orders * i], *last = &span[orders - 1];
-    filled->texts[i] = (struct batch_text){.first = span->q0, .count = last->q0 + last->qn - span->q0, .row = arch->pooling == POOLING_LAST ? span->q0 + span->qn - 1 : span->q0,
-                                           .second = arch->both_orders ? last->q0 + last->qn - 1 : 0, .group = groups[i], .label = labels[i],
+    filled->texts[i] = (struct batch_text){.first = span->q0, .count = last->q0 + last->qn - span->q0,
+                                           .row = arch->pooling == POOLING_LAST ? span->q0 + span->qn - 1 : span->q0,
+                                           .second = arch->both_orders ? last->q0 + last->qn - 1 : 0, .group = groups[i],
+                                           .label = labels[i],
                                            .start = starts[i], .end = ends[i], .value = values[i]};
   }
   batch->texts = filled->texts;
@@ -90,7 +93,9 @@ static void check_outputs(struct context *context, const struct model *model, st
 }
 
 // Of the loss of the rows beside that of the texts.
-static float weight_of(const struct safetensors *golden) { return safetensors_find(golden, "lm.weight") ? number(golden, "lm.weight") : 1; }
+static float weight_of(const struct safetensors *golden) {
+  return safetensors_find(golden, "lm.weight") ? number(golden, "lm.weight") : 1;
+}
 
 static struct loss_scale scale_of(const struct arch *arch, const struct batch *batch, float weight) {
   bool rows = arch_has_vocabulary(arch) || arch_has_row_labels(arch);

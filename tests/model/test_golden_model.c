@@ -121,7 +121,8 @@ static void test_golden(void **state) {
     {"marian", true}, {"marian-knobs", true}, {"marian-unshared", true}, {"marian-untied", true}, {"marian-one-head", true}, {"marian-long", true},
     {"pegasus", true}, {"pegasus-tanh", true}, {"pegasus-silu", true}, {"marian-sharded", false}, {"marian-f16", false}, {"marian-bf16", false},
     {"gpt2", true}, {"gpt2-knobs", true}, {"openai-gpt", true}, {"llama", true}, {"llama-knobs", true}, {"llama-linear", true},
-    {"llama-dynamic", true}, {"llama-dynamic-beyond", true}, {"llama-llama3", true}, {"llama-yarn", true}, {"llama-yarn-scaled", true}};
+    {"llama-dynamic", true}, {"llama-dynamic-beyond", true}, {"llama-llama3", true}, {"llama-yarn", true},
+    {"llama-yarn-scaled", true}};
   const struct kernels *kernels = cpu_kernels_named(kernel_names[(intptr_t)*state]);
   if (!kernels) skip();
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case(&cases[i], kernels);

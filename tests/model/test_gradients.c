@@ -24,7 +24,9 @@ static void rms_norm(struct arch *arch) { arch->norm = NORM_RMS; }
 static void no_norm(struct arch *arch) { arch->norm = NORM_NONE; }
 static void batch_norm(struct arch *arch) { arch->norm = NORM_BATCH; }
 static void instance_norm(struct arch *arch) { arch->norm = NORM_INSTANCE; }
-static void group_norm(struct arch *arch) { arch->norm = NORM_GROUP, arch->norm_groups = 3, arch->norm_place = NORM_PRE, arch->final_norm = true; }
+static void group_norm(struct arch *arch) {
+  arch->norm = NORM_GROUP, arch->norm_groups = 3, arch->norm_place = NORM_PRE, arch->final_norm = true;
+}
 static void epsilon_outside(struct arch *arch) { arch->norm_epsilon_outside = true, arch->norm_epsilon = 0.3f; }
 static void epsilon_outside_batch(struct arch *arch) { batch_norm(arch), epsilon_outside(arch); }
 static void embedding_norm(struct arch *arch) { arch->embedding_norm = true; }
@@ -55,10 +57,12 @@ static void rotary(struct arch *arch) { arch->positions = POSITIONS_ROTARY, arch
 static void inner_dropout(struct arch *arch) { arch->attention_dropout = 0.2f, arch->activation_dropout = 0.25f; }
 
 static const struct knob knobs[] = {
-  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"no norm", no_norm}, {"epsilon outside", epsilon_outside}, {"embedding norm", embedding_norm}, {"no residual", no_residual},
+  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"no norm", no_norm}, {"epsilon outside", epsilon_outside},
+  {"embedding norm", embedding_norm}, {"no residual", no_residual},
   {"learned positions", learned}, {"no positions", no_positions}, {"gelu", gelu}, {"gelu tanh", gelu_tanh}, {"silu", silu},
   {"tanh", tanh_activation}, {"grouped heads", grouped}, {"one head", one_head}, {"wide heads", wide_heads}, {"no biases", no_biases},
-  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"cosine", cosine}, {"general", general}, {"additive", additive}, {"bare", bare}, {"window", window},
+  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"cosine", cosine},
+  {"general", general}, {"additive", additive}, {"bare", bare}, {"window", window},
   {"dropout", dropout}, {"learnt padding", learnt_padding}, {"gated", gated}, {"rotary", rotary},
   {"inner dropout", inner_dropout}};
 
@@ -101,11 +105,14 @@ static const struct knob head_knobs[] = {
   {"plain", no_types}, {"relative", relative}, {"shared layers", shared_layers}, {"narrow embedding", narrow}, {"no transform", no_transform},
   {"no pooler", no_pooler}, {"relu pooler", relu_pooler}, {"head dropout", head_dropout}, {"mean", mean_pooling},
   {"unbiased", unbiased}, {"regression", regression},
-  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"additive", additive}, {"language too", language_too}, {"both orders", both_orders},
+  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"additive", additive},
+  {"language too", language_too}, {"both orders", both_orders},
   {"lstm", lstm},
-  {"embeddings", embeddings}, {"second to last", second_to_last}, {"sum of the last 4", sum_last_4}, {"the last 4", concat_last_4},
+  {"embeddings", embeddings}, {"second to last", second_to_last}, {"sum of the last 4", sum_last_4},
+  {"the last 4", concat_last_4},
   {"sum of all", sum_all}, {"weighted", weighted},
-  {"batch norm", batch_norm}, {"instance norm", instance_norm}, {"group norm", group_norm}, {"epsilon outside", epsilon_outside_batch}};
+  {"batch norm", batch_norm}, {"instance norm", instance_norm}, {"group norm", group_norm},
+  {"epsilon outside", epsilon_outside_batch}};
 
 static double loss_of(struct context *context, struct model *model, const struct tiny_batch *tiny, bool recording) {
   struct loss loss = {0};

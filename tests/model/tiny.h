@@ -86,7 +86,8 @@ static inline void tiny_head_batch(struct tiny_batch *tiny, const struct arch *a
   batch->cross_count = batch->label_count = 0;
   for (int row = 0; row < side->rows; row++) {
     tiny->types[row] = row * 3 % 5 % 2;
-    tiny->labels[row] = row % 4 == 2 ? -1 : (row * 5 + 1) % (arch->labels ? arch->labels : arch->head == HEAD_REPLACED ? 2 : TINY_VOCABULARY - 1);
+    tiny->labels[row] = row % 4 == 2 ? -1 :
+        (row * 5 + 1) % (arch->labels ? arch->labels : arch->head == HEAD_REPLACED ? 2 : TINY_VOCABULARY - 1);
     batch->label_count += tiny->labels[row] >= 0;
   }
   bool choices = arch_has_choices(arch);

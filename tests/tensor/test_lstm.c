@@ -1,5 +1,5 @@
-// Two layers of an LSTM in both directions against PyTorch (tests/golden/lstm): results and every gradient, with each kernel table
-// of this processor; and a sequence alone, among others, and with any number of threads, to the bit.
+// Two layers of an LSTM in both directions against PyTorch (tests/golden/lstm): results and every gradient, with each kernel
+// table of this processor; and a sequence alone, among others, and with any number of threads, to the bit.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
