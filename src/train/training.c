@@ -30,13 +30,16 @@ static double seconds_spent(const struct training *training) {
 
 // --- A schedule over a time
 
-// The clock decides the rates of such a training; but it is only asked where a state is saved, which keeps the answer. So a run
-// that goes on from a state takes the rates that it would have taken.
+static double updates_in_time(const struct training *training) {
+  return (double)training->position.step * training->options->max_time / fmax(seconds_spent(training), 1e-9);
+}
+
+// The clock decides the rates of such a training; but a plan is only made where a state is saved, which keeps it. So a run that
+// goes on from a state begins with the rate that it would have taken.
 static void plan_end(struct training *training) {
   struct training_position *position = &training->position;
   if (!training->timed || position->step < 1 || position->step < training->schedule.warmup) return;
-  double planned = (double)position->step * training->options->max_time / fmax(seconds_spent(training), 1e-9);
-  position->planned = planned < 1e15 ? (int64_t)planned : (int64_t)1e15;
+  position->planned = (int64_t)fmin(updates_in_time(training), 1e15);
   if (position->planned <= position->step) position->planned = position->step + 1;
 }
 
@@ -45,7 +48,6 @@ static double rate_of(const struct training *training, int64_t step) {
   if (training->timed) schedule.total = training->position.planned ? training->position.planned : INT64_MAX;
   return schedule_rate(&schedule, step);
 }
-
 
 struct batch_plan_options training_plan_options(const struct qkv_train_options *options) {
   return (struct batch_plan_options){.seed = (uint64_t)options->seed, .batch_tokens = (size_t)options->batch_tokens,
@@ -371,13 +373,13 @@ static bool state_is_due(const struct training *training) {
   return clock_seconds() - training->state_saved >= 20 * training->state_cost;
 }
 
-// The rise of the warm-up needs no end, what follows does. The first updates tell the speed badly, so it is measured again
-// whenever twice as many are done, and where the planned end comes before the time is over: no time is spent at the least rate.
+// The rise of the warm-up needs no end, what follows does. It is planned anew where the speed turns out to be another one, as it
+// often is after the first updates, and where it comes before the time is over: no time is spent at the least rate.
 static bool plan_is_due(struct training *training) {
   int64_t step = training->position.step, planned = training->position.planned;
   if (!training->timed || step < training->schedule.warmup || at_end(training)) return false;
-  bool doubled = (step & (step - 1)) == 0;
-  return step >= planned || (doubled && state_is_due(training));
+  bool another = fabs(updates_in_time(training) - (double)planned) > 0.05 * (double)planned;
+  return step >= planned || (another && state_is_due(training));
 }
 
 bool training_run(struct training *training) {
