@@ -110,7 +110,7 @@ static bool decide_steps(struct job *job) {
           " warm-up updates; dropout %g%s",
           updates, options->batch_tokens * options->accumulate,
           job->model->arch.family == FAMILY_ENCODER_DECODER ? " on the longer side" : "", options->learning_rate,
-          options->schedule, options->warmup_steps, options->dropout, smoothing);
+          options->schedule, options->warmup_steps, (double)job->model->arch.dropout, smoothing);
   if (job->training.timed)
     job_say(job, "the learning rate falls over the time (--max-time): how many updates that is follows from the speed, measured "
                  "whenever a state is saved");

@@ -110,9 +110,9 @@ static bool make_model(struct job *job) {
          generation_defaults_from_arch(&job->generation, &job->model->arch, job->error);
 }
 
-static void decide_rate(double *option, float *rate) {
-  if (*option < 0) *option = *rate;
-  *rate = (float)*option;
+// Where nothing is given a model keeps its own, and training.json says nothing: so does a run that takes its options from there.
+static void set_rate(float *rate, double option) {
+  if (option >= 0) *rate = (float)option;
 }
 
 static bool open_model(struct job *job, const char *place) {
@@ -134,9 +134,9 @@ bool job_get_model(struct job *job) {
     arch->embedding_dropout = (float)options->dropout;
     if (arch_head_outputs(arch)) arch->head_dropout = (float)options->dropout;
   }
-  decide_rate(&options->dropout, &arch->dropout);
-  decide_rate(&options->attention_dropout, &arch->attention_dropout);
-  decide_rate(&options->activation_dropout, &arch->activation_dropout);
+  set_rate(&arch->dropout, options->dropout);
+  set_rate(&arch->attention_dropout, options->attention_dropout);
+  set_rate(&arch->activation_dropout, options->activation_dropout);
   if (arch->positions != POSITIONS_NONE && options->max_length > arch->max_positions)
     return error_set(job->error, ERROR_USAGE, "--max-length is %" PRId64 ", but the model has only %d positions",
                      options->max_length, arch->max_positions);

@@ -54,6 +54,10 @@ check "resumed in the plain form: the same bytes" cmp plain/model.safetensors pl
 check "what transformers can say is said in its words" grep -q GPT2ForSequenceClassification plain/config.json
 check "the plain form adds no tokens" bash -c '! grep -q "<|start|>" plain/tokenizer.json'
 
+run 0 "$QKV" train first --task classify --from lm --train train.tsv --valid dev.tsv --max-steps 5 --dtype f32 --quiet
+run 0 "$QKV" train second --config first/training.json --quiet
+check "its training.json gives the same bytes again" cmp first/model.safetensors second/model.safetensors
+
 # Without the language model.
 run 0 "$QKV" train alone --task classify --from lm --train train.tsv --valid dev.tsv --max-steps 3 --lm-weight 0 ${tune/--quiet/}
 err_has "the labels + 0 x"
