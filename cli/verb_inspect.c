@@ -432,6 +432,8 @@ static int check_call(struct call *call, const char *source, const char *given) 
   if (source && !*source) return call_misused(call, "the text is empty; give a sentence");
   if (!has_known_ending(arguments->output))
     return call_misused(call, "-o %s: the ending says what is written; it can be .html, .json, .txt, .svg, .png or .pdf", arguments->output);
+  if (!source && picture_format(arguments->output))
+    return call_misused(call, "-o %s: what is measured over a text is a table, not a picture; write it as .txt", arguments->output);
   if (arguments->over.count > 2) return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
   if (given && wants_search(call)) return call_misused(call, "--beam, --max-new and --tree are of a search, and the second text is given");
   if (!source && wants_search(call)) return call_misused(call, "--beam, --max-new and --tree search for what follows a text; give one");

@@ -140,6 +140,11 @@ void json_write_number(struct buffer *out, double value) {
   buffer_text(out, text);
 }
 
+void json_write_decimal(struct buffer *out, double value, int digits) {
+  if (isfinite(value)) buffer_decimal(out, value, digits);
+  else buffer_text(out, "null");
+}
+
 static bool keep_digits(cJSON *item, struct error *error) {
   double value = item->valuedouble;
   if (!cJSON_IsNumber(item) || !isfinite(value) || (value == floor(value) && fabs(value) <= 0x1p53)) return true;

@@ -19,6 +19,7 @@ void json_write_text(struct buffer *out, const char *text, size_t size);  // wit
 // The shortest text that reads back to the same number: the same float where the value is one, the same double otherwise; whole
 // numbers up to 2^53 with all their digits. With a point, whatever the locale says; null for NaN and infinity.
 void json_write_number(struct buffer *out, double value);
+void json_write_decimal(struct buffer *out, double value, int digits);  // rounded; null, too, where it is no number
 // Makes every number that the tree holds come back to the bit when the tree is written and read. Numbers in which cJSON would
 // lose a digit become raw text, so the tree is good for writing only.
 bool json_keep_digits(cJSON *tree, struct error *error);

@@ -21,10 +21,12 @@ struct lens {
   const int32_t *inputs;
   struct context context;
   struct error *error;
-  float *logits, *log_probs;            // [tokens, SHOWN] of the words that are shown
+  float *largest, *log_probs;           // [tokens, SHOWN] of the words that are shown
   float *cosines, *entropies;           // [tokens]
   int32_t *ids;                         // [tokens, SHOWN]
   float *scratch;                       // [hidden]
+  const struct page_chosen *kept;
+  float *logits;                        // [kept, vocabulary]
 };
 
 // States between the layers of a pre-norm model have not been normalised yet; the last one has.
@@ -60,6 +62,15 @@ static void measure_row(void *data, size_t row, int worker) {
   measuring->entropies[row] = (float)(entropy / log(2));
 }
 
+// Of the wanted tokens those whose logits these are, from token `row` on.
+static void keep_logits(struct lens *lens, const struct tensor *logits, int row) {
+  size_t columns = (size_t)logits->cols;
+  for (int i = 0; i < lens->kept->count; i++) {
+    int at = lens->kept->items[i] - row;
+    if (at >= 0 && at < logits->rows) memcpy(lens->logits + (size_t)i * columns, logits->data + (size_t)at * columns, columns * sizeof *logits->data);
+  }
+}
+
 static void look(struct lens *lens, const struct recorded *state, int row, int rows, bool last) {
   struct context *context = &lens->context;
   const struct kernels *kernels = context->kernels;
@@ -75,8 +86,9 @@ static void look(struct lens *lens, const struct recorded *state, int row, int r
   struct tensor *logits = model_logits(context, lens->model, as_last(lens, part, last), NULL, 0);
   struct tensor *probabilities = logits ? tensor_new(context, logits->rows, logits->cols) : NULL;
   if (!probabilities) return;
-  float *top = lens->logits + (size_t)row * SHOWN;
+  float *top = lens->largest + (size_t)row * SHOWN;
   int32_t *ids = lens->ids + (size_t)row * SHOWN;
+  if (last) keep_logits(lens, logits, row);
   int shown = logits->cols < SHOWN ? logits->cols : SHOWN;
   kernels->largest(top, ids, NULL, logits->data, logits->cols, rows, logits->cols, SHOWN);
   memcpy(probabilities->data, logits->data, (size_t)rows * (size_t)logits->cols * sizeof *logits->data);
@@ -91,12 +103,12 @@ static void write_floats(struct buffer *out, const char *key, const float *value
   buffer_format(out, "\"%s\":[", key);
   for (int i = 0; i < count; i++) {
     if (i) buffer_char(out, ',');
-    buffer_decimal(out, values[i], 4);
+    json_write_decimal(out, values[i], 4);
   }
   buffer_char(out, ']');
 }
 
-static void write_layer(struct lens *lens, int tokens, int shown, bool last) {
+static void write_layer(struct lens *lens, int tokens, int shown) {
   struct buffer *out = lens->out;
   buffer_text(out, "{\"ids\":[");
   for (int i = 0; i < tokens; i++) {
@@ -114,15 +126,6 @@ static void write_layer(struct lens *lens, int tokens, int shown, bool last) {
     for (int j = 0; j < shown; j++) {
       if (j) buffer_char(out, ',');
       json_write_number(out, (float)exp(lens->log_probs[i * SHOWN + j]));
-    }
-    buffer_char(out, ']');
-  }
-  buffer_text(out, "],\"logits\":[");
-  for (int i = 0; last && i < tokens; i++) {
-    buffer_text(out, i ? ",[" : "[");
-    for (int j = 0; j < shown; j++) {
-      if (j) buffer_char(out, ',');
-      buffer_decimal(out, lens->logits[i * SHOWN + j], 5);
     }
     buffer_char(out, ']');
   }
@@ -145,16 +148,16 @@ static void write_states(struct lens *lens, const struct pass_record *record, co
     for (int row = 0; row < tokens; row += at_once)
       look(lens, state, row, tokens - row < at_once ? tokens - row : at_once, layer == layers);
     if (layer) buffer_char(lens->out, ',');
-    write_layer(lens, tokens, vocabulary < SHOWN ? vocabulary : SHOWN, layer == layers);
+    write_layer(lens, tokens, vocabulary < SHOWN ? vocabulary : SHOWN);
   }
   buffer_char(lens->out, ']');
 }
 
 bool logit_lens_write(struct buffer *out, struct word_list *words, const struct model *model, const struct pass_record *record, const char *stack,
-                      int tokens, const int32_t *ids, struct error *error) {
-  struct lens lens = {.out = out, .words = words, .model = model, .error = error, .inputs = ids,
+                      int tokens, const int32_t *ids, const struct page_chosen *kept, float *logits, struct error *error) {
+  struct lens lens = {.out = out, .words = words, .model = model, .error = error, .inputs = ids, .kept = kept, .logits = logits,
                       .stack = strcmp(stack, "encoder") == 0 ? &model->encoder : &model->decoder};
-  lens.logits = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.logits);
+  lens.largest = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.largest);
   lens.log_probs = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.log_probs);
   lens.ids = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.ids);
   lens.cosines = memory_new(error, (size_t)tokens, sizeof *lens.cosines);
@@ -164,7 +167,7 @@ bool logit_lens_write(struct buffer *out, struct word_list *words, const struct 
     write_states(&lens, record, stack, tokens);
     context_close(&lens.context);
   }
-  free(lens.logits);
+  free(lens.largest);
   free(lens.log_probs);
   free(lens.ids);
   free(lens.cosines);

@@ -93,7 +93,7 @@ static void write_nearest(struct buffer *out, struct word_list *words, const str
   for (int n = 0; n < found; n++) {
     word_list_add(words, best[n], error);
     buffer_format(out, "%s[%d,", n ? "," : "", best[n]);
-    buffer_decimal(out, cosines[(size_t)best[n] * (size_t)search->count], 4);
+    json_write_decimal(out, cosines[(size_t)best[n] * (size_t)search->count], 4);
     buffer_char(out, ']');
   }
   buffer_char(out, ']');

@@ -2,8 +2,8 @@
 //
 //   {"title", "model": {...}, "texts": ["..."], "words": {"5": "label"}, "stacks": [stack], "outputs": [token]}
 //   stack: {"name", "causal", "heads", "kv_heads", "width", "sharing" (layers in a row with the same weights), "scale", "tokens": [token],
-//           "detail", "detail_layers", "detail_heads": [place] (whose steps are given), "states": [A], "layers": [layer], "lens": [...],
-//           of the detail tokens "word_rows", "position_rows", "segment_rows", "embedded": A, "positions": A,
+//           "detail", "detail_layers", "detail_heads": [place] (whose steps are given), "states": [A] (after the embeddings, then each layer, or the last alone), "layers": [layer], "lens": [...],
+//           of the detail tokens "word_rows", "position_rows", "segment_rows", "embedded", "embedding_projected", "logits": A, "positions": A,
 //           "relative": A (biases by distance), "neighbours": {"5": [[id, cosine]]}}
 //   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}; of one whose steps are left out only "query", "key" and
 //           "score_vectors" of its attention
@@ -332,9 +332,12 @@ static struct page_extent extent_of(const struct writer *writer) {
                               .hidden = writer->subject->model->arch.hidden, .vocabulary = head ? head->rows : 0};
 }
 
+// A page needs the first and the last alone.
 static void write_states(struct writer *writer) {
+  int layers = writer->stack->arch->layers;
   buffer_text(writer->out, ",\"states\":[");
-  for (int i = 0; i <= writer->stack->arch->layers; i++) {
+  for (int i = 0; i <= layers; i++) {
+    if (!writer->wanted->plain && i > 0 && i < layers) continue;
     char name[48];
     snprintf(name, sizeof name, "%s.hidden.%d", writer->name, i);
     const struct recorded *hidden = pass_record_find(&writer->record, name);
@@ -394,6 +397,7 @@ static void write_embeddings(struct writer *writer) {
   if (unnormed && stack->embedding_norm.gain) add_norm(writer, "embedding_", &stack->embedding_norm, unnormed->values, unnormed->columns);
   if (stack->embedding_norm.gain) add_detail(writer, "embedding_result", result(writer, "embedding_norm"));
   add_detail(writer, "embedded", result(writer, "embedding"));
+  add_detail(writer, "embedding_projected", result(writer, "embedding_projection"));
   if (writer->stack->positions) key_array(writer, "positions", page_blob_add_weight(writer->blob, writer->stack->positions, POSITIONS_SHOWN, writer->scratch));
   if (arch->norm_place == NORM_PRE && writer->stack->layers[0].self.norm.gain) {
     const struct recorded *embedded = result(writer, "hidden.0");
@@ -409,6 +413,19 @@ static void write_embeddings(struct writer *writer) {
 static bool predicts(const struct writer *writer) {
   const struct model *model = writer->subject->model;
   return model->head.vocabulary.weight && (model->arch.family == FAMILY_ENCODER ? writer->stack == &model->encoder : writer->stack == &model->decoder);
+}
+
+// What each layer would say, and the logits from which the page computes the last one's probabilities.
+static bool write_predictions(struct writer *writer) {
+  const struct page_chosen *tokens = &writer->choice.tokens;
+  const struct model *model = writer->subject->model;
+  int vocabulary = model->head.vocabulary.weight->rows;
+  float *logits = memory_new(writer->error, (size_t)(tokens->count + 1) * (size_t)vocabulary, sizeof *logits);
+  bool fine = logits && logit_lens_write(writer->out, &writer->words, model, &writer->record, writer->name, writer->side->count,
+                                         writer->side->ids, tokens, logits, writer->error);
+  if (fine) key_array(writer, "logits", page_blob_add(writer->blob, logits, (size_t)vocabulary, NULL, tokens->count, vocabulary, PAGE_F32));
+  free(logits);
+  return fine;
 }
 
 static bool write_stack(struct writer *writer, const struct stack *stack, const char *name, const struct inspected_side *side, const char *first,
@@ -440,8 +457,7 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
     write_embeddings(writer);
     write_states(writer);
     write_layers(writer);
-    if (predicts(writer))
-      fine = logit_lens_write(writer->out, &writer->words, writer->subject->model, &writer->record, name, side->count, side->ids, writer->error);
+    if (predicts(writer)) fine = write_predictions(writer);
     buffer_char(writer->out, '}');
   }
   page_choice_free(&writer->choice);

@@ -82,6 +82,8 @@ run 2 "$QKV" inspect model --over sources targets --sort colour
 err_has 'there is no column "colour"'
 run 2 "$QKV" inspect model --over sources targets --sort loss
 err_has "needs --ablate"
+run 2 "$QKV" inspect model --over sources targets -o heads.svg
+err_has "-o heads.svg: what is measured over a text is a table, not a picture"
 run 2 "$QKV" inspect model
 err_has "a text, --over FILE or --relations FILE"
 

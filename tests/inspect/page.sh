@@ -65,23 +65,30 @@ chosen='let right = 0, wrong = 0; const view = currentView();
 for (const stack of view.stacks) for (const layer of stack.detail_layers) for (const head of stack.detail_heads) for (const token of stack.detail) {
   change({view: "step", kind: stack.name, layer, head, token}); right += document.querySelectorAll(".fine").length; wrong += document.querySelectorAll(".wrong").length; }
 return `${right > 20 ? "many" : right}/${wrong}`;'
+text="w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w1 w2 w3 w4"
 for task in mlm lm; do
   for place in pre post; do
     run 0 "$QKV" train deep-$task-$place --task $task --train documents.txt --valid documents.txt --size blackboard --layers 3 --heads 2 --norm-place $place --max-steps 3 --valid-every 3 --quiet
-    run 0 "$QKV" inspect deep-$task-$place "w5 w6 w7 w8" --detail tokens=1-2,layers=0,2,heads=1 -o chosen.html
+    run 0 "$QKV" inspect deep-$task-$place "$text" --detail tokens=1-2,layers=0,2,heads=1 -o chosen.html
     open_page chosen.html
     is "$task, $place: the steps of chosen layers and heads are the model's" "many/0" "$(tr '\n' ' ' <<< "$chosen")"
     is "$task, $place: they are those that were chosen" "1,2 0,2 1" 'const s = currentView().stacks[0]; return [s.detail, s.detail_layers, s.detail_heads].join(" ")'
-    run 0 "$QKV" inspect deep-$task-$place "w5 w6 w7 w8" -o whole.html
-    check "$task, $place: what is left out takes no room" test $(stat -c %s chosen.html) -lt $(($(stat -c %s whole.html) * 9 / 10))
+    part=$(js 'return coded.length')
     is "$task, $place: the attention of a layer that was left out is there" true 'change({view: "attention", layer: 1, head: 0}); return document.querySelectorAll("#large-matrix td[data-weight]").length > 3'
     is "$task, $place: the page says which layers and heads it has steps of" 2 'change({view: "step", layer: 1, head: 0, token: 1}); return document.querySelectorAll("#main p.wrong").length'
+    run 0 "$QKV" inspect deep-$task-$place "$text" -o whole.html
+    open_page whole.html
+    whole=$(js 'return coded.length')
+    check "$task, $place: what is left out takes no room: $part of $whole" test "$part" -lt $((whole * 3 / 4))
   done
 done
 
-# A page that is wrong says so.
-js 'matrix(currentView().stacks[0].layers[0].self.query).values[0] += 1; change({view: "step", kind: "encoder", layer: 0, head: 0, token: 0}); return 1' > /dev/null
-check "a number that is not the model's is marked" test "$(js 'return document.querySelectorAll(".wrong").length')" -ge 1
+# A page that is wrong says so, whichever number it is.
+for place in embedded states[1] layers[0].self.{query,key,value,weights,mixed,contributions,output,after,result} layers[0].feed_forward.{up,output,result} logits; do
+  open_page whole.html
+  check "a number that is not the model's is marked: $place" test "$(js "matrix(currentView().stacks[0].$place).values[0] += 1; let wrong = 0;
+    for (const layer of [0, 1, 2]) { change({view: 'step', layer, head: 0, token: 0}); wrong += document.querySelectorAll('.wrong').length; } return wrong" )" -ge 1
+done
 
 # Arrays of rounded numbers, as long texts in large models have them.
 is "numbers of 24 bits" "1,1.00006103515625,-2.5,Infinity" 'bytesAt = () => Uint8Array.of(0, 128, 63, 2, 128, 63, 0, 32, 192, 0, 128, 127); return fromF24(0, 4).join()'
@@ -115,8 +122,27 @@ js 'change({theme: "dark"}); return 1' > /dev/null
 is "dark" dark 'return document.documentElement.dataset.theme'
 open_page 'marian.html#view=step&kind=decoder&layer=1&head=0&token=3&decimals=5'
 is "an address opens its view" 'step decoder 1 3 5' 'return [state.view, state.kind, state.layer, state.token, state.decimals].join(" ")'
+for word in constructor toString __proto__; do
+  open_page "marian.html#view=$word&kind=$word&lang=$word&$word=1"
+  is "$word is no view" 'attention en true' 'return [state.view, state.lang, document.querySelectorAll("#large-matrix td").length > 3].join(" ")'
+done
 open_page 'marian.html#view=step&kind=nothing&layer=99&head=-7&token=x&moment=5'
 is "a wrong address opens something" true 'return document.querySelectorAll(".part").length > 3'
+
+run 0 "$QKV" inspect marian "w5 שלום <b>w6</b>" "w9" -o directions.html
+open_page directions.html
+is "texts of either direction keep their order, and tags are text" true 'return document.getElementById("title").textContent.replace(/[\u2068\u2069]/g, "") === "w5 שלום <b>w6</b> → w9"'
+is "a text of the other direction is isolated" true 'return document.getElementById("title").textContent.startsWith("\u2068w5")'
+
+# A model that has diverged: its page shows that there are no numbers.
+cp -r gpt2 diverged
+head -c 400 /dev/zero | tr '\0' '\377' | dd of=diverged/model.safetensors bs=1 seek=$(($(stat -c %s diverged/model.safetensors) - 3000)) conv=notrunc 2> /dev/null
+run 0 "$QKV" inspect diverged "w5 w6 w7" -o diverged.html
+open_page diverged.html
+for view in tokens attention step layers search tables; do
+  is "$view of a diverged model shows something" true "change({view: '$view', layer: 1}); return document.getElementById('main').textContent.length > 40"
+done
+is "and says that there are no numbers" true 'change({view: "layers"}); return document.getElementById("main").textContent.includes("NaN")'
 
 run 0 "$QKV" inspect marian "w5 w6 w7" --beam 3 -o tree.html
 open_page tree.html#view=search

@@ -46,7 +46,7 @@ function labelWidth(tokens) { return Math.min(130, 20 + 8 * Math.max(...tokens.m
 // Nothing for what would round to 0.
 function cellText(value, digits) {
   const least = 0.5 * 10 ** -digits;
-  return value < least ? "" : value < 1 - least ? value.toFixed(digits).slice(1) || "0" : "1";
+  return Number.isNaN(value) ? "NaN" : value < least ? "" : value < 1 - least ? value.toFixed(digits).slice(1) || "0" : "1";
 }
 
 function numberTable(rows, down, across, hidden) {
@@ -88,7 +88,7 @@ function numberCanvas(rows, down, across, hidden) {
   });
 }
 
-function cellHint(rows, down, across, y, x) { return `${y} ${down[y].label} → ${x} ${across[x].label}: ${rows[y][x].toFixed(4)}`; }
+function cellHint(rows, down, across, y, x) { return `${y} ${isolated(down[y].label)} → ${x} ${isolated(across[x].label)}: ${rows[y][x].toFixed(4)}`; }
 
 // Weights of a long text are small: the strongest colour is that of the rows' mean largest weight.
 function fullOf(rows) { return rows.reduce((sum, row) => sum + largest(row), 0) / rows.length || 1; }
@@ -123,7 +123,7 @@ function linesPicture(place) {
   const y = i => 16 + i * LINE_HEIGHT, full = largest(weights[state.token]) || 1;
   queries.forEach((q, i) => keys.forEach((k, j) => {
     const weight = weights[q][k];
-    if (weight < Math.min(FAINTEST, full / 10)) return;
+    if (!(weight >= Math.min(FAINTEST, full / 10))) return;
     const from = q === state.token, to = state.kind !== "cross" && k === state.token;
     const strength = from ? weight / full : to ? weight * 0.6 : weight * 0.2;
     const line = svgElement("line", {class: "link", x1: left + 6, y1: y(i), x2: right - 6, y2: y(j), "stroke-opacity": Math.min(1, strength).toFixed(3), "stroke-width": (1 + 4 * weight).toFixed(1)});

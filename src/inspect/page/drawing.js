@@ -27,8 +27,13 @@ function indexed(text) {
   });
 }
 
-function number(value) { return Number.isFinite(value) ? value.toFixed(state.decimals) : value === -Infinity ? "−∞" : "NaN"; }
-function percent(value) { return value > 0 && value < 0.0005 ? "< 0.1 %" : (value * 100).toFixed(value >= 0.0995 ? 0 : 1) + " %"; }
+// A text among others, whatever its direction of writing: the rest keeps its order (Unicode's first strong isolate).
+function isolated(text) { return `\u2068${text}\u2069`; }
+
+// Numbers of a model that has diverged are NaN, in JSON null.
+function fixed(value, digits) { return Number.isFinite(value) ? value.toFixed(digits) : value === -Infinity ? "−∞" : "NaN"; }
+function number(value) { return fixed(value, state.decimals); }
+function percent(value) { return !Number.isFinite(value) ? "NaN" : value > 0 && value < 0.0005 ? "< 0.1 %" : (value * 100).toFixed(value >= 0.0995 ? 0 : 1) + " %"; }
 
 function colors() {
   const style = getComputedStyle(document.documentElement);

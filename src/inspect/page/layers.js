@@ -12,7 +12,7 @@ function layersView(view) {
   table.append(element("tr", {}, element("th", {class: "word"}, label("afterLayer")), element("th", {class: "word", colspan: 5}, ""), element("th", {}, label("entropy")), element("th", {}, label("cosine"))));
   stack.lens.forEach((layer, i) => table.append(element("tr", {}, element("th", {class: "word"}, i ? String(i - 1) : label("embeddings")),
     ...layer.ids[token].map((id, n) => wordCell(view, id, layer.probabilities[token][n])), element("td", {}, number(layer.entropy[token])), element("td", {}, number(layer.cosine[token])))));
-  return [element("p", {class: "faint"}, label("lensText")), tokenButtons(stack.tokens, token, chosen => change({token: chosen})), element("h2", {}, `${token} “${stack.tokens[token].label}” ${nextWord(view, stack, token)}`),
+  return [element("p", {class: "faint"}, label("lensText")), tokenButtons(stack.tokens, token, chosen => change({token: chosen})), element("h2", {}, `${token} “${isolated(stack.tokens[token].label)}” ${nextWord(view, stack, token)}`),
     element("div", {class: "scroll"}, table), element("h2", {}, label("entropy")), entropyMap(view, stack)];
 }
 
@@ -24,7 +24,7 @@ function wordCell(view, id, probability) {
 function followingToken(view, stack, token) { return view.outputs.length ? view.outputs[token] : stack.causal ? stack.tokens[token + 1] : stack.tokens[token]; }
 function nextWord(view, stack, token) {
   const next = followingToken(view, stack, token);
-  return next ? `→ “${next.label}”` : "";
+  return next ? `→ “${isolated(next.label)}”` : "";
 }
 
 // Layers down, tokens across: how undecided the model is.
@@ -32,7 +32,7 @@ function entropyMap(view, stack) {
   const rows = stack.lens.map(layer => layer.entropy), table = element("table", {class: "matrix"}), top = Math.log2(view.model.vocabulary), palette = colors();
   if (stack.tokens.length > LARGEST_TABLE) return element("div", {class: "scroll"}, matrixCanvas(rows, 1000, top));
   table.append(element("tr", {}, element("th"), ...stack.tokens.map(token => element("th", {class: "column"}, token.label))));
-  rows.forEach((row, i) => table.append(element("tr", {}, element("th", {class: "word"}, i ? String(i - 1) : label("embeddings")), ...row.map(value => element("td", {style: `background:${shade(value, top, palette)}${value > 0.6 * top ? ";color:var(--paper)" : ""}`}, value.toFixed(1))))));
+  rows.forEach((row, i) => table.append(element("tr", {}, element("th", {class: "word"}, i ? String(i - 1) : label("embeddings")), ...row.map(value => element("td", {style: `background:${shade(value, top, palette)}${value > 0.6 * top ? ";color:var(--paper)" : ""}`}, fixed(value, 1))))));
   return element("div", {class: "scroll"}, table);
 }
 

@@ -8,7 +8,7 @@ var state = {view: "attention", moment: 0, kind: "", layer: 0, head: 0, token: 0
 
 function readAddress() {
   const said = new URLSearchParams(location.hash.slice(1) || JSON.parse(document.getElementById("start").textContent));
-  for (const [key, value] of said) if (key in state) state[key] = WORDS.includes(key) ? value : Number(value) || 0;
+  for (const [key, value] of said) if (Object.hasOwn(state, key)) state[key] = WORDS.includes(key) ? value : Number(value) || 0;
 }
 
 function writeAddress() {
@@ -20,7 +20,7 @@ function writeAddress() {
 function settle() {
   state.moment = between(state.moment, 0, data.views.length - 1);
   const view = currentView(), kinds = attentionKinds(view);
-  if (!VIEWS[state.view] || !shows(view, state.view)) state.view = "attention";
+  if (!Object.hasOwn(VIEWS, state.view) || !shows(view, state.view)) state.view = "attention";
   if (!LANGUAGES.includes(state.lang)) state.lang = "en";
   if (!kinds.includes(state.kind)) state.kind = kinds[kinds.length - 1];
   const stack = stackOf(view);
@@ -55,7 +55,7 @@ function draw() {
   if (state.theme) document.documentElement.dataset.theme = state.theme;
   hideHint();
   document.title = `qkv: ${view.texts[0]}`;
-  document.getElementById("title").textContent = view.texts.join(" → ");
+  document.getElementById("title").textContent = view.texts.map(isolated).join(" → ");
   document.getElementById("about").textContent = `${view.title}: ${view.model.layout}, ${view.model.parameters.toLocaleString(state.lang)} ${label("parameters")}`;
   document.getElementById("views").replaceChildren(...Object.keys(VIEWS).filter(key => shows(view, key)).map(key => element("button", {role: "tab", "aria-selected": String(key === state.view), id: `view-${key}`, onclick: () => change({view: key})}, label(key))));
   document.getElementById("choices").replaceChildren(...choices(view));

@@ -59,6 +59,9 @@ function dot(a, b) {
 function plus(a, b) { return Float64Array.from(a, (value, i) => value + (b ? b[i] : 0)); }
 function times(a, factor) { return Float64Array.from(a, value => value * factor); }
 
+// The same direction with length 1, as cosine scores take it.
+function unitLength(a) { return times(a, 1 / Math.max(1e-8, Math.sqrt(dot(a, a)))); }
+
 function rootMeanSquare(values) { return Math.sqrt(dot(values, values) / values.length); }
 
 function cosine(a, b) {
@@ -87,9 +90,9 @@ function normalise(x, gain, bias, model, statistics) {
   return {result, mean, variance};
 }
 
-// y = W x + bias; W [outputs, inputs]
-function product(weight, x, bias) {
-  return Float64Array.from({length: weight.rows}, (_, i) => dot(rowOf(weight, i), x) + (bias ? bias.values[i] : 0));
+// y = W x + bias; W [outputs, inputs]. Outputs from `first` to before `end`.
+function product(weight, x, bias, first = 0, end = weight.rows) {
+  return Float64Array.from({length: end - first}, (_, i) => dot(rowOf(weight, first + i), x) + (bias ? bias.values[first + i] : 0));
 }
 
 // Series for small arguments, continued fraction for large ones: 12 digits and more.

@@ -29,7 +29,7 @@ function stepParts(view, stack, place) {
   for (const name of ["self", "cross"])
     if (layer[name]) parts.push(...attentionParts(view, stack, place, name));
   parts.push(...feedForwardParts(view, stack, place, layer.feed_forward));
-  if (state.layer === stack.layers.length - 1 && stack.lens) parts.push(wordsPart(view, stack));
+  if (state.layer === stack.layers.length - 1 && stack.lens) parts.push(wordsPart(view, stack, place));
   return parts;
 }
 
@@ -48,13 +48,16 @@ function checked(own, models, type) {
 
 function given() { return element("div", {class: "given"}, label("given")); }
 
-// y = W x + b from weights that a small model's file holds; else what the model says.
-function checkedProduct(view, name, x, models, slice) {
-  const weights = view.weights;
-  if (!weights || weights[name + ".weight"] === undefined) return given();
-  const bias = weights[name + ".bias"] === undefined ? undefined : matrix(weights[name + ".bias"]);
-  const own = product(matrix(weights[name + ".weight"]), x, bias);
-  return checked(slice ? own.subarray(slice[0], slice[1]) : own, models);
+// y = W x + b by the weights that a small model's file holds, outputs from `first` to before `end`; undefined where it holds none.
+function ownProduct(view, name, x, first, end) {
+  const weights = view.weights || {}, bias = weights[`${name}.bias`];
+  return weights[`${name}.weight`] === undefined ? undefined : product(matrix(weights[`${name}.weight`]), x, bias === undefined ? undefined : matrix(bias), first, end);
+}
+
+// Else it is what the model says.
+function checkedProduct(view, name, x, models, first, end) {
+  const own = ownProduct(view, name, x, first, end);
+  return own ? checked(own, models) : given();
 }
 
 // Layers that share weights are named after their group.
@@ -73,9 +76,13 @@ function embeddingParts(view, stack, place) {
     if (position) rows.push(vectorRow(`P_{${state.token}}`, position));
     if (segment) rows.push(vectorRow(`S_{${token.type}}`, segment));
     const formula = `x = E_{id}${scale === 1 ? "" : " · s"}${position ? " + P_{pos}" : ""}${segment ? " + S_{seg}" : ""}`;
-    parts.push(part(`${label("embedding")}: “${token.label}”`, formula, `[${embedded.length}]`, element("p", {class: "faint"}, label("embeddingText")), ...rows, vectorRow("x", embedded), checked(plus(plus(scaled, position), segment), embedded)));
+    parts.push(part(`${label("embedding")}: “${isolated(token.label)}”`, formula, `[${embedded.length}]`, element("p", {class: "faint"}, label("embeddingText")), ...rows, vectorRow("x", embedded), checked(plus(plus(scaled, position), segment), embedded)));
   }
   if (stack.embedding_gain !== undefined) parts.push(normPart(view, embedded, normNumbers(stack, "embedding_"), detailRow(stack.embedding_result, place)));
+  if (stack.embedding_projected !== undefined) {
+    const narrow = detailRow(stack.embedding_gain === undefined ? stack.embedded : stack.embedding_result, place), wide = detailRow(stack.embedding_projected, place);
+    parts.push(part(label("embeddingProjection"), "x' = W_E x + b_E", `[${wide.length} × ${narrow.length}] [${narrow.length}] → [${wide.length}]`, vectorRow("x", narrow), vectorRow("x'", wide), checkedProduct(view, `${stack.name}.embedding_projection`, narrow, wide)));
+  }
   if (stack.first_gain !== undefined) parts.push(normPart(view, rowOf(matrix(stack.states[0]), state.token), normNumbers(stack, "first_"), detailRow(stack.first_result, place), matrix(stack.states[0]).type));
   return parts.filter(Boolean);
 }
@@ -91,7 +98,7 @@ function attentionParts(view, stack, place, name) {
   return [
     part(`${title}: ${label("query")}`, view.model.bare ? "q = x" : "q = W_Q x + b_Q", `[${stack.width} × ${view.model.hidden}] [${view.model.hidden}] → [${stack.width}]`, vectorRow("x", input), vectorRow("q", asked(sublayer, stack, head) || query),
       queryCheck(view, stack, name, sublayer, input, head, asked(sublayer, stack, head) || query), askedCheck(view, stack, name, sublayer, head, query)),
-    part(`${title}: ${label("keys")}, ${label("values")}`, view.model.bare ? "k_j = v_j = x_j" : "k_j = W_K x_j + b_K,  v_j = W_V x_j + b_V", `[${where.keyStack.tokens.length} × ${stack.width}]`, keysTable(where, row.keyHead), given()),
+    part(`${title}: ${label("keys")}, ${label("values")}`, view.model.bare ? "k_j = v_j = x_j" : "k_j = W_K x_j + b_K,  v_j = W_V x_j + b_V", `[${where.keyStack.tokens.length} × ${stack.width}]`, keysTable(where, row.keyHead), keysCheck(view, where, name, row.keyHead)),
     scoresPart(view, where, row, weights, type, title),
     mixedPart(where, row, head, place, title),
     outputPart(view, stack, place, name, sublayer),
@@ -109,7 +116,7 @@ function asked(sublayer, stack, head) {
 function askedCheck(view, stack, name, sublayer, head, query) {
   const before = asked(sublayer, stack, head);
   if (!before) return undefined;
-  if (view.model.score === "cosine") return element("div", {}, vectorRow("q / |q|", query), checked(times(before, 1 / Math.max(1e-8, Math.sqrt(dot(before, before)))), query));
+  if (view.model.score === "cosine") return element("div", {}, vectorRow("q / |q|", query), checked(unitLength(before), query));
   const own = view.weights && view.weights[`${weightPrefix(stack, name)}score.weight`], width = stack.width;
   if (own === undefined) return element("div", {}, vectorRow("Wᵀ q", query), given());
   const w = matrix(own), result = Float64Array.from({length: width}, (_, j) => before.reduce((sum, q, i) => sum + q * w.values[(head * width + i) * width + j], 0));
@@ -119,10 +126,10 @@ function askedCheck(view, stack, name, sublayer, head, query) {
 function queryCheck(view, stack, name, sublayer, input, head, query) {
   const first = head * stack.width, prefix = weightPrefix(stack, name), end = first + stack.width;
   if (view.model.bare && !sublayer.rotated) return checked(input.subarray(first, end), query);
-  if (!sublayer.rotated) return checkedProduct(view, prefix + (name === "cross" ? "query" : "query_key_value"), input, query, [first, end]);
+  if (!sublayer.rotated) return checkedProduct(view, prefix + (name === "cross" ? "query" : "query_key_value"), input, query, first, end);
   const before = detailRow(sublayer.unrotated, stack.detail.indexOf(state.token)).subarray(first, end);
   return element("div", {}, vectorRow(label("unrotated"), before), element("p", {class: "faint"}, label("rotatedText")), lengthCheck(before, query),
-    view.model.bare ? checked(input.subarray(first, end), before) : checkedProduct(view, `${prefix}query_key_value`, input, before, [first, end]));
+    view.model.bare ? checked(input.subarray(first, end), before) : checkedProduct(view, `${prefix}query_key_value`, input, before, first, end));
 }
 
 // A rotation changes no pair's length: entry i turns with entry i + width / 2.
@@ -138,7 +145,25 @@ function keysTable(where, head) {
   table.append(element("tr", {}, ...["", "k", "v"].map(text => element("th", {class: "word"}, text))));
   where.keyStack.tokens.slice(0, LARGEST_TABLE).forEach((token, j) => table.append(element("tr", {}, element("td", {class: "word"}, `${j} ${token.label}`),
     element("td", {}, strip(slice(keys, j, head, width), `k_${j}`)), element("td", {}, strip(slice(values, j, head, width), `v_${j}`)))));
-  return element("div", {class: "scroll"}, table);
+  const more = where.keyStack.tokens.length > LARGEST_TABLE ? element("p", {class: "faint"}, `… ${LARGEST_TABLE} / ${where.keyStack.tokens.length}`) : undefined;
+  return element("div", {class: "scroll"}, table, more);
+}
+
+// Keys and values of the tokens whose input this file holds: of the source all, of the stack itself those whose steps are given.
+function keysCheck(view, where, name, head) {
+  const {stack, keyStack, sublayer} = where, cross = name === "cross", {width} = stack, keys = matrix(sublayer.key), values = matrix(sublayer.value);
+  const inputs = matrix(cross ? keyStack.states[keyStack.states.length - 1] : sublayer.input), tokens = cross ? keyStack.tokens.map((_, j) => j) : stack.detail;
+  const first = (cross ? 0 : stack.heads * width) + head * width, reach = stack.kv_heads * width, weight = weightPrefix(stack, name) + (cross ? "key_value" : "query_key_value");
+  const project = (x, at) => view.model.bare ? x.subarray(head * width, (head + 1) * width) : ownProduct(view, weight, x, at, at + width);
+  const before = place => detailRow(sublayer.unrotated, place).subarray(first, first + width), own = [], models = [];
+  if (!view.model.bare && !ownProduct(view, weight, rowOf(inputs, 0), 0, 0)) return given();
+  tokens.forEach((j, place) => {
+    const x = rowOf(inputs, place), key = project(x, first);
+    own.push(...(view.model.score === "cosine" && !sublayer.rotated ? unitLength(key) : key), ...project(x, first + reach));
+    models.push(...(sublayer.rotated ? before(place) : slice(keys, j, head, width)), ...slice(values, j, head, width));
+  });
+  const place = tokens.indexOf(state.token), turned = sublayer.rotated ? lengthCheck(before(place), slice(keys, state.token, head, width)) : undefined;
+  return element("div", {}, checked(own, models, [inputs, keys].map(m => m.type).sort()[0]), turned);
 }
 
 // How a query's scores are made, and what they are multiplied by.
@@ -152,7 +177,7 @@ function scoresPart(view, where, row, weights, type, title) {
   tokens.forEach((token, j) => table.append(element("tr", {}, element("td", {class: "word"}, `${j} ${token.label}`), element("td", {}, number(row.products[j])),
     element("td", {}, number(row.scaled[j])), element("td", {}, number(row.weights[j])), element("td", {class: "word"}, bar(row.weights[j])))));
   return part(`${title}: ${label("softmax")}`, `a = softmax(${all}${scale}${where.causal ? " + M" : ""})`, `[${where.stack.width}] [${where.stack.width} × ${tokens.length}] → [${tokens.length}]`,
-    element("p", {class: "faint"}, `${root ? `${label("scaled")}: 1 / √${where.stack.width} = ${number(where.stack.scale)}. ` : ""}${where.causal ? label("maskText") : ""}`),
+    element("p", {class: "faint"}, `${root ? `${label("scaled")}: 1 / √${where.stack.width} = ${number(where.stack.scale)}. ` : ""}${where.causal ? label("maskText") : ""}${where.causal && Number.isFinite(where.window) ? ` ${label("windowText")} ${where.window}.` : ""}`),
     element("div", {class: "scroll"}, table), checked(row.weights, weights, type));
 }
 
@@ -173,7 +198,8 @@ function outputPart(view, stack, place, name, sublayer) {
   }
   if (bias) rows.push(vectorRow("b", bias, full));
   return part(`${label(name === "cross" ? "cross" : "attention")}: ${label("concatenated")}`, view.model.bare ? "o = [z_0; z_1; …]" : "o = W_O [z_0; z_1; …] + b = Σ_h W_O^h z_h + b", `[${output.length} × ${stack.heads * stack.width}] → [${output.length}]`,
-    element("p", {class: "faint"}, label("contributions")), ...rows, vectorRow("o", output, full), checked(sum, output));
+    element("p", {class: "faint"}, label("contributions")), ...rows, vectorRow("o", output, full), checked(sum, output),
+    view.weights && !view.model.bare ? checkedProduct(view, `${weightPrefix(stack, name)}output`, detailRow(sublayer.mixed, place), output) : undefined);
 }
 
 // ---- what every sublayer ends with ----
@@ -209,11 +235,9 @@ function feedForwardParts(view, stack, place, sublayer) {
   const input = detailRow(sublayer.input, place), up = detailRow(sublayer.up, place), halves = detailRow(sublayer.halves, place), output = detailRow(sublayer.output, place);
   const prefix = weightPrefix(stack, "feed_forward"), active = up.reduce((count, value) => count + (Math.abs(value) > 1e-6), 0);
   const activation = ACTIVATIONS[view.model.activation];
-  const weight = view.weights && view.weights[prefix + "up.weight"];
-  const bias = weight === undefined || view.weights[prefix + "up.bias"] === undefined ? undefined : matrix(view.weights[prefix + "up.bias"]);
-  const own = halves ? gated(halves, activation) : weight === undefined ? undefined : product(matrix(weight), input, bias).map(activation);
+  const inner = halves ? undefined : ownProduct(view, `${prefix}up`, input), own = halves ? gated(halves, activation) : inner && inner.map(activation);
   return [
-    part(`${label("feedForward")}: ${label("inner")}`, halves ? `h = (W_1 x) · ${activationName(view)}(W_g x)` : `h = ${activationName(view)}(W_1 x + b_1)`, `[${up.length} × ${input.length}] [${input.length}] → [${up.length}]`, vectorRow("x", input), halves ? vectorRow("W_1 x", halves.subarray(0, up.length)) : undefined, halves ? vectorRow("W_g x", halves.subarray(up.length)) : undefined, vectorRow("h", up),
+    part(`${label("feedForward")}: ${label("inner")}`, halves ? `h = (W_1 x) · ${activationName(view)}(W_g x)` : `h = ${activationName(view)}(W_1 x + b_1)`, `[${up.length} × ${input.length}] [${input.length}] → [${up.length}]`, vectorRow("x", input), halves ? vectorRow("W_1 x", halves.subarray(0, up.length)) : undefined, halves ? vectorRow("W_g x", halves.subarray(up.length)) : undefined, halves ? checkedProduct(view, `${prefix}up`, input, halves) : undefined, vectorRow("h", up),
       element("p", {class: "numbers"}, `${label("activeUnits")}: ${active} / ${up.length}`), own ? checked(own, up) : given()),
     part(label("feedForward"), "o = W_2 h + b_2", `[${output.length} × ${up.length}] → [${output.length}]`, vectorRow("o", output), checkedProduct(view, prefix + "down", up, output)),
     residualPart(view, sublayer, place),
@@ -229,19 +253,18 @@ function gated(halves, activation) {
 
 // ---- the words ----
 
-function wordsPart(view, stack) {
-  const last = stack.lens[stack.lens.length - 1], ids = last.ids[state.token], probabilities = last.probabilities[state.token];
-  const table = element("table", {id: "next-words"});
+function wordsPart(view, stack, place) {
+  const last = stack.lens[stack.lens.length - 1], ids = last.ids[state.token], probabilities = last.probabilities[state.token], logits = detailRow(stack.logits, place);
+  const table = element("table", {id: "next-words"}), own = softmax(logits);
   table.append(element("tr", {}, ...["", "logit", "p", ""].map(text => element("th", {}, text))));
-  ids.forEach((id, i) => table.append(element("tr", {}, element("td", {class: "word"}, word(view, id)), element("td", {}, number(last.logits[state.token][i])), element("td", {}, percent(probabilities[i])), element("td", {class: "word"}, bar(probabilities[i])))));
-  return part(label("logits"), "p = softmax(W x + b)", `[${view.model.vocabulary} × ${view.model.hidden}] → [${view.model.vocabulary}]`, table, wordsCheck(view, stack, ids, probabilities));
+  ids.forEach((id, i) => table.append(element("tr", {}, element("td", {class: "word"}, word(view, id)), element("td", {}, number(logits[id])), element("td", {}, percent(probabilities[i])), element("td", {class: "word"}, bar(probabilities[i])))));
+  return part(label("logits"), "p = softmax(W x + b)", `[${view.model.vocabulary} × ${view.model.hidden}] → [${view.model.vocabulary}]`, logitsCheck(view, stack, logits), table, checked(ids.map(id => own[id]), probabilities));
 }
 
-// A small model's whole vocabulary is computed here.
-function wordsCheck(view, stack, ids, probabilities) {
+// W x + b of a small model.
+function logitsCheck(view, stack, logits) {
   const weights = view.weights || {}, name = ["head.weight", "embedding", `${stack.name}.embedding`].find(n => weights[n] !== undefined);
   if (!name || weights["head.transform.weight"] !== undefined) return given();  // a transform stands before the vocabulary
   const bias = weights["head.bias"] === undefined ? undefined : matrix(weights["head.bias"]);
-  const own = softmax(product(matrix(weights[name]), rowOf(matrix(stack.states[stack.states.length - 1]), state.token), bias));
-  return checked(ids.map(id => own[id]), probabilities);
+  return checked(product(matrix(weights[name]), rowOf(matrix(stack.states[stack.states.length - 1]), state.token), bias), logits);
 }

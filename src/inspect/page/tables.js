@@ -20,7 +20,7 @@ function mappedTexts(view, stack) {
       if (token.start === undefined || token.sequence !== sequence || token.start < at) return;
       line.append(decoder.decode(coded.subarray(at, token.start)));
       const piece = element("span", {style: `background:rgba(${tint++ % 2 ? "var(--negative)" : "var(--cell)"}, 0.22);border-radius:3px`}, decoder.decode(coded.subarray(token.start, token.end)));
-      line.append(withHint(piece, () => `${i}: ${token.name}, ${label("id")} ${token.id}`));
+      line.append(withHint(piece, () => `${i}: ${isolated(token.name)}, ${label("id")} ${token.id}`));
       at = token.end;
     });
     line.append(decoder.decode(coded.subarray(at)));
@@ -39,9 +39,9 @@ function tokenTable(tokens) {
 function tablesView(view) {
   const stack = stackOf(view), positions = matrix(stack.positions), parts = [];
   if (positions) {
-    const rows = Array.from({length: positions.rows}, (_, i) => rowOf(positions, i)), likeness = rows.map(a => rows.map(b => cosine(a, b)));
+    const rows = Array.from({length: positions.rows}, (_, i) => rowOf(positions, i)), similarity = rows.map(a => rows.map(b => cosine(a, b)));
     parts.push(element("h2", {}, label("positionTable")), element("div", {class: "scroll"}, withCells(matrixCanvas(rows, 1000, Math.min(largest(positions.values), 3 * rootMeanSquare(positions.values))), (y, x) => `P[${y}][${x}] = ${number(rows[y][x])}`)),
-      element("h2", {}, label("positionLikeness")), element("div", {class: "scroll"}, withCells(matrixCanvas(likeness, 640, 1), (y, x) => `cos(${y}, ${x}) = ${number(likeness[y][x])}`)));
+      element("h2", {}, label("positionSimilarity")), element("div", {class: "scroll"}, withCells(matrixCanvas(similarity, 640, 1), (y, x) => `cos(${y}, ${x}) = ${number(similarity[y][x])}`)));
   } else {
     parts.push(element("p", {}, label("noPositions")));
   }
@@ -62,7 +62,7 @@ function nearestTable(view, stack) {
     const near = stack.neighbours[token.id];
     if (!near || done.has(token.id)) continue;
     done.add(token.id);
-    table.append(element("tr", {}, element("th", {class: "word"}, token.label), ...near.map(([id, likeness]) => element("td", {class: "word"}, `${word(view, id)} `, element("small", {class: "faint"}, likeness.toFixed(2))))));
+    table.append(element("tr", {}, element("th", {class: "word"}, token.label), ...near.map(([id, similarity]) => element("td", {class: "word"}, `${word(view, id)} `, element("small", {class: "faint"}, fixed(similarity, 2))))));
   }
   return element("div", {class: "scroll"}, table);
 }
