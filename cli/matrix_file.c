@@ -66,8 +66,11 @@ static bool read_row(struct reading *reading, char *text) {
   if (array->shape[0] == 0) array->shape[1] = columns;
   if (columns != array->shape[1] || columns == 0)
     return message_error("%s:%zu: this row has %s%zu numbers; the rows before have %zu", reading->path, reading->line,
-                         columns > array->shape[1] ? "more than " : "", columns > array->shape[1] ? array->shape[1] : columns, array->shape[1]), false;
-  if (reading->matrix->labels && !labelled) return message_error("%s:%zu: this row has no name, and the rows before have one", reading->path, reading->line), false;
+                         columns > array->shape[1] ? "more than " : "", columns > array->shape[1] ? array->shape[1] : columns,
+                         array->shape[1]),
+           false;
+  if (reading->matrix->labels && !labelled)
+    return message_error("%s:%zu: this row has no name, and the rows before have one", reading->path, reading->line), false;
   array->shape[0]++;
   return true;
 }

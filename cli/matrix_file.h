@@ -1,5 +1,5 @@
-// A matrix from a text file: a row a line, its numbers separated by tabs, blanks or commas. The first column may name the rows. Empty
-// lines and lines that begin with '#' are passed over.
+// A matrix from a text file: a row a line, its numbers separated by tabs, blanks or commas. The first column may name the rows.
+// Empty lines and lines that begin with '#' are passed over.
 #pragma once
 #include "qkv.h"
 

@@ -27,7 +27,8 @@ static const struct option options[] = {
   OPTION_FILE(wo, "wo", "FILE", "the matrix that projects the result", .unset = "no projection"),
   OPTION_FILE(other, "over", "FILE", "the vectors that are looked at, for cross-attention", .unset = "FILE itself"),
   OPTION_INTEGER(heads, "heads", "N", 1, 1024, "heads that share the matrices' columns evenly"),
-  OPTION_NUMBER(scale, "scale", "X", -1e6, 1e6, "what products are multiplied by", .unset = "1 / sqrt(width of a head's queries)"),
+  OPTION_NUMBER(scale, "scale", "X", -1e6, 1e6, "what products are multiplied by",
+                .unset = "1 / sqrt(width of a head's queries)"),
   OPTION_FLAG(causal, "causal", "tokens don't see those behind them"),
   OPTION_INTEGER(decimals, "decimals", "N", 0, 9, "digits behind the point"),
   OPTION_CHOICE(format, "format", "text|json", "tables to read, or JSON with all digits"),
@@ -52,7 +53,8 @@ static int width_of(const struct arguments *arguments, const struct qkv_array *a
 }
 
 // Names of tokens stand before rows where they are known; those of the columns above weights.
-static void print_step(FILE *out, const struct arguments *arguments, const struct qkv_attend_step *step, char *const *rows, char *const *columns) {
+static void print_step(FILE *out, const struct arguments *arguments, const struct qkv_attend_step *step, char *const *rows,
+                       char *const *columns) {
   const struct qkv_array *array = &step->array;
   int width = width_of(arguments, array), named = 0;
   for (size_t r = 0; rows && r < array->shape[0]; r++)
@@ -67,19 +69,23 @@ static void print_step(FILE *out, const struct arguments *arguments, const struc
   }
   for (size_t r = 0; r < array->shape[0]; r++) {
     fprintf(out, "  %-*s", named, rows ? rows[r] : "");
-    for (size_t c = 0; c < array->shape[1]; c++) fprintf(out, "  %*.*f", width, (int)arguments->decimals, array->data[r * array->shape[1] + c]);
+    for (size_t c = 0; c < array->shape[1]; c++)
+      fprintf(out, "  %*.*f", width, (int)arguments->decimals, array->data[r * array->shape[1] + c]);
     fputc('\n', out);
   }
   fputc('\n', out);
 }
 
 static bool is_of_other(const struct qkv_attend_step *step) {
-  return strcmp(step->name, "keys") == 0 || strcmp(step->name, "values") == 0 || strcmp(step->name, "vectors that are looked at") == 0;
+  return strcmp(step->name, "keys") == 0 || strcmp(step->name, "values") == 0 ||
+         strcmp(step->name, "vectors that are looked at") == 0;
 }
 
-static void print_text(FILE *out, const struct arguments *arguments, const struct files *files, const struct qkv_attend_steps *steps) {
+static void print_text(FILE *out, const struct arguments *arguments, const struct files *files,
+                       const struct qkv_attend_steps *steps) {
   char *const *own = files->matrices[X].labels, *const *other = arguments->other ? files->matrices[OTHER].labels : own;
-  for (size_t i = 0; i < steps->count; i++) print_step(out, arguments, &steps->items[i], is_of_other(&steps->items[i]) ? other : own, other);
+  for (size_t i = 0; i < steps->count; i++)
+    print_step(out, arguments, &steps->items[i], is_of_other(&steps->items[i]) ? other : own, other);
 }
 
 static void print_json(FILE *out, const struct qkv_attend_steps *steps) {
@@ -137,7 +143,8 @@ static int attend(struct call *call, const struct files *files) {
 
 static int run(struct call *call) {
   const struct arguments *arguments = call->arguments;
-  if (!arguments->wq || !arguments->wk || !arguments->wv) return call_misused(call, "--wq, --wk and --wv are needed: the matrices that make queries, keys and values");
+  if (!arguments->wq || !arguments->wk || !arguments->wv)
+    return call_misused(call, "--wq, --wk and --wv are needed: the matrices that make queries, keys and values");
   const char *const paths[FILES] = {[X] = call->positional.items[0], [OTHER] = arguments->other, [WQ] = arguments->wq,
                                     [WK] = arguments->wk, [WV] = arguments->wv, [WO] = arguments->wo};
   struct files files = {0};
@@ -154,9 +161,11 @@ const struct verb verb_attend = {
   .summary = "attention by hand: your own vectors and matrices, every intermediate with its shape",
   .description =
     "Reads vectors, a row for each token, and the matrices that make queries, keys and values, and prints each step of scaled "
-    "dot-product attention (Vaswani et al., 2017): products, scaling, mask, softmax, weighted sum. Files hold a row a line, numbers "
-    "separated by tabs, blanks or commas; the first column may name the tokens.",
-  .example = "qkv attend x.tsv --wq wq.tsv --wk wk.tsv --wv wv.tsv\nqkv attend x.tsv --wq wq.tsv --wk wk.tsv --wv wv.tsv --heads 2 --causal",
+    "dot-product attention (Vaswani et al., 2017): products, scaling, mask, softmax, weighted sum. Files hold a row a line, "
+    "numbers separated by tabs, blanks or commas; the first column may name the tokens.",
+  .example =
+    "qkv attend x.tsv --wq wq.tsv --wk wk.tsv --wv wv.tsv\n"
+    "qkv attend x.tsv --wq wq.tsv --wk wk.tsv --wv wv.tsv --heads 2 --causal",
   .least = 1,
   .most = 1,
   .size = sizeof(struct arguments),

@@ -30,8 +30,8 @@ static void defaults(void *memory) {
 
 static const struct option options[] = {
   OPTION_FILE(output, "output", "FILE",
-              "where to: NAME.html is a page for a browser with everything, NAME.json its numbers, NAME.svg, NAME.png or NAME.pdf the picture "
-              "of one attention or of the search, NAME.txt the picture as text",
+              "where to: NAME.html is a page for a browser with everything, NAME.json its numbers, NAME.svg, NAME.png or "
+              "NAME.pdf the picture of one attention or of the search, NAME.txt the picture as text",
               .letter = 'o', .unset = "the terminal"),
   OPTION_GROUP("One attention"),
   OPTION_CHOICE(attention, "attention", "auto|cross|encoder|decoder",
@@ -42,22 +42,27 @@ static const struct option options[] = {
   OPTION_CHOICE(shades, "shades", "auto|ascii|blocks|256|true", "how cells are shaded; auto looks at the terminal"),
   OPTION_INTEGER(width, "width", "N", 20, 1000, "columns to draw in", .unset = "those of the terminal, or 100"),
   OPTION_GROUP("A page"),
-  OPTION_FILES(at, "at", "MODEL", "the same text at several moments of a training: OUT/steps/*, sorted by number; the page has a slider"),
+  OPTION_FILES(at, "at", "MODEL",
+               "the same text at several moments of a training: OUT/steps/*, sorted by number; the page has a slider"),
   OPTION_TEXT(detail, "detail", "PLACES",
               "whose steps are given in numbers: tokens by their places from 0, such as 3,5-8, and in which layers and heads: "
               "tokens=3,5-8,layers=0,2,heads=1",
-              .unset = "all tokens if they are few, else the last; all layers, of a text of more than 128 tokens that of --layer; all heads"),
+              .unset = "all tokens if they are few, else the last; all layers, of a text of more than 128 tokens that of "
+                       "--layer; all heads"),
   OPTION_CHOICE(language, "lang", "en|es|pt", "language of the page's labels"),
   OPTION_GROUP("What the heads do"),
   OPTION_FILES(over, "over", "FILE",
-               "measure every head over the lines of FILE (of a translator: over the lines of two files, sources and targets): a table, or a part of the "
-               "page"),
+               "measure every head over the lines of FILE (of a translator: over the lines of two files, sources and targets): "
+               "a table, or a part of the page"),
   OPTION_FLAG(ablate, "ablate", "also how much the loss grows with each head switched off"),
-  OPTION_TEXT(sort, "sort", "COLUMN", "the table's order: itself, previous, ..., entropy, loss; largest first", .unset = "by layer"),
+  OPTION_TEXT(sort, "sort", "COLUMN", "the table's order: itself, previous, ..., entropy, loss; largest first",
+              .unset = "by layer"),
   OPTION_FILE(relations, "relations", "FILE",
               "which head finds which syntactic relation of a treebank best; FILE is CoNLL-U (Universal Dependencies)"),
   OPTION_GROUP("A search: of a translator without a second TEXT, or for what follows the text"),
-  OPTION_FLAG(tree, "tree", "show the search instead of an attention: all hypotheses of every step, their scores, which were dropped; a page always has it"),
+  OPTION_FLAG(tree, "tree",
+              "show the search instead of an attention: all hypotheses of every step, their scores, which were dropped; "
+              "a page always has it"),
   OPTION_INTEGER(beam, "beam", "N", 1, 32, "hypotheses that are kept", .unset = "what the model's files say"),
   OPTION_INTEGER(max_new, "max-new", "N", 1, 100000, "most tokens that are searched for", .unset = "what the model's files say"),
 };
@@ -105,9 +110,13 @@ static const char *picture_format(const char *output) {
 }
 
 // NULL: the usual one.
-static const char *wanted_kind(const struct arguments *arguments) { return strcmp(arguments->attention, "auto") == 0 ? NULL : arguments->attention; }
+static const char *wanted_kind(const struct arguments *arguments) {
+  return strcmp(arguments->attention, "auto") == 0 ? NULL : arguments->attention;
+}
 
-static bool is_page(const struct arguments *arguments) { return ends_in(arguments->output, ".html") || ends_in(arguments->output, ".json"); }
+static bool is_page(const struct arguments *arguments) {
+  return ends_in(arguments->output, ".html") || ends_in(arguments->output, ".json");
+}
 
 static int write_out(const char *path, const char *heading, const char *bytes, size_t size) {
   struct output output;
@@ -119,7 +128,8 @@ static int write_out(const char *path, const char *heading, const char *bytes, s
 
 // ---- one attention ----
 
-static int show_attention(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
+static int show_attention(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source,
+                          const char *target) {
   const struct arguments *arguments = call->arguments;
   struct qkv_attention_record *record = qkv_attention_record(context, model, source, target);
   const struct qkv_attention_view view = {.kind = wanted_kind(arguments),
@@ -129,7 +139,9 @@ static int show_attention(struct call *call, struct qkv_context *context, struct
                                           .width = arguments->width ? arguments->width : terminal_width()};
   const char *format = picture_format(arguments->output);
   size_t size = 0;
-  const char *picture = !record ? NULL : format ? qkv_attention_draw(context, record, &view, format, &size) : qkv_attention_print(context, record, &view);
+  const char *picture = !record ? NULL
+                      : format  ? qkv_attention_draw(context, record, &view, format, &size)
+                                : qkv_attention_print(context, record, &view);
   char *heading = NULL;
   int status = picture ? EXIT_DONE : call_failed(call, context);
   if (picture && asprintf(&heading, target ? "source: %s\ntarget: %s\n\n" : "text: %s\n\n", source, target) < 0) heading = NULL;
@@ -165,12 +177,16 @@ static const char *read_range(const char *text, int64_t *items, size_t *count) {
   return end;
 }
 
-// "3,5-8", "tokens=3,layers=0,2,heads=1"; blanks may stand for commas. Without a name places are those of tokens. Returns where it goes
-// wrong, NULL if it doesn't.
+// "3,5-8", "tokens=3,layers=0,2,heads=1"; blanks may stand for commas. Without a name places are those of tokens. Returns where
+// it goes wrong, NULL if it doesn't.
 static const char *read_detail(const char *text, struct detail *detail) {
-  const struct { const char *name; int64_t *items; size_t *count; } kinds[] = {{"tokens=", detail->tokens.items, &detail->tokens.count},
-                                                                               {"layers=", detail->layers.items, &detail->layers.count},
-                                                                               {"heads=", detail->heads.items, &detail->heads.count}};
+  const struct {
+    const char *name;
+    int64_t *items;
+    size_t *count;
+  } kinds[] = {{"tokens=", detail->tokens.items, &detail->tokens.count},
+               {"layers=", detail->layers.items, &detail->layers.count},
+               {"heads=", detail->heads.items, &detail->heads.count}};
   int kind = 0;
   for (const char *at = text;; at++) {
     for (int i = 0; i < 3; i++) {
@@ -188,17 +204,21 @@ static const char *read_detail(const char *text, struct detail *detail) {
 }
 
 // "out/steps/200" stands before "out/steps/1000".
-static int by_number(const void *first, const void *second) { return strverscmp(*(const char *const *)first, *(const char *const *)second); }
+static int by_number(const void *first, const void *second) {
+  return strverscmp(*(const char *const *)first, *(const char *const *)second);
+}
 
-static int write_page(struct call *call, struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *source,
-                      const char *target, const struct extras *extras) {
+static int write_page(struct call *call, struct qkv_context *context, struct qkv_model *const *models, size_t count,
+                      const char *source, const char *target, const struct extras *extras) {
   const struct arguments *arguments = call->arguments;
   struct detail detail;
   detail.tokens.count = detail.layers.count = detail.heads.count = 0;
   const char *wrong = arguments->detail ? read_detail(arguments->detail, &detail) : NULL;
   if (wrong)
-    return call_misused(call, "--detail wants places such as 3,5-8 or tokens=3,layers=0,2,heads=1, at most %d of a kind; got \"%s\" from \"%s\" on",
-                        MOST_PLACES, arguments->detail, wrong);
+    return call_misused(
+        call,
+        "--detail wants places such as 3,5-8 or tokens=3,layers=0,2,heads=1, at most %d of a kind; got \"%s\" from \"%s\" on",
+        MOST_PLACES, arguments->detail, wrong);
   const struct qkv_page_options wanted = {.format = ends_in(arguments->output, ".json") ? "json" : "html",
                                           .language = arguments->language,
                                           .kind = wanted_kind(arguments),
@@ -216,8 +236,8 @@ static int write_page(struct call *call, struct qkv_context *context, struct qkv
 }
 
 // The models of --at, or the one model.
-static int open_and_write_page(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target,
-                               const struct extras *extras) {
+static int open_and_write_page(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source,
+                               const char *target, const struct extras *extras) {
   struct arguments *arguments = call->arguments;
   size_t count = arguments->at.count;
   if (!count) return write_page(call, context, &model, 1, source, target, extras);
@@ -261,8 +281,8 @@ static void print_tree(FILE *out, const char *source, const struct qkv_search_tr
     char from[24] = "-";
     if (node->parent >= 0) snprintf(from, sizeof from, "%d", (int)tree->nodes[node->parent].rank);
     if (i && node->step != node[-1].step) fputc('\n', out);
-    fprintf(out, "%s %4d %4d %4s %9.4f %9.4f  %-8s  %s%*s %s\n", node->best ? "*" : " ", (int)node->step, (int)node->rank, from, node->log_probability,
-            node->sum, node->fate, node->token, columns_left(node->token, 16), "", node->text);
+    fprintf(out, "%s %4d %4d %4s %9.4f %9.4f  %-8s  %s%*s %s\n", node->best ? "*" : " ", (int)node->step, (int)node->rank, from,
+            node->log_probability, node->sum, node->fate, node->token, columns_left(node->token, 16), "", node->text);
   }
 }
 
@@ -317,7 +337,9 @@ static int measure_of(const struct qkv_heads *heads, const char *name) {
   return strcmp(name, "loss") == 0 ? HEAD_COLUMNS : -1;
 }
 
-static double value_of(const struct qkv_head *head, int measure) { return measure == HEAD_COLUMNS ? head->loss_change : head->measures[measure]; }
+static double value_of(const struct qkv_head *head, int measure) {
+  return measure == HEAD_COLUMNS ? head->loss_change : head->measures[measure];
+}
 
 static int by_measure(const void *first, const void *second, void *measure) {
   double a = value_of(first, *(int *)measure), b = value_of(second, *(int *)measure);
@@ -374,8 +396,8 @@ static struct qkv_heads *measure_heads(struct call *call, struct qkv_context *co
     if (!heads) *status = call_failed(call, context);
   }
   if (heads && heads->skipped)
-    message_warning("%s: %zu of %zu lines were left out, being empty or longer than the model takes; the first is line %zu", arguments->over.items[0],
-                    heads->skipped, heads->texts + heads->skipped, heads->first_skipped + 1);
+    message_warning("%s: %zu of %zu lines were left out, being empty or longer than the model takes; the first is line %zu",
+                    arguments->over.items[0], heads->skipped, heads->texts + heads->skipped, heads->first_skipped + 1);
   text_list_free(&texts);
   text_list_free(&seconds);
   return heads;
@@ -384,12 +406,13 @@ static struct qkv_heads *measure_heads(struct call *call, struct qkv_context *co
 // ---- relations ----
 
 static void print_relations(FILE *out, const struct qkv_relations *relations) {
-  fprintf(out, "%-12s %7s  %-19s %5s %4s %9s %9s %9s\n", "relation", "count", "who looks", "layer", "head", "found", "by place", "distance");
+  fprintf(out, "%-12s %7s  %-19s %5s %4s %9s %9s %9s\n", "relation", "count", "who looks", "layer", "head", "found", "by place",
+          "distance");
   for (size_t i = 0; i < relations->count; i++) {
     const struct qkv_relation *item = &relations->items[i];
     fprintf(out, "%-12s %7lld  %-19s %5d %4d %8.1f%% %8.1f%% %+9d\n", item->relation, (long long)item->count,
-            item->to_head ? "dependent at head" : "head at dependent", (int)item->layer, (int)item->head, item->accuracy * 100, item->baseline * 100,
-            (int)item->distance);
+            item->to_head ? "dependent at head" : "head at dependent", (int)item->layer, (int)item->head, item->accuracy * 100,
+            item->baseline * 100, (int)item->distance);
   }
 }
 
@@ -399,8 +422,8 @@ static int show_relations(struct call *call, struct qkv_context *context, struct
   struct output output;
   if (!relations) return call_failed(call, context);
   if (relations->skipped)
-    message_warning("%s: %zu of %zu sentences were left out, being longer than the model takes", arguments->relations, relations->skipped,
-                    relations->sentences + relations->skipped);
+    message_warning("%s: %zu of %zu sentences were left out, being longer than the model takes", arguments->relations,
+                    relations->skipped, relations->sentences + relations->skipped);
   int status = EXIT_FAILED;
   if (output_open(&output, arguments->output)) {
     print_relations(output.stream, relations);
@@ -411,7 +434,8 @@ static int show_relations(struct call *call, struct qkv_context *context, struct
 }
 
 // Heads alone, or heads beside what one text shows.
-static int look_at_all(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source, const char *target) {
+static int look_at_all(struct call *call, struct qkv_context *context, struct qkv_model *model, const char *source,
+                       const char *target) {
   const struct arguments *arguments = call->arguments;
   if (arguments->relations) return show_relations(call, context, model);
   int status = EXIT_DONE;
@@ -431,15 +455,22 @@ static int check_call(struct call *call, const char *source, const char *given) 
     return call_misused(call, "what to look at is missing: a text, --over FILE or --relations FILE");
   if (source && !*source) return call_misused(call, "the text is empty; give a sentence");
   if (!has_known_ending(arguments->output))
-    return call_misused(call, "-o %s: the ending says what is written; it can be .html, .json, .txt, .svg, .png or .pdf", arguments->output);
+    return call_misused(call, "-o %s: the ending says what is written; it can be .html, .json, .txt, .svg, .png or .pdf",
+                        arguments->output);
   if (!source && picture_format(arguments->output))
-    return call_misused(call, "-o %s: what is measured over a text is a table, not a picture; write it as .txt", arguments->output);
-  if (arguments->over.count > 2) return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
-  if (given && wants_search(call)) return call_misused(call, "--beam, --max-new and --tree are of a search, and the second text is given");
-  if (!source && wants_search(call)) return call_misused(call, "--beam, --max-new and --tree search for what follows a text; give one");
-  if ((arguments->ablate || arguments->sort) && !arguments->over.count) return call_misused(call, "--ablate and --sort belong to --over FILE");
+    return call_misused(call, "-o %s: what is measured over a text is a table, not a picture; write it as .txt",
+                        arguments->output);
+  if (arguments->over.count > 2)
+    return call_misused(call, "--over takes one file, or of a translator two; got %zu", arguments->over.count);
+  if (given && wants_search(call))
+    return call_misused(call, "--beam, --max-new and --tree are of a search, and the second text is given");
+  if (!source && wants_search(call))
+    return call_misused(call, "--beam, --max-new and --tree search for what follows a text; give one");
+  if ((arguments->ablate || arguments->sort) && !arguments->over.count)
+    return call_misused(call, "--ablate and --sort belong to --over FILE");
   if (!source && is_page(arguments)) return call_misused(call, "a page shows a text; give one beside --over");
-  if (source && arguments->over.count && !is_page(arguments)) return call_misused(call, "a text and --over FILE together make a page; write it with -o NAME.html");
+  if (source && arguments->over.count && !is_page(arguments))
+    return call_misused(call, "a text and --over FILE together make a page; write it with -o NAME.html");
   if ((arguments->at.count || arguments->detail || call_given(call, "lang")) && !is_page(arguments))
     return call_misused(call, "--at, --detail and --lang belong to a page; write one with -o NAME.html");
   return EXIT_DONE;
@@ -463,10 +494,11 @@ const struct verb verb_inspect = {
   .usage = "MODEL TEXT [TEXT]\nMODEL --over FILE\nMODEL --relations FILE",
   .summary = "shows what a model does with a text: a page for a browser, or attention in the terminal",
   .description =
-    "A translator translates TEXT (or takes the second TEXT as its translation); an encoder reads one text or a pair, a decoder one, or a pair if it labels texts. "
-    "Without -o one attention is drawn in the terminal: how much each token looks at each other. With -o NAME.html everything goes "
-    "into one file for a browser: tokens, all layers and heads, one token's way in numbers with every formula, what the model would say "
-    "after each layer, the search, positions, nearest words. Layers and heads count from 0.",
+    "A translator translates TEXT (or takes the second TEXT as its translation); an encoder reads one text or a pair, a decoder "
+    "one, or a pair if it labels texts. Without -o one attention is drawn in the terminal: how much each token looks at each "
+    "other. With -o NAME.html everything goes into one file for a browser: tokens, all layers and heads, one token's way in "
+    "numbers with every formula, what the model would say after each layer, the search, positions, nearest words. "
+    "Layers and heads count from 0.",
   .example =
     "qkv inspect out \"A man rides a red bike.\"\nqkv inspect out \"A man rides a red bike.\" -o bike.html\n"
     "qkv inspect out \"A man rides a red bike.\" --at out/steps/* -o learning.html\n"

@@ -66,7 +66,8 @@ static bool find_place(struct place *place, const struct qkv_attention_record *r
   place->columns = encoder || cross ? &text->source : &text->inputs;
   place->rows_name = arch->family != FAMILY_ENCODER_DECODER ? "queries" : encoder ? "source" : "target";
   place->columns_name = arch->family != FAMILY_ENCODER_DECODER ? "keys" : encoder || cross ? "source" : "target";
-  return place->weights != NULL || error_set(error, ERROR_UNSUPPORTED, "layer %d made no %s attention", place->layer, place->kind);
+  return place->weights != NULL ||
+         error_set(error, ERROR_UNSUPPORTED, "layer %d made no %s attention", place->layer, place->kind);
 }
 
 static enum terminal_shades shades_of(const char *name) {
@@ -82,8 +83,8 @@ struct picture {
   char title[160];
 };
 
-static bool picture_make(struct picture *picture, const struct qkv_attention_record *record, const struct qkv_attention_view *view,
-                         struct error *error) {
+static bool picture_make(struct picture *picture, const struct qkv_attention_record *record,
+                         const struct qkv_attention_view *view, struct error *error) {
   struct place place = {0};
   char heads[40];
   if (!find_place(&place, record, view, error)) return false;
@@ -110,13 +111,14 @@ const char *qkv_attention_print(struct qkv_context *context, struct qkv_attentio
   struct picture picture;
   if (!picture_make(&picture, record, view, error)) return NULL;
   buffer_clear(&record->picture);
-  bool fine = heat_map_print(&record->picture, &picture.map, shades_of(view->shades), view->width ? (size_t)view->width : 80, error);
+  bool fine = heat_map_print(&record->picture, &picture.map, shades_of(view->shades), view->width ? (size_t)view->width : 80,
+                             error);
   free(picture.values);
   return fine ? buffer_string(&record->picture) : NULL;
 }
 
-const char *qkv_attention_draw(struct qkv_context *context, struct qkv_attention_record *record, const struct qkv_attention_view *view,
-                               const char *format, size_t *size) {
+const char *qkv_attention_draw(struct qkv_context *context, struct qkv_attention_record *record,
+                               const struct qkv_attention_view *view, const char *format, size_t *size) {
   struct error *error = public_begin(context);
   enum picture_format wanted;
   struct picture picture;

@@ -22,8 +22,9 @@ static struct qkv_relations *hand_out(const struct relation_report *report, stru
       qkv_relations_free(relations);
       return NULL;
     }
-    items[relations->count++] = (struct qkv_relation){.relation = name, .count = item->count, .to_head = item->to_head, .layer = item->layer, .head = item->head,
-                                                      .accuracy = item->accuracy, .baseline = item->baseline, .distance = item->distance};
+    items[relations->count++] = (struct qkv_relation){
+      .relation = name, .count = item->count, .to_head = item->to_head, .layer = item->layer, .head = item->head,
+      .accuracy = item->accuracy, .baseline = item->baseline, .distance = item->distance};
   }
   return relations;
 }

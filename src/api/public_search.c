@@ -37,36 +37,43 @@ static void grow(void *user, const struct generation_request *request, int step,
   struct grower *grower = user;
   if (grower->error->code != ERROR_NONE) return;
   if (step == 1) grower->count = 0;  // a search that had to make room begins again
-  if (!memory_grow(grower->error, &grower->nodes, &grower->capacity, grower->count + (size_t)count, sizeof *grower->nodes)) return;
+  if (!memory_grow(grower->error, &grower->nodes, &grower->capacity, grower->count + (size_t)count, sizeof *grower->nodes))
+    return;
   for (int i = 0; i < count; i++) {
     const struct search_choice *choice = &choices[i];
     if (choice->node >= 0) {
-      if (!memory_grow(grower->error, &grower->numbers, &grower->number_capacity, (size_t)choice->node + 1, sizeof *grower->numbers)) return;
+      if (!memory_grow(grower->error, &grower->numbers, &grower->number_capacity, (size_t)choice->node + 1,
+                       sizeof *grower->numbers))
+        return;
       grower->numbers[choice->node] = (int64_t)grower->count;
     }
-    grower->nodes[grower->count++] = (struct qkv_search_node){.parent = choice->parent < 0 ? -1 : grower->numbers[choice->parent], .step = step, .rank = i,
-                                                              .id = choice->id, .log_probability = choice->log_prob, .sum = choice->sum,
-                                                              .score = choice->score, .fate = fate_of(choice)};
+    int64_t parent = choice->parent < 0 ? -1 : grower->numbers[choice->parent];
+    grower->nodes[grower->count++] = (struct qkv_search_node){
+      .parent = parent, .step = step, .rank = i, .id = choice->id, .log_probability = choice->log_prob, .sum = choice->sum,
+      .score = choice->score, .fate = fate_of(choice)};
   }
 }
 
 // ---- before ----
 
-static bool begin_translation(struct beginning *beginning, const struct model *model, const struct tokenizer *tokenizer, const char *text,
-                              struct error *error) {
+static bool begin_translation(struct beginning *beginning, const struct model *model, const struct tokenizer *tokenizer,
+                              const char *text, struct error *error) {
   const struct arch *arch = &model->arch;
   struct source_line line;
-  if (!source_pieces_add(&beginning->pieces, &line, tokenizer, text, 0, arch->positions == POSITIONS_NONE ? 1 << 20 : arch->max_positions, false, error))
+  if (!source_pieces_add(&beginning->pieces, &line, tokenizer, text, 0,
+                         arch->positions == POSITIONS_NONE ? 1 << 20 : arch->max_positions, false, error))
     return false;
   if (line.count == 0) return error_set(error, ERROR_USAGE, "the text is empty");
   if (line.cut)
-    return error_set(error, ERROR_USAGE, "the text has %zu tokens more than the model takes (%d); give a shorter one", line.cut, arch->max_positions);
-  beginning->request = (struct generation_request){.source = beginning->pieces.items[0].ids, .source_count = beginning->pieces.items[0].count};
+    return error_set(error, ERROR_USAGE, "the text has %zu tokens more than the model takes (%d); give a shorter one", line.cut,
+                     arch->max_positions);
+  beginning->request = (struct generation_request){.source = beginning->pieces.items[0].ids,
+                                                   .source_count = beginning->pieces.items[0].count};
   return true;
 }
 
-static bool begin_text(struct beginning *beginning, const struct qkv_model *model, const struct model *ready, const struct tokenizer *tokenizer,
-                       const char *text, struct error *error) {
+static bool begin_text(struct beginning *beginning, const struct qkv_model *model, const struct model *ready,
+                       const struct tokenizer *tokenizer, const char *text, struct error *error) {
   struct prompt_reader reader;
   if (!public_continues_text(model, error)) return false;
   prompt_reader_open(&reader, model, tokenizer);
@@ -75,12 +82,14 @@ static bool begin_text(struct beginning *beginning, const struct qkv_model *mode
   int most = generation_most_length(&ready->arch);
   if (fine && !beginning->prompt.count) fine = error_set(error, ERROR_USAGE, "the text is empty");
   if (fine && beginning->prompt.count >= most)
-    fine = error_set(error, ERROR_USAGE, "the text has %d tokens and the model takes %d: nothing can follow; give a shorter one", beginning->prompt.count, most);
+    fine = error_set(error, ERROR_USAGE, "the text has %d tokens and the model takes %d: nothing can follow; give a shorter one",
+                     beginning->prompt.count, most);
   beginning->request = (struct generation_request){.prefix = beginning->prompt.ids, .prefix_count = beginning->prompt.count};
   return fine;
 }
 
-static bool set_options(struct generation_options *options, const struct qkv_model *model, int64_t beam, int64_t max_new, struct error *error) {
+static bool set_options(struct generation_options *options, const struct qkv_model *model, int64_t beam, int64_t max_new,
+                        struct error *error) {
   if (!public_generation_options(options, &model->checkpoint, error)) return false;
   options->beams = beam >= 0 && beam < INT32_MAX ? (int)beam : options->beams;
   if (options->beams < 1 || options->beams > MAX_BEAMS)
@@ -99,7 +108,9 @@ static void mark_best(struct grower *grower, const struct hypothesis *found) {
   int64_t parent = -1;
   size_t at = 0;
   for (int t = 0; t < found->count; t++, at++) {
-    while (at < grower->count && (grower->nodes[at].step != t + 1 || grower->nodes[at].parent != parent || grower->nodes[at].id != found->ids[t])) at++;
+    while (at < grower->count &&
+           (grower->nodes[at].step != t + 1 || grower->nodes[at].parent != parent || grower->nodes[at].id != found->ids[t]))
+      at++;
     if (at == grower->count) return;
     grower->nodes[at].best = true;
     parent = (int64_t)at;
@@ -134,8 +145,8 @@ static bool name_nodes(struct grower *grower, const struct tokenizer *tokenizer)
   return fine;
 }
 
-static struct generation *search(const struct model *model, const struct generation_options *options, const struct generation_request *request,
-                                 struct error *error) {
+static struct generation *search(const struct model *model, const struct generation_options *options,
+                                 const struct generation_request *request, struct error *error) {
   struct generation *found = NULL;
   struct session *session = session_open(&model, 1, options, error);
   if (session) session_run(session, request, 1, &found, error);
@@ -144,8 +155,8 @@ static struct generation *search(const struct model *model, const struct generat
 }
 
 // Fills the tree, which takes the grower's nodes.
-static bool fill(struct qkv_search_tree *tree, struct grower *grower, const struct generation *found, const struct tokenizer *tokenizer,
-                 struct error *error) {
+static bool fill(struct qkv_search_tree *tree, struct grower *grower, const struct generation *found,
+                 const struct tokenizer *tokenizer, struct error *error) {
   const struct hypothesis *best = &found->hypotheses[0];
   mark_best(grower, best);
   bool fine = name_nodes(grower, tokenizer);
@@ -156,7 +167,8 @@ static bool fill(struct qkv_search_tree *tree, struct grower *grower, const stru
   return tree->text != NULL;
 }
 
-struct qkv_search_tree *qkv_search_tree(struct qkv_context *context, struct qkv_model *model, const char *text, int64_t beam, int64_t max_new) {
+struct qkv_search_tree *qkv_search_tree(struct qkv_context *context, struct qkv_model *model, const char *text, int64_t beam,
+                                        int64_t max_new) {
   struct error *error = public_begin(context);
   const struct model *ready = public_model_ready(model, error);
   const struct tokenizer *tokenizer = ready ? public_model_tokenizer(model, error) : NULL;
@@ -193,14 +205,15 @@ char *qkv_search_draw(struct qkv_context *context, const struct qkv_search_tree 
   for (size_t i = 0; boxes && i < tree->count; i++) {
     const struct qkv_search_node *node = &tree->nodes[i];
     enum tree_fate fate = node->fate[0] == 'k' ? TREE_KEPT : node->fate[0] == 'f' ? TREE_FINISHED : TREE_DROPPED;
-    boxes[i] = (struct tree_box){.column = (size_t)node->step - 1, .row = (size_t)node->rank, .parent = node->parent, .label = node->token, .value = node->sum,
-                                 .fate = fate, .best = node->best};
+    boxes[i] = (struct tree_box){.column = (size_t)node->step - 1, .row = (size_t)node->rank, .parent = node->parent,
+                                 .label = node->token, .value = node->sum, .fate = fate, .best = node->best};
   }
   buffer_format(&title, "%s (beam %d, score ", tree->text, (int)tree->beam);
   buffer_decimal(&title, tree->score, 3);
   buffer_char(&title, ')');
   const struct tree_picture picture = {.title = buffer_string(&title), .boxes = boxes, .count = tree->count};
-  bool fine = boxes && buffer_check(&title, error) && public_picture_format(&wanted, format, error) && tree_picture_draw(&out, wanted, &picture, error);
+  bool fine = boxes && buffer_check(&title, error) && public_picture_format(&wanted, format, error) &&
+              tree_picture_draw(&out, wanted, &picture, error);
   free(boxes);
   buffer_free(&title);
   *size = out.size;

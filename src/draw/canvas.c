@@ -19,9 +19,10 @@ const struct canvas_tint canvas_tints[CANVAS_COLORS] = {
   {"c7", 0x555555, 0xbbbbbb},
 };
 
-bool canvas_begin(struct canvas *canvas, struct buffer *out, enum picture_format format, double width, double height, const char *title,
-                  struct error *error) {
-  const struct canvas_kind *const kinds[] = {[PICTURE_SVG] = &canvas_svg, [PICTURE_PNG] = &canvas_png, [PICTURE_PDF] = &canvas_pdf};
+bool canvas_begin(struct canvas *canvas, struct buffer *out, enum picture_format format, double width, double height,
+                  const char *title, struct error *error) {
+  const struct canvas_kind *const kinds[] = {
+      [PICTURE_SVG] = &canvas_svg, [PICTURE_PNG] = &canvas_png, [PICTURE_PDF] = &canvas_pdf};
   *canvas = (struct canvas){.kind = kinds[format], .out = out, .error = error};
   if (!canvas->kind->begin(canvas, width, height, title)) return false;
   canvas_rectangle(canvas, 0, 0, width, height, CANVAS_PAPER, 1, NULL);
@@ -36,8 +37,8 @@ void canvas_line(struct canvas *canvas, double x1, double y1, double x2, double 
   canvas->kind->line(canvas, x1, y1, x2, y2, color);
 }
 
-void canvas_rectangle(struct canvas *canvas, double x, double y, double width, double height, enum canvas_color color, double opacity,
-                      const char *hint) {
+void canvas_rectangle(struct canvas *canvas, double x, double y, double width, double height, enum canvas_color color,
+                      double opacity, const char *hint) {
   canvas->kind->rectangle(canvas, x, y, width, height, color, opacity, hint);
 }
 

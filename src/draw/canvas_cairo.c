@@ -59,10 +59,12 @@ static struct pen *load(struct canvas *canvas) {
   struct pen *pen = memory_new(canvas->error, 1, sizeof *pen);
   if (!pen) return NULL;
   // They stay in the process: the next picture uses again what they keep.
-  void *cairo = dlopen("libcairo.so.2", RTLD_NOW | RTLD_NODELETE), *fonts = cairo ? dlopen("libfontconfig.so.1", RTLD_NOW | RTLD_NODELETE) : NULL;
+  void *cairo = dlopen("libcairo.so.2", RTLD_NOW | RTLD_NODELETE),
+       *fonts = cairo ? dlopen("libfontconfig.so.1", RTLD_NOW | RTLD_NODELETE) : NULL;
   if (look_up(pen, cairo, cairo_names) && look_up(&pen->FcCharSetAddChar, fonts, font_names)) return pen;
   const char *reason = dlerror();
-  error_set(canvas->error, ERROR_UNSUPPORTED, "cairo, which draws PNG and PDF, cannot be used (%s); install libcairo2, or write the picture as .svg",
+  error_set(canvas->error, ERROR_UNSUPPORTED,
+            "cairo, which draws PNG and PDF, cannot be used (%s); install libcairo2, or write the picture as .svg",
             reason ? reason : "a function is missing");
   free(pen);
   return NULL;
@@ -95,7 +97,8 @@ static bool begin_on(struct canvas *canvas, struct pen *pen, cairo_surface_t *su
 static bool begin_png(struct canvas *canvas, double width, double height, const char *title) {
   struct pen *pen = load(canvas);
   double scale = fmin(SCALE_OF_PNG, sqrt(MOST_PIXELS / (width * height)));
-  return pen && begin_on(canvas, pen, pen->cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * scale), (int)(height * scale)), scale);
+  return pen && begin_on(canvas, pen,
+                         pen->cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * scale), (int)(height * scale)), scale);
 }
 
 static cairo_status_t append(void *out, const unsigned char *bytes, unsigned int size) {
@@ -107,7 +110,8 @@ static cairo_status_t append(void *out, const unsigned char *bytes, unsigned int
 static bool begin_pdf(struct canvas *canvas, double width, double height, const char *title) {
   struct pen *pen = load(canvas);
   if (!pen) return false;
-  cairo_surface_t *surface = pen->cairo_pdf_surface_create_for_stream(append, canvas->out, width * POINTS_PER_PIXEL, height * POINTS_PER_PIXEL);
+  cairo_surface_t *surface = pen->cairo_pdf_surface_create_for_stream(append, canvas->out, width * POINTS_PER_PIXEL,
+                                                                      height * POINTS_PER_PIXEL);
   struct buffer clean = {0};
   if (title) text_append_cut(&clean, title, SIZE_MAX);
   if (clean.size) pen->cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, clean.data);
@@ -175,7 +179,11 @@ static void text(struct canvas *canvas, const struct canvas_label *label) {
   pen->cairo_save(pen->cairo);
   pen->cairo_translate(pen->cairo, label->x, label->y);
   pen->cairo_rotate(pen->cairo, label->rotation * M_PI / 180);
-  pen->cairo_move_to(pen->cairo, label->anchor == CANVAS_START ? 0 : label->anchor == CANVAS_MIDDLE ? -extents.x_advance / 2 : -extents.x_advance, 0);
+  pen->cairo_move_to(pen->cairo,
+                     label->anchor == CANVAS_START    ? 0
+                     : label->anchor == CANVAS_MIDDLE ? -extents.x_advance / 2
+                                                      : -extents.x_advance,
+                     0);
   choose_color(pen, label->color, 1);
   pen->cairo_show_text(pen->cairo, buffer_string(&clean));
   pen->cairo_restore(pen->cairo);
@@ -193,8 +201,8 @@ static void line(struct canvas *canvas, double x1, double y1, double x2, double 
   pen->cairo_stroke(pen->cairo);
 }
 
-static void rectangle(struct canvas *canvas, double x, double y, double width, double height, enum canvas_color color, double opacity,
-                      const char *hint) {
+static void rectangle(struct canvas *canvas, double x, double y, double width, double height, enum canvas_color color,
+                      double opacity, const char *hint) {
   struct pen *pen = canvas->pen;
   choose_color(pen, color, opacity);
   pen->cairo_rectangle(pen->cairo, x, y, width, height);
@@ -210,7 +218,8 @@ static void path(struct canvas *canvas, const struct canvas_point *points, size_
   pen->cairo_set_line_join(pen->cairo, CAIRO_LINE_JOIN_ROUND);
   pen->cairo_set_line_cap(pen->cairo, CAIRO_LINE_CAP_ROUND);
   pen->cairo_set_dash(pen->cairo, dashes, dashed ? 2 : 0, 0);
-  for (size_t i = 0; i < count; i++) (points[i].starts ? pen->cairo_move_to : pen->cairo_line_to)(pen->cairo, points[i].x, points[i].y);
+  for (size_t i = 0; i < count; i++)
+    (points[i].starts ? pen->cairo_move_to : pen->cairo_line_to)(pen->cairo, points[i].x, points[i].y);
   pen->cairo_stroke(pen->cairo);
   pen->cairo_restore(pen->cairo);
 }

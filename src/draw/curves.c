@@ -86,8 +86,8 @@ static void write_tick(struct buffer *text, const struct scale *scale, double va
   buffer_decimal(text, value, scale->digits);
 }
 
-static void write_label(struct canvas *canvas, double x, double y, enum canvas_anchor anchor, double rotation, enum canvas_color color,
-                        const char *text) {
+static void write_label(struct canvas *canvas, double x, double y, enum canvas_anchor anchor, double rotation,
+                        enum canvas_color color, const char *text) {
   canvas_text(canvas, &(struct canvas_label){x, y, anchor, rotation, color, false, text});
 }
 
@@ -112,8 +112,10 @@ static void draw_axes(struct canvas *canvas, const struct frame *frame, const st
   }
   canvas_line(canvas, frame->left, frame->bottom, frame->right, frame->bottom, CANVAS_AXIS);
   double middle = (frame->top + frame->bottom) / 2;
-  if (curves->x_name) write_label(canvas, (frame->left + frame->right) / 2, frame->bottom + 42, CANVAS_MIDDLE, 0, CANVAS_FAINT, curves->x_name);
-  if (curves->left_name && frame->has_axis[CURVE_LEFT]) write_label(canvas, 18, middle, CANVAS_MIDDLE, -90, CANVAS_FAINT, curves->left_name);
+  if (curves->x_name)
+    write_label(canvas, (frame->left + frame->right) / 2, frame->bottom + 42, CANVAS_MIDDLE, 0, CANVAS_FAINT, curves->x_name);
+  if (curves->left_name && frame->has_axis[CURVE_LEFT])
+    write_label(canvas, 18, middle, CANVAS_MIDDLE, -90, CANVAS_FAINT, curves->left_name);
   if (curves->right_name && frame->has_axis[CURVE_RIGHT])
     write_label(canvas, WIDTH - 12, middle, CANVAS_MIDDLE, -90, CANVAS_FAINT, curves->right_name);
   if (label.failed) canvas->out->failed = true;
@@ -151,7 +153,8 @@ static bool make_path(struct points *points, const struct frame *frame, const st
       high = fmax(high, curve->y[last]);
     }
     fine = add_point(points, error, x, to_pixel(scale, curve->y[i]));
-    if (fine && last > i + 1) fine = add_point(points, error, x, to_pixel(scale, low)) && add_point(points, error, x, to_pixel(scale, high));
+    if (fine && last > i + 1)
+      fine = add_point(points, error, x, to_pixel(scale, low)) && add_point(points, error, x, to_pixel(scale, high));
     if (fine && last > i) fine = add_point(points, error, x, to_pixel(scale, curve->y[last]));
     i = last + 1;
   }
@@ -163,10 +166,12 @@ static enum canvas_color color_of(size_t number) { return CANVAS_SERIES_0 + numb
 // A curve of few points has a dot at each; so a lone point is seen too.
 static void draw_curve(struct canvas *canvas, const struct frame *frame, const struct curve *curve, size_t number) {
   struct points points = {0};
-  if (make_path(&points, frame, curve, canvas->error)) canvas_path(canvas, points.list, points.count, color_of(number), curve->axis == CURVE_RIGHT);
+  if (make_path(&points, frame, curve, canvas->error))
+    canvas_path(canvas, points.list, points.count, color_of(number), curve->axis == CURVE_RIGHT);
   free(points.list);
   for (size_t i = 0; curve->count <= MOST_DOTS && i < curve->count; i++)
-    if (is_point(curve, i)) canvas_dot(canvas, to_pixel(&frame->x, curve->x[i]), to_pixel(&frame->y[curve->axis], curve->y[i]), color_of(number));
+    if (is_point(curve, i))
+      canvas_dot(canvas, to_pixel(&frame->x, curve->x[i]), to_pixel(&frame->y[curve->axis], curve->y[i]), color_of(number));
 }
 
 static void append_last_value(struct buffer *text, const struct curve *curve) {
@@ -193,7 +198,8 @@ static double draw_legend(struct canvas *canvas, const struct curves *curves, do
       y += LEGEND_LINE;
     }
     if (canvas) {
-      canvas_path(canvas, (struct canvas_point[]){{x, y - 4, true}, {x + MARK, y - 4}}, 2, color_of(i), curve->axis == CURVE_RIGHT);
+      canvas_path(canvas, (struct canvas_point[]){{x, y - 4, true}, {x + MARK, y - 4}}, 2, color_of(i),
+                  curve->axis == CURVE_RIGHT);
       write_label(canvas, x + MARK + 8, y, CANVAS_START, 0, CANVAS_INK, buffer_string(&text));
       if (text.failed) canvas->out->failed = true;
     }

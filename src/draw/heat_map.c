@@ -32,14 +32,15 @@ static double cell_size(const struct heat_map *map) {
   return fmax(SMALLEST_CELL, fmin(LARGEST_CELL, LARGEST_MAP / fmax(most, 1)));
 }
 
-static void draw_cell(struct canvas *canvas, const struct heat_map *map, float full, size_t row, size_t column, double x, double y,
-                      double size) {
+static void draw_cell(struct canvas *canvas, const struct heat_map *map, float full, size_t row, size_t column, double x,
+                      double y, double size) {
   float share = heat_map_share(map, full, row, column);
   if (share >= 0 && share < 0.004f) return;  // not to be seen
   struct buffer hint = {0};
   buffer_format(&hint, "%s \xE2\x86\x92 %s: ", map->row_labels[row], map->column_labels[column]);
   buffer_decimal(&hint, map->values[row * map->columns + column], 4);
-  canvas_rectangle(canvas, x, y, size, size, share < 0 ? CANVAS_SERIES_0 + 1 : CANVAS_CELL, share < 0 ? 1 : share, buffer_string(&hint));
+  canvas_rectangle(canvas, x, y, size, size, share < 0 ? CANVAS_SERIES_0 + 1 : CANVAS_CELL, share < 0 ? 1 : share,
+                   buffer_string(&hint));
   if (hint.failed) canvas->out->failed = true;
   buffer_free(&hint);
 }
@@ -50,15 +51,18 @@ static void draw_scale(struct canvas *canvas, float full, double x, double y) {
   struct buffer label = {0};
   buffer_decimal(&label, full, 2);
   canvas_text(canvas, &(struct canvas_label){x - 6, y + 9, CANVAS_END, 0, CANVAS_FAINT, false, "0"});
-  canvas_text(canvas, &(struct canvas_label){x + STEPS * STEP + 6, y + 9, CANVAS_START, 0, CANVAS_FAINT, false, buffer_string(&label)});
+  canvas_text(canvas,
+              &(struct canvas_label){x + STEPS * STEP + 6, y + 9, CANVAS_START, 0, CANVAS_FAINT, false, buffer_string(&label)});
   if (label.failed) canvas->out->failed = true;
   buffer_free(&label);
 }
 
 static void draw_grid(struct canvas *canvas, const struct heat_map *map, double left, double top, double size) {
   double right = left + size * (double)map->columns, bottom = top + size * (double)map->rows;
-  for (size_t r = 0; r <= map->rows; r++) canvas_line(canvas, left, top + (double)r * size, right, top + (double)r * size, CANVAS_GRID);
-  for (size_t c = 0; c <= map->columns; c++) canvas_line(canvas, left + (double)c * size, top, left + (double)c * size, bottom, CANVAS_GRID);
+  for (size_t r = 0; r <= map->rows; r++)
+    canvas_line(canvas, left, top + (double)r * size, right, top + (double)r * size, CANVAS_GRID);
+  for (size_t c = 0; c <= map->columns; c++)
+    canvas_line(canvas, left + (double)c * size, top, left + (double)c * size, bottom, CANVAS_GRID);
 }
 
 bool heat_map_draw(struct buffer *out, enum picture_format format, const struct heat_map *map, struct error *error) {
@@ -73,17 +77,21 @@ bool heat_map_draw(struct buffer *out, enum picture_format format, const struct 
   double title_width = map->title ? MARGIN * 2 + canvas_text_width(map->title) * 1.25 : 0;
   double total_width = fmax(left + width + overhang, fmax(left + 260, title_width));
   if (!canvas_begin(&canvas, out, format, total_width, top + height + 40, map->title, error)) return false;
-  if (map->title) canvas_text(&canvas, &(struct canvas_label){MARGIN, MARGIN + 13, CANVAS_START, 0, CANVAS_INK, true, map->title});
+  if (map->title)
+    canvas_text(&canvas, &(struct canvas_label){MARGIN, MARGIN + 13, CANVAS_START, 0, CANVAS_INK, true, map->title});
   if (map->columns_name)
-    canvas_text(&canvas, &(struct canvas_label){left, MARGIN + (map->title ? 41 : 13), CANVAS_START, 0, CANVAS_FAINT, false, map->columns_name});
+    canvas_text(&canvas, &(struct canvas_label){left, MARGIN + (map->title ? 41 : 13), CANVAS_START, 0, CANVAS_FAINT, false,
+                                                map->columns_name});
   if (map->rows_name)
-    canvas_text(&canvas, &(struct canvas_label){MARGIN + 10, top + height / 2, CANVAS_MIDDLE, -90, CANVAS_FAINT, false, map->rows_name});
+    canvas_text(&canvas,
+                &(struct canvas_label){MARGIN + 10, top + height / 2, CANVAS_MIDDLE, -90, CANVAS_FAINT, false, map->rows_name});
   bool labelled = size >= CANVAS_FONT_SIZE - 2;  // smaller rows would have labels over one another
   for (size_t r = 0; labelled && r < map->rows; r++)
-    canvas_text(&canvas, &(struct canvas_label){left - 8, top + ((double)r + 0.5) * size + 4, CANVAS_END, 0, CANVAS_INK, false, map->row_labels[r]});
+    canvas_text(&canvas, &(struct canvas_label){left - 8, top + ((double)r + 0.5) * size + 4, CANVAS_END, 0, CANVAS_INK, false,
+                                                map->row_labels[r]});
   for (size_t c = 0; labelled && c < map->columns; c++)
-    canvas_text(&canvas, &(struct canvas_label){left + ((double)c + 0.5) * size + 4, top - 8, CANVAS_START, -label_slope, CANVAS_INK, false,
-                                                map->column_labels[c]});
+    canvas_text(&canvas, &(struct canvas_label){left + ((double)c + 0.5) * size + 4, top - 8, CANVAS_START, -label_slope,
+                                                CANVAS_INK, false, map->column_labels[c]});
   draw_grid(&canvas, map, left, top, size);
   for (size_t r = 0; r < map->rows; r++)
     for (size_t c = 0; c < map->columns; c++)

@@ -56,8 +56,8 @@ static void write_tint(struct buffer *out, enum canvas_color color, uint32_t tin
 }
 
 static void write_style(struct buffer *out) {
-  buffer_text(out, "<style>\n.title{font-weight:600;font-size:15px}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}"
-                   ".second{stroke-dasharray:6 3}\n");
+  buffer_text(out, "<style>\n.title{font-weight:600;font-size:15px}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round;"
+                   "stroke-linecap:round}.second{stroke-dasharray:6 3}\n");
   for (int i = 0; i < CANVAS_COLORS; i++) write_tint(out, (enum canvas_color)i, canvas_tints[i].light);
   buffer_text(out, "\n@media (prefers-color-scheme:dark){\n");
   for (int i = 0; i < CANVAS_COLORS; i++) write_tint(out, (enum canvas_color)i, canvas_tints[i].dark);
@@ -93,7 +93,8 @@ static bool end(struct canvas *canvas) {
 static void text(struct canvas *canvas, const struct canvas_label *label) {
   static const char *const anchors[] = {"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
   struct buffer *out = canvas->out;
-  buffer_format(out, "<text class=\"%s%s\"%s", canvas_tints[label->color].name, label->title ? " title" : "", anchors[label->anchor]);
+  buffer_format(out, "<text class=\"%s%s\"%s", canvas_tints[label->color].name, label->title ? " title" : "",
+                anchors[label->anchor]);
   attribute(out, "x", label->x);
   attribute(out, "y", label->y);
   if (label->rotation != 0) {
@@ -120,8 +121,8 @@ static void line(struct canvas *canvas, double x1, double y1, double x2, double 
   buffer_text(out, "/>\n");
 }
 
-static void rectangle(struct canvas *canvas, double x, double y, double width, double height, enum canvas_color color, double opacity,
-                      const char *hint) {
+static void rectangle(struct canvas *canvas, double x, double y, double width, double height, enum canvas_color color,
+                      double opacity, const char *hint) {
   struct buffer *out = canvas->out;
   buffer_format(out, "<rect class=\"%s\"", canvas_tints[color].name);
   attribute(out, "x", x);

@@ -1,5 +1,5 @@
-// A canvas that writes SVG, as text. Colours are classes with a style for light and one for dark pages, so that a drawing can stand
-// on either.
+// A canvas that writes SVG, as text. Colours are classes with a style for light and one for dark pages, so that a drawing can
+// stand on either.
 #pragma once
 #include "draw/canvas.h"
 

@@ -16,7 +16,8 @@ static double top_of(const struct drawing *drawing, const struct tree_box *box) 
 
 static void draw_branch(struct drawing *drawing, const struct tree_box *from, const struct tree_box *to) {
   struct canvas *canvas = &drawing->canvas;
-  double x1 = left_of(from) + BOX, y1 = top_of(drawing, from) + BOX_HEIGHT / 2.0, x2 = left_of(to), y2 = top_of(drawing, to) + BOX_HEIGHT / 2.0;
+  double x1 = left_of(from) + BOX, y1 = top_of(drawing, from) + BOX_HEIGHT / 2.0, x2 = left_of(to),
+         y2 = top_of(drawing, to) + BOX_HEIGHT / 2.0;
   if (to->best) canvas_path(canvas, (struct canvas_point[]){{x1, y1, true}, {x2, y2}}, 2, CANVAS_SERIES_0, false);
   else canvas_line(canvas, x1, y1, x2, y2, to->fate == TREE_DROPPED ? CANVAS_GRID : CANVAS_AXIS);
 }
@@ -29,7 +30,8 @@ static void draw_frame(struct drawing *drawing, const struct tree_box *box) {
   const struct canvas_point corners[] = {{left, top, true}, {right, top}, {right, bottom}, {left, bottom}, {left, top}};
   if (box->best) canvas_path(canvas, corners, 5, CANVAS_SERIES_0, false);
   for (int i = 0; !box->best && i < 4; i++)
-    canvas_line(canvas, corners[i].x, corners[i].y, corners[i + 1].x, corners[i + 1].y, box->fate == TREE_DROPPED ? CANVAS_GRID : CANVAS_AXIS);
+    canvas_line(canvas, corners[i].x, corners[i].y, corners[i + 1].x, corners[i + 1].y,
+                box->fate == TREE_DROPPED ? CANVAS_GRID : CANVAS_AXIS);
 }
 
 static void draw_box(struct drawing *drawing, const struct tree_box *box) {
@@ -55,9 +57,11 @@ bool tree_picture_draw(struct buffer *out, enum picture_format format, const str
   }
   struct drawing drawing = {.top = MARGIN + (picture->title ? 30 : 0)};
   double title = picture->title ? MARGIN * 2 + canvas_text_width(picture->title) * 1.25 : 0;
-  double width = fmax(title, MARGIN * 2 + (double)columns * COLUMN - (COLUMN - BOX)), height = drawing.top + (double)rows * ROW + MARGIN - (ROW - BOX_HEIGHT);
+  double width = fmax(title, MARGIN * 2 + (double)columns * COLUMN - (COLUMN - BOX)),
+         height = drawing.top + (double)rows * ROW + MARGIN - (ROW - BOX_HEIGHT);
   if (!canvas_begin(&drawing.canvas, out, format, width, height, picture->title, error)) return false;
-  if (picture->title) canvas_text(&drawing.canvas, &(struct canvas_label){MARGIN, MARGIN + 13, CANVAS_START, 0, CANVAS_INK, true, picture->title});
+  if (picture->title)
+    canvas_text(&drawing.canvas, &(struct canvas_label){MARGIN, MARGIN + 13, CANVAS_START, 0, CANVAS_INK, true, picture->title});
   for (int best = 0; best < 2; best++)  // the way to the result lies on top
     for (size_t i = 0; i < picture->count; i++)
       if (picture->boxes[i].parent >= 0 && picture->boxes[i].best == (best == 1))

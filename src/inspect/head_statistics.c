@@ -11,7 +11,8 @@
 static const double STANDS_OUT = 0.5;  // a share from which on a pattern has a name
 
 static const struct { const char *name, *pattern; } measures[HEAD_MEASURES] = {
-  [HEAD_ITSELF] = {"itself", "the token itself"}, [HEAD_PREVIOUS] = {"previous", "previous token"}, [HEAD_NEXT] = {"next", "next token"},
+  [HEAD_ITSELF] = {"itself", "the token itself"}, [HEAD_PREVIOUS] = {"previous", "previous token"},
+  [HEAD_NEXT] = {"next", "next token"},
   [HEAD_FIRST] = {"first", "first token"}, [HEAD_LAST] = {"last", "last token"}, [HEAD_SEPARATOR] = {"separator", "separators"},
   [HEAD_PUNCTUATION] = {"punctuation", "punctuation"}, [HEAD_SAME_WORD] = {"same word", "the same word elsewhere"},
   [HEAD_DISTANCE] = {"distance", NULL}, [HEAD_ENTROPY] = {"entropy", NULL}};
@@ -32,7 +33,8 @@ static bool is_punctuation(const char *label) {
   return *label != 0;
 }
 
-static void measure_row(double *sums, const float *weights, int query, const struct inspected_side *queries, const struct inspected_side *keys) {
+static void measure_row(double *sums, const float *weights, int query, const struct inspected_side *queries,
+                        const struct inspected_side *keys) {
   bool own = queries == keys;
   for (int k = 0; k < keys->count; k++) {
     double weight = weights[k];
@@ -52,13 +54,17 @@ static void measure_row(double *sums, const float *weights, int query, const str
   }
 }
 
-static void measure(struct head_statistics *head, const struct recorded *weights, const struct inspected_side *queries, const struct inspected_side *keys) {
+static void measure(struct head_statistics *head, const struct recorded *weights, const struct inspected_side *queries,
+                    const struct inspected_side *keys) {
   for (int row = 0; row < weights->rows; row++)
-    measure_row(head->measures, weights->values + ((size_t)head->head * (size_t)weights->rows + (size_t)row) * (size_t)weights->columns, row, queries, keys);
+    measure_row(head->measures,
+                weights->values + ((size_t)head->head * (size_t)weights->rows + (size_t)row) * (size_t)weights->columns, row,
+                queries, keys);
   head->queries += weights->rows;
 }
 
-static bool measure_text(struct head_report *report, const struct model *model, const struct inspected_text *text, struct error *error) {
+static bool measure_text(struct head_report *report, const struct model *model, const struct inspected_text *text,
+                         struct error *error) {
   struct pass_record record;
   struct pass_sides sides = inspected_text_sides(text);
   if (!pass_record_run(&record, model, &sides, PASS_WEIGHTS, error)) return false;
@@ -66,7 +72,8 @@ static bool measure_text(struct head_report *report, const struct model *model, 
     struct head_statistics *head = &report->heads[i];
     bool cross = strcmp(head->kind, "cross") == 0, encoder = strcmp(head->kind, "encoder") == 0;
     const struct recorded *weights = pass_record_weights(&record, head->kind, head->layer);
-    if (weights) measure(head, weights, encoder ? &text->source : &text->inputs, encoder || cross ? &text->source : &text->inputs);
+    if (weights)
+      measure(head, weights, encoder ? &text->source : &text->inputs, encoder || cross ? &text->source : &text->inputs);
   }
   pass_record_free(&record);
   return true;
@@ -96,7 +103,8 @@ static bool labels_of(const struct inspected_text *text, int32_t **labels, int *
   return *labels != NULL;
 }
 
-static bool add_loss(struct context *context, const struct model *model, const struct inspected_text *text, double *sum, int64_t *tokens) {
+static bool add_loss(struct context *context, const struct model *model, const struct inspected_text *text, double *sum,
+                     int64_t *tokens) {
   int rows = text->inputs.count, sources = text->source.count, label_count, longest = rows > sources ? rows : sources;
   int32_t *labels, *positions = memory_new(context->error, (size_t)longest, sizeof *positions);
   if (!positions || !labels_of(text, &labels, &label_count, context->error)) {
@@ -105,9 +113,10 @@ static bool add_loss(struct context *context, const struct model *model, const s
   }
   for (int i = 0; i < longest; i++) positions[i] = i;
   struct span source = {.qn = sources, .kn = sources}, target = {.qn = rows, .kn = rows}, cross = {.qn = rows, .kn = sources};
-  struct batch batch = {.source = {.rows = sources, .ids = text->source.ids, .positions = positions, .spans = &source, .span_count = 1},
-                        .target = {.rows = rows, .ids = text->inputs.ids, .positions = positions, .spans = &target, .span_count = 1},
-                        .cross = &cross, .cross_count = sources > 0, .labels = labels, .label_count = label_count, .sequences = 1};
+  struct batch batch = {
+    .source = {.rows = sources, .ids = text->source.ids, .positions = positions, .spans = &source, .span_count = 1},
+    .target = {.rows = rows, .ids = text->inputs.ids, .positions = positions, .spans = &target, .span_count = 1},
+    .cross = &cross, .cross_count = sources > 0, .labels = labels, .label_count = label_count, .sequences = 1};
   struct loss loss = {0};
   context_begin(context, false, false, 0, 0);
   bool fine = model_loss(context, model, &batch, 0, (struct loss_scale){0}, &loss, NULL);
@@ -118,7 +127,8 @@ static bool add_loss(struct context *context, const struct model *model, const s
   return fine;
 }
 
-static double mean_loss(struct context *context, const struct model *model, const struct inspected_text *texts, size_t count, int64_t *tokens) {
+static double mean_loss(struct context *context, const struct model *model, const struct inspected_text *texts, size_t count,
+                        int64_t *tokens) {
   double sum = 0;
   *tokens = 0;
   for (size_t i = 0; i < count; i++)
@@ -126,12 +136,16 @@ static double mean_loss(struct context *context, const struct model *model, cons
   return *tokens ? sum / (double)*tokens : NAN;
 }
 
-static bool ablate_all(struct head_report *report, const struct model *model, const struct inspected_text *texts, size_t count, struct error *error) {
+static bool ablate_all(struct head_report *report, const struct model *model, const struct inspected_text *texts, size_t count,
+                       struct error *error) {
   const struct arch *arch = &model->arch;
   if (arch->family == FAMILY_ENCODER || !model->head.vocabulary.weight)
-    return error_set(error, ERROR_UNSUPPORTED, "this model predicts no next token, so there is no loss that switching off a head could change");
+    return error_set(error, ERROR_UNSUPPORTED,
+                     "this model predicts no next token, so there is no loss that switching off a head could change");
   struct context context;
-  struct ablation ablation = {.gains = memory_new(error, (size_t)(arch->decoder.heads > arch->encoder.heads ? arch->decoder.heads : arch->encoder.heads), sizeof(float))};
+  struct ablation ablation = {
+      .gains = memory_new(error, (size_t)(arch->decoder.heads > arch->encoder.heads ? arch->decoder.heads : arch->encoder.heads),
+                          sizeof(float))};
   if (ablation.gains && context_open(&context, model->kernels, WORK_MEMORY_OF_ONE_TEXT, error)) {
     int64_t tokens;
     report->loss = mean_loss(&context, model, texts, count, &report->tokens);
@@ -155,7 +169,8 @@ static bool ablate_all(struct head_report *report, const struct model *model, co
 static void list_heads(struct head_report *report, const char *kind, const struct stack_arch *stack) {
   for (int layer = 0; layer < stack->layers; layer++)
     for (int head = 0; head < stack->heads; head++) {
-      if (report->heads) report->heads[report->count] = (struct head_statistics){.kind = kind, .layer = layer, .head = head, .loss_change = NAN};
+      if (report->heads)
+        report->heads[report->count] = (struct head_statistics){.kind = kind, .layer = layer, .head = head, .loss_change = NAN};
       report->count++;
     }
 }
@@ -180,8 +195,8 @@ static void finish(struct head_statistics *head) {
   }
 }
 
-static bool measure_all(struct head_report *report, const struct model *model, const struct inspected_text *texts, size_t count, bool ablate,
-                        struct error *error) {
+static bool measure_all(struct head_report *report, const struct model *model, const struct inspected_text *texts, size_t count,
+                        bool ablate, struct error *error) {
   for (size_t i = 0; i < count; i++)
     if (!measure_text(report, model, &texts[i], error)) return false;
   for (size_t i = 0; i < report->count; i++) finish(&report->heads[i]);
@@ -197,8 +212,8 @@ static bool has_words(const struct inspected_text *text) {
 }
 
 // Texts that a model cannot read are counted and left out.
-static bool read_texts(struct head_report *report, struct inspected_text *read, const struct model *model, const struct tokenizer *tokenizer,
-                       const struct head_text *texts, size_t count, struct error *error) {
+static bool read_texts(struct head_report *report, struct inspected_text *read, const struct model *model,
+                       const struct tokenizer *tokenizer, const struct head_text *texts, size_t count, struct error *error) {
   for (size_t i = 0; i < count; i++) {
     struct inspected_text *text = &read[report->texts];
     if (inspected_text_make(text, &model->arch, tokenizer, texts[i].first, texts[i].second, error)) {
@@ -216,15 +231,16 @@ static bool read_texts(struct head_report *report, struct inspected_text *read, 
   return report->texts > 0;
 }
 
-bool head_report_make(struct head_report *report, const struct model *model, const struct tokenizer *tokenizer, const struct head_text *texts,
-                      size_t count, bool ablate, struct error *error) {
+bool head_report_make(struct head_report *report, const struct model *model, const struct tokenizer *tokenizer,
+                      const struct head_text *texts, size_t count, bool ablate, struct error *error) {
   *report = (struct head_report){.loss = NAN};
   list_all(report, &model->arch);
   report->heads = memory_new(error, report->count, sizeof *report->heads);
   struct inspected_text *read = memory_new(error, count, sizeof *read);
   if (report->heads && read) {
     list_all(report, &model->arch);
-    if (read_texts(report, read, model, tokenizer, texts, count, error)) measure_all(report, model, read, report->texts, ablate, error);
+    if (read_texts(report, read, model, tokenizer, texts, count, error))
+      measure_all(report, model, read, report->texts, ablate, error);
     for (size_t i = 0; i < report->texts; i++) inspected_text_free(&read[i]);
   }
   free(read);

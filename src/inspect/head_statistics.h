@@ -43,6 +43,6 @@ struct head_text {
 const char *head_measure_name(enum head_measure measure);
 
 // ablate: also run the texts once more without each head. Models without a loss over plain text refuse that.
-bool head_report_make(struct head_report *report, const struct model *model, const struct tokenizer *tokenizer, const struct head_text *texts,
-                      size_t count, bool ablate, struct error *error);
+bool head_report_make(struct head_report *report, const struct model *model, const struct tokenizer *tokenizer,
+                      const struct head_text *texts, size_t count, bool ablate, struct error *error);
 void head_report_free(struct head_report *report);

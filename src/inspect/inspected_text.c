@@ -39,8 +39,8 @@ static bool grow(struct inspected_side *side, struct error *error) {
 }
 
 // `at` is the token's place in `encoding`, or -1 for one that is no part of a text.
-static bool add(struct inspected_side *side, const struct tokenizer *tokenizer, int32_t id, const struct encoding *encoding, int at,
-                struct error *error) {
+static bool add(struct inspected_side *side, const struct tokenizer *tokenizer, int32_t id, const struct encoding *encoding,
+                int at, struct error *error) {
   size_t before = side->capacity;
   if ((size_t)side->count + 1 > before && !grow(side, error)) {
     side->capacity = before;
@@ -58,7 +58,8 @@ static bool add(struct inspected_side *side, const struct tokenizer *tokenizer, 
   return true;
 }
 
-static bool add_all(struct inspected_side *side, const struct tokenizer *tokenizer, const struct encoding *encoding, struct error *error) {
+static bool add_all(struct inspected_side *side, const struct tokenizer *tokenizer, const struct encoding *encoding,
+                    struct error *error) {
   for (size_t i = 0; i < encoding->count; i++)
     if (!add(side, tokenizer, encoding->ids[i], encoding, (int)i, error)) return false;
   return true;
@@ -74,7 +75,8 @@ static void side_free(struct inspected_side *side) {
   free(side->sequences);
 }
 
-static bool encode(struct inspected_side *side, const struct tokenizer *tokenizer, const char *first, const char *second, struct error *error) {
+static bool encode(struct inspected_side *side, const struct tokenizer *tokenizer, const char *first, const char *second,
+                   struct error *error) {
   struct encoding encoding = {.keep_all = true};
   bool fine = second ? tokenizer_encode_pair(tokenizer, first, strlen(first), second, strlen(second), true, &encoding, error)
                      : tokenizer_encode(tokenizer, first, strlen(first), true, &encoding, error);
@@ -84,9 +86,11 @@ static bool encode(struct inspected_side *side, const struct tokenizer *tokenize
 }
 
 // The decoder reads the start token, then all but the last of what it predicts.
-static bool shift_right(struct inspected_text *text, const struct arch *arch, const struct tokenizer *tokenizer, struct error *error) {
+static bool shift_right(struct inspected_text *text, const struct arch *arch, const struct tokenizer *tokenizer,
+                        struct error *error) {
   const struct inspected_side *outputs = &text->outputs;
-  const struct encoding places = {.types = outputs->types, .starts = outputs->starts, .ends = outputs->ends, .sequences = outputs->sequences};
+  const struct encoding places = {
+      .types = outputs->types, .starts = outputs->starts, .ends = outputs->ends, .sequences = outputs->sequences};
   bool fine = add(&text->inputs, tokenizer, arch->decoder_start_id, &places, -1, error);
   for (int i = 0; fine && i + 1 < outputs->count; i++) fine = add(&text->inputs, tokenizer, outputs->ids[i], &places, i, error);
   return fine;
@@ -95,11 +99,12 @@ static bool shift_right(struct inspected_text *text, const struct arch *arch, co
 static bool check_length(const struct inspected_text *text, const struct arch *arch, struct error *error) {
   int longest = text->source.count > text->inputs.count ? text->source.count : text->inputs.count;
   if (arch->positions == POSITIONS_NONE || longest <= arch->max_positions) return true;
-  return error_set(error, ERROR_USAGE, "the text has %d tokens and the model takes %d; give a shorter one", longest, arch->max_positions);
+  return error_set(error, ERROR_USAGE, "the text has %d tokens and the model takes %d; give a shorter one", longest,
+                   arch->max_positions);
 }
 
-static bool fill(struct inspected_text *text, const struct arch *arch, const struct tokenizer *tokenizer, const char *first, const char *second,
-                 struct error *error) {
+static bool fill(struct inspected_text *text, const struct arch *arch, const struct tokenizer *tokenizer, const char *first,
+                 const char *second, struct error *error) {
   if (arch->family == FAMILY_ENCODER) {
     if (!encode(&text->source, tokenizer, first, second, error)) return false;
   } else if (arch->family == FAMILY_DECODER) {
@@ -111,14 +116,16 @@ static bool fill(struct inspected_text *text, const struct arch *arch, const str
         !shift_right(text, arch, tokenizer, error))
       return false;
   }
-  bool empty = arch->family == FAMILY_ENCODER_DECODER ? !text->source.count || !text->outputs.count : !text->source.count && !text->inputs.count;
+  bool empty = arch->family == FAMILY_ENCODER_DECODER ? !text->source.count || !text->outputs.count
+                                                      : !text->source.count && !text->inputs.count;
   if (empty)
-    return error_set(error, ERROR_USAGE, "the %s has no tokens; there is nothing to look at", text->source.count ? "target" : "source");
+    return error_set(error, ERROR_USAGE, "the %s has no tokens; there is nothing to look at",
+                     text->source.count ? "target" : "source");
   return check_length(text, arch, error);
 }
 
-bool inspected_text_make(struct inspected_text *text, const struct arch *arch, const struct tokenizer *tokenizer, const char *first,
-                         const char *second, struct error *error) {
+bool inspected_text_make(struct inspected_text *text, const struct arch *arch, const struct tokenizer *tokenizer,
+                         const char *first, const char *second, struct error *error) {
   *text = (struct inspected_text){0};
   if (fill(text, arch, tokenizer, first, second, error)) return true;
   inspected_text_free(text);

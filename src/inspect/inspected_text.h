@@ -21,8 +21,8 @@ struct inspected_text {
 
 // An encoder-decoder reads `first` and predicts `second`; an encoder reads both as a pair; a decoder reads `first` alone.
 // second may be NULL except for an encoder-decoder.
-bool inspected_text_make(struct inspected_text *text, const struct arch *arch, const struct tokenizer *tokenizer, const char *first,
-                         const char *second, struct error *error);
+bool inspected_text_make(struct inspected_text *text, const struct arch *arch, const struct tokenizer *tokenizer,
+                         const char *first, const char *second, struct error *error);
 void inspected_text_free(struct inspected_text *text);
 struct pass_sides inspected_text_sides(const struct inspected_text *text);
 

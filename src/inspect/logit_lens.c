@@ -56,7 +56,8 @@ struct measuring {
 static void measure_row(void *data, size_t row, int worker) {
   const struct measuring *measuring = data;
   size_t columns = (size_t)measuring->log_probs->cols;
-  const float *log_probs = measuring->log_probs->data + row * columns, *probabilities = measuring->probabilities->data + row * columns;
+  const float *log_probs = measuring->log_probs->data + row * columns,
+              *probabilities = measuring->probabilities->data + row * columns;
   double entropy = 0;
   for (size_t i = 0; i < columns; i++) entropy -= (double)probabilities[i] * log_probs[i];
   measuring->entropies[row] = (float)(entropy / log(2));
@@ -67,7 +68,8 @@ static void keep_logits(struct lens *lens, const struct tensor *logits, int row)
   size_t columns = (size_t)logits->cols;
   for (int i = 0; i < lens->kept->count; i++) {
     int at = lens->kept->items[i] - row;
-    if (at >= 0 && at < logits->rows) memcpy(lens->logits + (size_t)i * columns, logits->data + (size_t)at * columns, columns * sizeof *logits->data);
+    if (at >= 0 && at < logits->rows)
+      memcpy(lens->logits + (size_t)i * columns, logits->data + (size_t)at * columns, columns * sizeof *logits->data);
   }
 }
 
@@ -77,7 +79,8 @@ static void look(struct lens *lens, const struct recorded *state, int row, int r
   context_begin(context, false, false, 0, 0);
   struct tensor *part = tensor_new(context, rows, state->columns);
   if (!part) return;
-  memcpy(part->data, state->values + (size_t)row * (size_t)state->columns, (size_t)rows * (size_t)state->columns * sizeof *part->data);
+  memcpy(part->data, state->values + (size_t)row * (size_t)state->columns,
+         (size_t)rows * (size_t)state->columns * sizeof *part->data);
   for (int i = 0; i < rows; i++)
     lens->cosines[row + i] = lens->stack->embedding->cols != state->columns
                                ? 0
@@ -95,7 +98,8 @@ static void look(struct lens *lens, const struct recorded *state, int row, int r
   kernels->softmax(probabilities->data, logits->cols, rows, logits->cols, 1);
   kernels->log_softmax(logits->data, logits->cols, rows, logits->cols);
   for (int i = 0; i < rows; i++)
-    for (int j = 0; j < shown; j++) lens->log_probs[(row + i) * SHOWN + j] = logits->data[(size_t)i * (size_t)logits->cols + (size_t)ids[i * SHOWN + j]];
+    for (int j = 0; j < shown; j++)
+      lens->log_probs[(row + i) * SHOWN + j] = logits->data[(size_t)i * (size_t)logits->cols + (size_t)ids[i * SHOWN + j]];
   parallel_for((size_t)rows, measure_row, &(struct measuring){logits, probabilities, lens->entropies + row});
 }
 
@@ -153,8 +157,9 @@ static void write_states(struct lens *lens, const struct pass_record *record, co
   buffer_char(lens->out, ']');
 }
 
-bool logit_lens_write(struct buffer *out, struct word_list *words, const struct model *model, const struct pass_record *record, const char *stack,
-                      int tokens, const int32_t *ids, const struct page_chosen *kept, float *logits, struct error *error) {
+bool logit_lens_write(struct buffer *out, struct word_list *words, const struct model *model, const struct pass_record *record,
+                      const char *stack, int tokens, const int32_t *ids, const struct page_chosen *kept, float *logits,
+                      struct error *error) {
   struct lens lens = {.out = out, .words = words, .model = model, .error = error, .inputs = ids, .kept = kept, .logits = logits,
                       .stack = strcmp(stack, "encoder") == 0 ? &model->encoder : &model->decoder};
   lens.largest = memory_new(error, (size_t)tokens * SHOWN, sizeof *lens.largest);

@@ -65,17 +65,21 @@ static double length_of(const float *row, int columns) {
 // Some of the table's rows times the words' rows; the kernel runs serially within a task.
 static void compare_chunk(void *data, size_t index, int worker) {
   const struct search *search = data;
-  int columns = search->table->cols, first = (int)index * CHUNK, left = search->table->rows - first, rows = left < CHUNK ? left : CHUNK;
-  float *own = search->rows + (size_t)worker * CHUNK * (size_t)columns, *cosines = search->cosines + (size_t)first * (size_t)search->count;
+  int columns = search->table->cols, first = (int)index * CHUNK, left = search->table->rows - first,
+      rows = left < CHUNK ? left : CHUNK;
+  float *own = search->rows + (size_t)worker * CHUNK * (size_t)columns,
+        *cosines = search->cosines + (size_t)first * (size_t)search->count;
   for (int r = 0; r < rows; r++) {
     float *to = own + (size_t)r * (size_t)columns;
     const float *from = weight_row(search->table, first + r, to);
     if (from != to) memcpy(to, from, (size_t)columns * sizeof *to);
   }
-  search->kernels->linear(cosines, search->count, NULL, own, columns, rows, search->count, columns, search->packed, NULL, ACTIVATION_NONE, false);
+  search->kernels->linear(cosines, search->count, NULL, own, columns, rows, search->count, columns, search->packed, NULL,
+                          ACTIVATION_NONE, false);
   for (int r = 0; r < rows; r++) {
     double length = length_of(own + (size_t)r * (size_t)columns, columns);
-    for (int i = 0; i < search->count; i++) cosines[r * search->count + i] = length > 0 ? (float)(cosines[r * search->count + i] / length) : 0;
+    for (int i = 0; i < search->count; i++)
+      cosines[r * search->count + i] = length > 0 ? (float)(cosines[r * search->count + i] / length) : 0;
   }
 }
 
@@ -84,7 +88,8 @@ static void write_nearest(struct buffer *out, struct word_list *words, const str
   const float *cosines = search->cosines + i;
   for (int row = 0; row < search->table->rows; row++) {
     float cosine = cosines[(size_t)row * (size_t)search->count];
-    if (row == search->ids[i] || (found == NEAREST && cosine <= cosines[(size_t)best[NEAREST - 1] * (size_t)search->count])) continue;
+    if (row == search->ids[i] || (found == NEAREST && cosine <= cosines[(size_t)best[NEAREST - 1] * (size_t)search->count]))
+      continue;
     int at = found < NEAREST ? found++ : NEAREST - 1;
     for (; at > 0 && cosine > cosines[(size_t)best[at - 1] * (size_t)search->count]; at--) best[at] = best[at - 1];
     best[at] = row;
@@ -114,8 +119,8 @@ static bool pack_words(struct search *search, struct error *error) {
   return search->packed != NULL && error->code == ERROR_NONE;
 }
 
-void nearest_words_write(struct buffer *out, struct word_list *words, const struct weight *table, const struct kernels *kernels, const int32_t *ids,
-                         int count, struct error *error) {
+void nearest_words_write(struct buffer *out, struct word_list *words, const struct weight *table, const struct kernels *kernels,
+                         const int32_t *ids, int count, struct error *error) {
   struct word_list different = {0};
   for (int i = 0; i < count && different.count < MOST_WORDS; i++) word_list_add(&different, ids[i], error);
   struct search search = {.table = table, .kernels = kernels, .ids = different.ids, .count = (int)different.count};

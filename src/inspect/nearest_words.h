@@ -17,5 +17,5 @@ void word_list_free(struct word_list *list);
 void word_list_write(struct buffer *out, const struct word_list *list, const struct tokenizer *tokenizer, struct error *error);
 
 // ,"neighbours":{"5":[[17,0.83],...]}: for each different id the rows of the table with the largest cosine to its own.
-void nearest_words_write(struct buffer *out, struct word_list *words, const struct weight *table, const struct kernels *kernels, const int32_t *ids,
-                         int count, struct error *error);
+void nearest_words_write(struct buffer *out, struct word_list *words, const struct weight *table, const struct kernels *kernels,
+                         const int32_t *ids, int count, struct error *error);

@@ -3,8 +3,8 @@
 #include "inspect/page_files.h"
 
 // {"views":[...],"arrays":[...]} and the arrays' bytes.
-static bool write_views(struct buffer *json, struct page_blob *blob, const struct page_subject *subjects, int count, const struct page_detail *detail,
-                        const char *extra, struct error *error) {
+static bool write_views(struct buffer *json, struct page_blob *blob, const struct page_subject *subjects, int count,
+                        const struct page_detail *detail, const char *extra, struct error *error) {
   buffer_text(json, "{\"qkv\":\"" QKV_VERSION "\",\"views\":[");
   for (int i = 0; i < count; i++) {
     if (i) buffer_char(json, ',');
@@ -34,7 +34,8 @@ static void append_script(struct buffer *html, const char *code) {
   buffer_text(html, "</script>\n");
 }
 
-static void append_page(struct buffer *html, const char *json, const struct page_blob *blob, const char *language, const char *start) {
+static void append_page(struct buffer *html, const char *json, const struct page_blob *blob, const char *language,
+                        const char *start) {
   buffer_format(html, "<!doctype html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n", language);
   buffer_text(html, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>qkv</title>\n<style>\n");
   buffer_text(html, page_file_style_css);
@@ -52,8 +53,8 @@ static void append_page(struct buffer *html, const char *json, const struct page
   buffer_text(html, "</html>\n");
 }
 
-bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
-                const char *language, const char *start, struct error *error) {
+bool page_write(struct buffer *html, const struct page_subject *subjects, int count, const struct page_detail *detail,
+                const char *extra, const char *language, const char *start, struct error *error) {
   struct buffer json = {0};
   struct page_blob blob = {0};
   bool fine = write_views(&json, &blob, subjects, count, detail, extra, error);
@@ -64,8 +65,8 @@ bool page_write(struct buffer *html, const struct page_subject *subjects, int co
   return fine && buffer_check(html, error);
 }
 
-bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail, const char *extra,
-                     struct error *error) {
+bool page_write_json(struct buffer *json, const struct page_subject *subjects, int count, const struct page_detail *detail,
+                     const char *extra, struct error *error) {
   struct page_blob blob = {0};
   struct page_detail plain = *detail;
   plain.plain = true;

@@ -8,8 +8,8 @@ enum { CHUNK = 1024 };
 
 static int begin(struct page_blob *blob, int rows, int columns, enum page_number type) {
   static const char *const names[] = {[PAGE_F32] = "f32", [PAGE_F24] = "f24", [PAGE_F16] = "f16"};
-  buffer_format(&blob->list, "%s{\"shape\":[%d,%d],\"type\":\"%s\",\"offset\":%zu}", blob->count ? "," : "", rows, columns, names[type],
-                blob->bytes.size);
+  buffer_format(&blob->list, "%s{\"shape\":[%d,%d],\"type\":\"%s\",\"offset\":%zu}", blob->count ? "," : "", rows, columns,
+                names[type], blob->bytes.size);
   return blob->count++;
 }
 
@@ -41,7 +41,8 @@ static void append(struct page_blob *blob, const float *values, int count, enum 
   }
 }
 
-int page_blob_add(struct page_blob *blob, const float *values, size_t stride, const int *rows, int count, int columns, enum page_number type) {
+int page_blob_add(struct page_blob *blob, const float *values, size_t stride, const int *rows, int count, int columns,
+                  enum page_number type) {
   int number = begin(blob, count, columns, type);
   for (int i = 0; i < count; i++) append(blob, values + (size_t)(rows ? rows[i] : i) * stride, columns, type);
   return number;

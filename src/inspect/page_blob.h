@@ -14,7 +14,8 @@ struct page_blob {
 };
 
 // Rows of `columns` values that begin `stride` floats after each other; rows NULL: the first `count`. Returns the array's number.
-int page_blob_add(struct page_blob *blob, const float *values, size_t stride, const int *rows, int count, int columns, enum page_number type);
+int page_blob_add(struct page_blob *blob, const float *values, size_t stride, const int *rows, int count, int columns,
+                  enum page_number type);
 // A weight's first rows, all of them if `rows` is 0. scratch: [weight->cols].
 int page_blob_add_weight(struct page_blob *blob, const struct weight *weight, int rows, float *scratch);
 void page_blob_base64(const struct page_blob *blob, struct buffer *out);

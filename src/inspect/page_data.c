@@ -1,18 +1,19 @@
 // The object has this form; numbers in places of arrays are numbers of arrays in the blob:
 //
 //   {"title", "model": {...}, "texts": ["..."], "words": {"5": "label"}, "stacks": [stack], "outputs": [token]}
-//   stack: {"name", "causal", "heads", "kv_heads", "width", "sharing" (layers in a row with the same weights), "scale", "tokens": [token],
-//           "detail", "detail_layers", "detail_heads": [place] (whose steps are given), "states": [A] (after the embeddings, then each layer, or the last alone), "layers": [layer], "lens": [...],
-//           of the detail tokens "word_rows", "position_rows", "segment_rows", "embedded", "embedding_projected", "logits": A, "positions": A,
-//           "relative": A (biases by distance), "neighbours": {"5": [[id, cosine]]}}
-//   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}; of one whose steps are left out only "query", "key" and
-//           "score_vectors" of its attention
-//   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias", "output_bias"}, of norms over rows
-//           also the statistics {"mean", "variance"}, one number a group; of attention
-//           {"query", "key", "value" (all tokens; with "rotated" after the rotation, and "unrotated" before it), "mixed",
-//           "weights" (of the detail heads), "contributions" (of these, and where there are others a row of theirs), "asking": queries
-//           before they became those of cosine or general scores; "score_vectors" of additive ones}; of the feed-forward network
-//           {"up", of gated ones also "halves": up and gate before they are multiplied}
+//   stack: {"name", "causal", "heads", "kv_heads", "width", "sharing" (layers in a row with the same weights), "scale",
+//           "tokens": [token], "detail", "detail_layers", "detail_heads": [place] (whose steps are given),
+//           "states": [A] (after the embeddings and after each layer; of a page the first and the last), "layers": [layer],
+//           "lens": [...], "positions": A, "relative": A (biases by distance), "neighbours": {"5": [[id, cosine]]},
+//           of the detail tokens "word_rows", "position_rows", "segment_rows", "embedded", "embedding_projected", "logits": A}
+//   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}; of one whose steps are left out the "query", "key" and
+//           "score_vectors" of its attention alone
+//   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias", "output_bias"}; of norms
+//           over rows also the statistics {"mean", "variance"}, one number a group; of attention {"query", "key", "value" (of all
+//           tokens; with "rotated" after the rotation, and "unrotated" before it), "mixed", "weights" (of the detail heads),
+//           "contributions" (of these, and where there are others a row of theirs), "asking" (queries before they became those of
+//           cosine or general scores), "score_vectors" (of additive ones)}; of the feed-forward network {"up", of gated ones also
+//           "halves": up and gate before they are multiplied}
 #include "inspect/page_data.h"
 
 #include <math.h>
@@ -78,12 +79,15 @@ static const struct recorded *result(const struct writer *writer, const char *wh
 }
 
 static void add_all_rows(struct writer *writer, const char *key, const struct recorded *item, int first, int columns) {
-  if (item) key_array(writer, key, page_blob_add(writer->blob, item->values + first, (size_t)item->columns, NULL, item->rows, columns, writer->type));
+  if (item)
+    key_array(writer, key,
+              page_blob_add(writer->blob, item->values + first, (size_t)item->columns, NULL, item->rows, columns, writer->type));
 }
 
 // Returns the array's number.
 static int add_detail_rows(struct writer *writer, const char *key, const float *values, int columns) {
-  int array = page_blob_add(writer->blob, values, (size_t)columns, writer->choice.tokens.items, writer->choice.tokens.count, columns, PAGE_F32);
+  int array = page_blob_add(writer->blob, values, (size_t)columns, writer->choice.tokens.items, writer->choice.tokens.count,
+                            columns, PAGE_F32);
   key_array(writer, key, array);
   return array;
 }
@@ -103,7 +107,8 @@ static void write_tokens(struct writer *writer, const struct inspected_side *sid
     word_list_add(&writer->words, side->ids[i], writer->error);
     const char *source = side->sequences[i] == 1 ? second : first;
     const char *name = tokenizer_token(writer->subject->tokenizer, side->ids[i]);
-    buffer_format(writer->out, "%s{\"id\":%d,\"type\":%d,\"sequence\":%d", i ? "," : "", side->ids[i], side->types[i], side->sequences[i]);
+    buffer_format(writer->out, "%s{\"id\":%d,\"type\":%d,\"sequence\":%d", i ? "," : "", side->ids[i], side->types[i],
+                  side->sequences[i]);
     key_text(writer, "label", side->labels[i]);
     key_text(writer, "name", name ? name : "?");
     if (source && side->sequences[i] >= 0 && side->ends[i] > side->starts[i]) {
@@ -115,11 +120,12 @@ static void write_tokens(struct writer *writer, const struct inspected_side *sid
 
 // ---- attention ----
 
-// What each chosen head adds to the output, and in one more row what the others add together: a head's part of the mixed values times
-// its columns of the output weight; without one, itself. [tokens * rows, hidden]
+// What each chosen head adds to the output, and in one more row what the others add together: a head's part of the mixed values
+// times its columns of the output weight; without one, itself. [tokens * rows, hidden]
 static void add_contributions(struct writer *writer, const struct recorded *mixed, const struct weight *output, int heads) {
   const struct page_chosen *tokens = &writer->choice.tokens, *chosen = &writer->choice.heads;
-  int width = mixed->columns / heads, hidden = output ? output->rows : mixed->columns, rows = chosen->count + (chosen->count < heads);
+  int width = mixed->columns / heads, hidden = output ? output->rows : mixed->columns,
+      rows = chosen->count + (chosen->count < heads);
   float *sums = memory_new(writer->error, (size_t)tokens->count * (size_t)rows * (size_t)hidden, sizeof *sums);
   if (!sums) return;
   for (int unit = 0; unit < hidden; unit++) {
@@ -128,12 +134,14 @@ static void add_contributions(struct writer *writer, const struct recorded *mixe
       for (int head = 0, next = 0; head < heads; head++) {
         const float *values = mixed->values + (size_t)tokens->items[i] * (size_t)mixed->columns;
         double sum = 0;
-        for (int c = head * width; c < (head + 1) * width; c++) sum += weights ? (double)values[c] * weights[c] : unit == c ? (double)values[c] : 0;
+        for (int c = head * width; c < (head + 1) * width; c++)
+          sum += weights ? (double)values[c] * weights[c] : unit == c ? (double)values[c] : 0;
         int row = next < chosen->count && chosen->items[next] == head ? next++ : chosen->count;
         sums[((size_t)i * (size_t)rows + (size_t)row) * (size_t)hidden + (size_t)unit] += (float)sum;
       }
   }
-  key_array(writer, "contributions", page_blob_add(writer->blob, sums, (size_t)hidden, NULL, tokens->count * rows, hidden, PAGE_F32));
+  key_array(writer, "contributions",
+            page_blob_add(writer->blob, sums, (size_t)hidden, NULL, tokens->count * rows, hidden, PAGE_F32));
   free(sums);
 }
 
@@ -147,12 +155,14 @@ static void add_weights(struct writer *writer, bool cross) {
   if (!kept) return;
   for (int i = 0; i < tokens->count; i++)
     for (int h = 0; h < heads->count; h++, to += columns)
-      memcpy(to, weights->values + ((size_t)heads->items[h] * (size_t)weights->rows + (size_t)tokens->items[i]) * columns, columns * sizeof *to);
+      memcpy(to, weights->values + ((size_t)heads->items[h] * (size_t)weights->rows + (size_t)tokens->items[i]) * columns,
+             columns * sizeof *to);
   key_array(writer, "weights", page_blob_add(writer->blob, kept, columns, NULL, rows, weights->columns, PAGE_F32));
   free(kept);
 }
 
-// Queries and keys, from which the page computes the weights; of a layer whose steps are given also values, and how queries came about.
+// Queries and keys, from which the page computes the weights; of a layer whose steps are given also values, and how queries came
+// about.
 static void add_projections(struct writer *writer, bool cross, bool steps) {
   const struct stack_arch *shape = writer->stack->arch;
   int width = arch_head_width(&writer->subject->model->arch, shape), query = shape->heads * width, key = shape->kv_heads * width;
@@ -178,7 +188,8 @@ static void add_projections(struct writer *writer, bool cross, bool steps) {
 // ---- norms ----
 
 // Of each group of columns over all tokens: the mean of the values, or of their squared distances from `means`.
-static void add_column_mean(struct writer *writer, const char *key, const float *rows, int columns, int groups, float *means, bool variance) {
+static void add_column_mean(struct writer *writer, const char *key, const float *rows, int columns, int groups, float *means,
+                            bool variance) {
   int tokens = writer->side->count, width = columns / groups;
   float *found = memory_new(writer->error, (size_t)groups, sizeof *found);
   for (int group = 0; found && group < groups; group++) {
@@ -240,7 +251,8 @@ static void write_sum(struct writer *writer, const struct recorded *output) {
 static const struct recorded *output_of(const struct writer *writer, const char *sublayer) {
   char name[40];
   bool attention = strcmp(sublayer, "feed_forward") != 0;
-  if (attention && writer->subject->model->arch.attention_bare) return result(writer, strcmp(sublayer, "cross") == 0 ? "cross.attention" : "self.attention");
+  if (attention && writer->subject->model->arch.attention_bare)
+    return result(writer, strcmp(sublayer, "cross") == 0 ? "cross.attention" : "self.attention");
   snprintf(name, sizeof name, "%s.%s", sublayer, attention ? "output" : "down");
   return result(writer, name);
 }
@@ -273,7 +285,8 @@ static const struct recorded *write_sublayer(struct writer *writer, const struct
   write_inside(writer, sublayer);
   add_vector(writer, "output_bias", sublayer->output->bias);
   if (output) write_sum(writer, output);
-  if (sublayer->norm && sublayer->norm->gain) add_norm(writer, "", sublayer->norm, writer->sum, writer->subject->model->arch.hidden);
+  if (sublayer->norm && sublayer->norm->gain)
+    add_norm(writer, "", sublayer->norm, writer->sum, writer->subject->model->arch.hidden);
   writer->result = normed;
   writer->result_array = add_detail(writer, "result", normed);
   buffer_char(writer->out, '}');
@@ -294,10 +307,12 @@ static void write_layer(struct writer *writer, const struct recorded **input) {
   *input = write_sublayer(writer, &(struct sublayer){"self", *input, &layer->self.output, pre ? after_self : &layer->self.norm});
   buffer_char(writer->out, ',');
   if (cross) {
-    *input = write_sublayer(writer, &(struct sublayer){"cross", *input, &layer->cross.output, pre ? &layer->feed_forward_norm : &layer->cross.norm});
+    *input = write_sublayer(
+        writer, &(struct sublayer){"cross", *input, &layer->cross.output, pre ? &layer->feed_forward_norm : &layer->cross.norm});
     buffer_char(writer->out, ',');
   }
-  *input = write_sublayer(writer, &(struct sublayer){"feed_forward", *input, &layer->down, pre ? after_layer : &layer->feed_forward_norm});
+  *input = write_sublayer(
+      writer, &(struct sublayer){"feed_forward", *input, &layer->down, pre ? after_layer : &layer->feed_forward_norm});
 }
 
 // Of a layer whose steps are left out the page has its attention; the residual stream goes on behind it.
@@ -328,8 +343,12 @@ static void write_chosen(struct writer *writer, const char *key, const struct pa
 static struct page_extent extent_of(const struct writer *writer) {
   const struct stack_arch *shape = writer->stack->arch;
   const struct weight *head = writer->subject->model->head.vocabulary.weight;
-  return (struct page_extent){.tokens = writer->side->count, .layers = shape->layers, .heads = shape->heads, .feed_forward = shape->ffn,
-                              .hidden = writer->subject->model->arch.hidden, .vocabulary = head ? head->rows : 0};
+  return (struct page_extent){.tokens = writer->side->count,
+                              .layers = shape->layers,
+                              .heads = shape->heads,
+                              .feed_forward = shape->ffn,
+                              .hidden = writer->subject->model->arch.hidden,
+                              .vocabulary = head ? head->rows : 0};
 }
 
 // A page needs the first and the last alone.
@@ -342,8 +361,9 @@ static void write_states(struct writer *writer) {
     snprintf(name, sizeof name, "%s.hidden.%d", writer->name, i);
     const struct recorded *hidden = pass_record_find(&writer->record, name);
     if (hidden)
-      buffer_format(writer->out, "%s%d", i ? "," : "", page_blob_add(writer->blob, hidden->values, (size_t)hidden->columns, NULL, hidden->rows,
-                                                                      hidden->columns, writer->type));
+      buffer_format(writer->out, "%s%d", i ? "," : "",
+                    page_blob_add(writer->blob, hidden->values, (size_t)hidden->columns, NULL, hidden->rows, hidden->columns,
+                                  writer->type));
   }
   buffer_char(writer->out, ']');
 }
@@ -351,7 +371,8 @@ static void write_states(struct writer *writer) {
 static void write_layers(struct writer *writer) {
   const struct arch *arch = &writer->subject->model->arch;
   writer->layer = -1;
-  const struct recorded *embedded = result(writer, "hidden.0"), *input = arch->norm_place == NORM_PRE ? result(writer, "first_norm") : embedded;
+  const struct recorded *embedded = result(writer, "hidden.0"),
+                        *input = arch->norm_place == NORM_PRE ? result(writer, "first_norm") : embedded;
   buffer_text(writer->out, ",\"layers\":[");
   if (embedded) {
     memcpy(writer->sum, embedded->values, (size_t)embedded->rows * (size_t)embedded->columns * sizeof *writer->sum);
@@ -368,7 +389,8 @@ static void write_layers(struct writer *writer) {
 }
 
 // A table's rows of the detail tokens: of token i the row row_of(writer, i).
-static void add_table_rows(struct writer *writer, const char *key, const struct weight *table, int (*row_of)(const struct writer *writer, int token)) {
+static void add_table_rows(struct writer *writer, const char *key, const struct weight *table,
+                           int (*row_of)(const struct writer *writer, int token)) {
   const struct page_chosen *tokens = &writer->choice.tokens;
   if (!table || !tokens->count) return;
   size_t columns = (size_t)table->cols;
@@ -376,7 +398,8 @@ static void add_table_rows(struct writer *writer, const char *key, const struct 
   if (!rows) return;
   for (int i = 0; i < tokens->count; i++) {
     int row = row_of(writer, tokens->items[i]);
-    if (row >= 0 && row < table->rows) memcpy(rows + (size_t)i * columns, weight_row(table, row, writer->scratch), columns * sizeof *rows);
+    if (row >= 0 && row < table->rows)
+      memcpy(rows + (size_t)i * columns, weight_row(table, row, writer->scratch), columns * sizeof *rows);
   }
   key_array(writer, key, page_blob_add(writer->blob, rows, columns, NULL, tokens->count, table->cols, PAGE_F32));
   free(rows);
@@ -394,25 +417,32 @@ static void write_embeddings(struct writer *writer) {
   add_table_rows(writer, "position_rows", stack->positions, position_row);
   add_table_rows(writer, "segment_rows", stack->types, segment_row);
   const struct recorded *unnormed = result(writer, "embedding");
-  if (unnormed && stack->embedding_norm.gain) add_norm(writer, "embedding_", &stack->embedding_norm, unnormed->values, unnormed->columns);
+  if (unnormed && stack->embedding_norm.gain)
+    add_norm(writer, "embedding_", &stack->embedding_norm, unnormed->values, unnormed->columns);
   if (stack->embedding_norm.gain) add_detail(writer, "embedding_result", result(writer, "embedding_norm"));
   add_detail(writer, "embedded", result(writer, "embedding"));
   add_detail(writer, "embedding_projected", result(writer, "embedding_projection"));
-  if (writer->stack->positions) key_array(writer, "positions", page_blob_add_weight(writer->blob, writer->stack->positions, POSITIONS_SHOWN, writer->scratch));
+  if (writer->stack->positions)
+    key_array(writer, "positions",
+              page_blob_add_weight(writer->blob, writer->stack->positions, POSITIONS_SHOWN, writer->scratch));
   if (arch->norm_place == NORM_PRE && writer->stack->layers[0].self.norm.gain) {
     const struct recorded *embedded = result(writer, "hidden.0");
     if (embedded) add_norm(writer, "first_", &writer->stack->layers[0].self.norm, embedded->values, embedded->columns);
     add_detail(writer, "first_result", result(writer, "first_norm"));
   }
   const struct recorded *relative = result(writer, "relative");
-  if (relative) key_array(writer, "relative", page_blob_add(writer->blob, relative->values, (size_t)relative->columns, NULL, relative->rows, relative->columns, PAGE_F32));
-  nearest_words_write(writer->out, &writer->words, writer->stack->embedding, writer->subject->model->kernels, writer->side->ids, writer->side->count,
-                      writer->error);
+  if (relative)
+    key_array(writer, "relative",
+              page_blob_add(writer->blob, relative->values, (size_t)relative->columns, NULL, relative->rows, relative->columns,
+                            PAGE_F32));
+  nearest_words_write(writer->out, &writer->words, writer->stack->embedding, writer->subject->model->kernels, writer->side->ids,
+                      writer->side->count, writer->error);
 }
 
 static bool predicts(const struct writer *writer) {
   const struct model *model = writer->subject->model;
-  return model->head.vocabulary.weight && (model->arch.family == FAMILY_ENCODER ? writer->stack == &model->encoder : writer->stack == &model->decoder);
+  return model->head.vocabulary.weight &&
+         (model->arch.family == FAMILY_ENCODER ? writer->stack == &model->encoder : writer->stack == &model->decoder);
 }
 
 // What each layer would say, and the logits from which the page computes the last one's probabilities.
@@ -423,13 +453,15 @@ static bool write_predictions(struct writer *writer) {
   float *logits = memory_new(writer->error, (size_t)(tokens->count + 1) * (size_t)vocabulary, sizeof *logits);
   bool fine = logits && logit_lens_write(writer->out, &writer->words, model, &writer->record, writer->name, writer->side->count,
                                          writer->side->ids, tokens, logits, writer->error);
-  if (fine) key_array(writer, "logits", page_blob_add(writer->blob, logits, (size_t)vocabulary, NULL, tokens->count, vocabulary, PAGE_F32));
+  if (fine)
+    key_array(writer, "logits",
+              page_blob_add(writer->blob, logits, (size_t)vocabulary, NULL, tokens->count, vocabulary, PAGE_F32));
   free(logits);
   return fine;
 }
 
-static bool write_stack(struct writer *writer, const struct stack *stack, const char *name, const struct inspected_side *side, const char *first,
-                        const char *second) {
+static bool write_stack(struct writer *writer, const struct stack *stack, const char *name, const struct inspected_side *side,
+                        const char *first, const char *second) {
   const struct arch *arch = &writer->subject->model->arch;
   int width = arch_head_width(arch, stack->arch);
   writer->stack = stack;
@@ -444,8 +476,8 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
     writer->result = NULL;
     size_t numbers = (size_t)side->count * (size_t)stack->arch->layers * (size_t)arch->hidden * 4;
     writer->type = writer->wanted->plain || numbers < SOME_NUMBERS ? PAGE_F32 : numbers < MANY_NUMBERS ? PAGE_F24 : PAGE_F16;
-    buffer_format(writer->out, "{\"name\":\"%s\",\"causal\":%s,\"heads\":%d,\"kv_heads\":%d,\"width\":%d", name, stack->causal ? "true" : "false",
-                  stack->arch->heads, stack->arch->kv_heads, width);
+    buffer_format(writer->out, "{\"name\":\"%s\",\"causal\":%s,\"heads\":%d,\"kv_heads\":%d,\"width\":%d", name,
+                  stack->causal ? "true" : "false", stack->arch->heads, stack->arch->kv_heads, width);
     key_number(writer, "sharing", stack->arch->groups ? stack->arch->layers / stack->arch->groups : 1);
     key_number(writer, "scale", arch_attention_scale(arch, stack->arch));
     buffer_text(writer->out, ",\"tokens\":[");
@@ -533,8 +565,8 @@ static bool write_all(struct writer *writer, const struct inspected_text *inspec
   write_weights(writer);
   word_list_write(writer->out, &writer->words, subject->tokenizer, writer->error);
   buffer_char(writer->out, '}');
-  return fine && writer->error->code == ERROR_NONE && buffer_check(writer->out, writer->error) && buffer_check(&writer->blob->bytes, writer->error) &&
-         buffer_check(&writer->blob->list, writer->error);
+  return fine && writer->error->code == ERROR_NONE && buffer_check(writer->out, writer->error) &&
+         buffer_check(&writer->blob->bytes, writer->error) && buffer_check(&writer->blob->list, writer->error);
 }
 
 static int widest_row(const struct model *model) {
@@ -547,7 +579,8 @@ static int widest_row(const struct model *model) {
 // Of both stacks, whichever has more.
 static struct page_extent largest_extent(const struct arch *arch, const struct inspected_text *text) {
   struct page_extent most = {0};
-  const struct { int tokens; const struct stack_arch *stack; } sides[] = {{text->source.count, &arch->encoder}, {text->inputs.count, &arch->decoder}};
+  const struct { int tokens; const struct stack_arch *stack; } sides[] = {{text->source.count, &arch->encoder},
+                                                                          {text->inputs.count, &arch->decoder}};
   for (int i = 0; i < 2; i++) {
     if (!sides[i].tokens) continue;
     if (sides[i].tokens > most.tokens) most.tokens = sides[i].tokens;
@@ -557,11 +590,12 @@ static struct page_extent largest_extent(const struct arch *arch, const struct i
   return most;
 }
 
-bool page_data_write(struct buffer *out, struct page_blob *blob, const struct page_subject *subject, const struct page_detail *detail,
-                     struct error *error) {
+bool page_data_write(struct buffer *out, struct page_blob *blob, const struct page_subject *subject,
+                     const struct page_detail *detail, struct error *error) {
   struct writer writer = {.out = out, .blob = blob, .error = error, .subject = subject, .wanted = detail, .layer = -1};
   struct inspected_text inspected;
-  if (!inspected_text_make(&inspected, &subject->model->arch, subject->tokenizer, subject->first, subject->second, error)) return false;
+  if (!inspected_text_make(&inspected, &subject->model->arch, subject->tokenizer, subject->first, subject->second, error))
+    return false;
   writer.scratch = memory_new(error, (size_t)widest_row(subject->model), sizeof *writer.scratch);
   struct pass_sides sides = inspected_text_sides(&inspected);
   struct page_extent most = largest_extent(&subject->model->arch, &inspected);

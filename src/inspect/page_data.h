@@ -16,5 +16,5 @@ struct page_subject {
 };
 
 // Appends one JSON object; its arrays go to `blob`.
-bool page_data_write(struct buffer *out, struct page_blob *blob, const struct page_subject *subject, const struct page_detail *detail,
-                     struct error *error);
+bool page_data_write(struct buffer *out, struct page_blob *blob, const struct page_subject *subject,
+                     const struct page_detail *detail, struct error *error);

@@ -12,8 +12,8 @@ enum {
 static bool check(const char *what, const struct page_indices *wanted, int most, struct error *error) {
   for (size_t i = 0; i < wanted->count; i++)
     if (wanted->items[i] < 0 || wanted->items[i] >= most)
-      return error_set(error, ERROR_USAGE, "there is no %s %lld to show in detail; there are %ss 0 to %d", what, (long long)wanted->items[i], what,
-                       most - 1);
+      return error_set(error, ERROR_USAGE, "there is no %s %lld to show in detail; there are %ss 0 to %d", what,
+                       (long long)wanted->items[i], what, most - 1);
   return true;
 }
 
@@ -29,7 +29,8 @@ static bool is_among(const struct page_indices *wanted, int place) {
 }
 
 // Of `available` places those that are wanted, else those from `first` to before `end`.
-static bool choose(struct page_chosen *chosen, const struct page_indices *wanted, int available, int first, int end, struct error *error) {
+static bool choose(struct page_chosen *chosen, const struct page_indices *wanted, int available, int first, int end,
+                   struct error *error) {
   chosen->items = memory_new(error, (size_t)available + 1, sizeof *chosen->items);
   if (!chosen->items) return false;
   for (int i = 0; i < available; i++)
@@ -44,7 +45,8 @@ static size_t step_numbers(const struct page_extent *stack, const struct page_ch
   return tokens * ((size_t)choice->layers.count * layer + (size_t)stack->vocabulary);
 }
 
-bool page_choice_make(struct page_choice *choice, const struct page_detail *wanted, const struct page_extent *stack, struct error *error) {
+bool page_choice_make(struct page_choice *choice, const struct page_detail *wanted, const struct page_extent *stack,
+                      struct error *error) {
   *choice = (struct page_choice){0};
   bool one = stack->tokens > LONG_TEXT;
   int layer = wanted->layer < stack->layers ? wanted->layer : stack->layers - 1;

@@ -37,6 +37,7 @@ struct page_choice {
 // Refuses places that are nowhere.
 bool page_detail_check(const struct page_detail *detail, const struct page_extent *most, struct error *error);
 // Of what is wanted, what a stack has. On failure the choice is empty.
-bool page_choice_make(struct page_choice *choice, const struct page_detail *wanted, const struct page_extent *stack, struct error *error);
+bool page_choice_make(struct page_choice *choice, const struct page_detail *wanted, const struct page_extent *stack,
+                      struct error *error);
 void page_choice_free(struct page_choice *choice);
 bool page_chosen_has(const struct page_chosen *chosen, int place);

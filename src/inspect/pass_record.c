@@ -12,7 +12,8 @@ struct recorder {
   struct error *error;
 };
 
-static void keep(struct recorder *recorder, const char *name, bool weights, int heads, int rows, int columns, const float *values) {
+static void keep(struct recorder *recorder, const char *name, bool weights, int heads, int rows, int columns,
+                 const float *values) {
   struct pass_record *record = recorder->record;
   if (!memory_grow(recorder->error, &record->items, &record->capacity, record->count + 1, sizeof *record->items)) return;
   struct recorded *item = &record->items[record->count];
@@ -26,7 +27,8 @@ static void keep(struct recorder *recorder, const char *name, bool weights, int 
 }
 
 // There is one sequence, so one span whose numbers are the whole matrix.
-static void keep_weights(void *user, const char *name, const struct span *spans, int span_count, int heads, const float *probabilities) {
+static void keep_weights(void *user, const char *name, const struct span *spans, int span_count, int heads,
+                         const float *probabilities) {
   keep(user, name, true, heads, spans->qn, spans->kn, probabilities);
 }
 
@@ -35,10 +37,12 @@ static void keep_result(void *user, const char *name, const struct tensor *tenso
 }
 
 static void run(struct context *context, const struct model *model, const struct pass_sides *sides, const int32_t *positions) {
-  struct span source = {.qn = sides->source_count, .kn = sides->source_count}, target = {.qn = sides->target_count, .kn = sides->target_count};
+  struct span source = {.qn = sides->source_count, .kn = sides->source_count},
+              target = {.qn = sides->target_count, .kn = sides->target_count};
   struct span cross = {.qn = sides->target_count, .kn = sides->source_count};
   struct batch batch = {
-    .source = {.rows = sides->source_count, .ids = sides->source, .types = sides->source_types, .positions = positions, .spans = &source, .span_count = 1},
+    .source = {.rows = sides->source_count, .ids = sides->source, .types = sides->source_types, .positions = positions,
+               .spans = &source, .span_count = 1},
     .target = {.rows = sides->target_count, .ids = sides->target, .positions = positions, .spans = &target, .span_count = 1},
     .cross = &cross, .cross_count = sides->source_count > 0, .sequences = 1};
   context_begin(context, false, false, 0, 0);
@@ -46,12 +50,14 @@ static void run(struct context *context, const struct model *model, const struct
   if (sides->target_count && context_ok(context)) model_decode(context, model, &batch, encoded);
 }
 
-static bool check_side(const char *side, const int32_t *ids, int count, int vocabulary, const struct arch *arch, struct error *error) {
+static bool check_side(const char *side, const int32_t *ids, int count, int vocabulary, const struct arch *arch,
+                       struct error *error) {
   if (arch->positions != POSITIONS_NONE && count > arch->max_positions)
     return error_set(error, ERROR_USAGE, "the %s has %d tokens; the model has %d positions", side, count, arch->max_positions);
   for (int i = 0; i < count; i++)
     if (ids[i] < 0 || ids[i] >= vocabulary)
-      return error_set(error, ERROR_USAGE, "the %s's id at place %d is %d; the model's vocabulary has the ids 0 to %d", side, i, ids[i], vocabulary - 1);
+      return error_set(error, ERROR_USAGE, "the %s's id at place %d is %d; the model's vocabulary has the ids 0 to %d", side, i,
+                       ids[i], vocabulary - 1);
   return true;
 }
 
@@ -63,8 +69,8 @@ static bool check(const struct arch *arch, const struct pass_sides *sides, struc
          check_side("target", sides->target, sides->target_count, arch->target_vocab, arch, error);
 }
 
-bool pass_record_run(struct pass_record *record, const struct model *model, const struct pass_sides *sides, enum pass_detail detail,
-                     struct error *error) {
+bool pass_record_run(struct pass_record *record, const struct model *model, const struct pass_sides *sides,
+                     enum pass_detail detail, struct error *error) {
   struct recorder recorder = {record, error};
   struct context context;
   *record = (struct pass_record){0};
@@ -109,10 +115,12 @@ static bool check_kind(const char *kind, const struct arch *arch, struct error *
   if (strcmp(kind, "cross") != 0 && strcmp(kind, "encoder") != 0 && strcmp(kind, "decoder") != 0)
     return error_set(error, ERROR_USAGE, "the kind of attention is \"%s\"; it can be encoder, decoder or cross", kind);
   if (arch->family == FAMILY_ENCODER_DECODER || strcmp(kind, usual_kind(arch)) == 0) return true;
-  return error_set(error, ERROR_USAGE, "this model has no %s attention; it has only a stack whose attention is called %s", kind, usual_kind(arch));
+  return error_set(error, ERROR_USAGE, "this model has no %s attention; it has only a stack whose attention is called %s", kind,
+                   usual_kind(arch));
 }
 
-const struct stack_arch *attention_stack(const struct arch *arch, const char **kind, int64_t layer, int64_t head, struct error *error) {
+const struct stack_arch *attention_stack(const struct arch *arch, const char **kind, int64_t layer, int64_t head,
+                                         struct error *error) {
   if (!*kind) *kind = usual_kind(arch);
   if (!check_kind(*kind, arch, error)) return NULL;
   bool encoder = strcmp(*kind, "encoder") == 0;
@@ -120,9 +128,11 @@ const struct stack_arch *attention_stack(const struct arch *arch, const char **k
   const char *name = encoder ? "encoder" : "decoder";
   bool fine = true;
   if (layer < -1 || layer >= stack->layers)
-    fine = error_set(error, ERROR_USAGE, "there is no layer %lld; the %s has the layers 0 to %d", (long long)layer, name, stack->layers - 1);
+    fine = error_set(error, ERROR_USAGE, "there is no layer %lld; the %s has the layers 0 to %d", (long long)layer, name,
+                     stack->layers - 1);
   else if (head < -1 || head >= stack->heads)
-    fine = error_set(error, ERROR_USAGE, "there is no head %lld; each layer of the %s has the heads 0 to %d", (long long)head, name, stack->heads - 1);
+    fine = error_set(error, ERROR_USAGE, "there is no head %lld; each layer of the %s has the heads 0 to %d", (long long)head,
+                     name, stack->heads - 1);
   return fine ? stack : NULL;
 }
 

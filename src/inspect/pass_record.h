@@ -27,15 +27,16 @@ enum pass_detail { PASS_WEIGHTS, PASS_EVERYTHING };
 
 // The model must be prepared. Ids outside its vocabulary and more tokens than it has positions are refused. On failure the
 // record is empty.
-bool pass_record_run(struct pass_record *record, const struct model *model, const struct pass_sides *sides, enum pass_detail detail,
-                     struct error *error);
+bool pass_record_run(struct pass_record *record, const struct model *model, const struct pass_sides *sides,
+                     enum pass_detail detail, struct error *error);
 void pass_record_free(struct pass_record *record);
 // The result of an operation, NULL if the pass had no such.
 const struct recorded *pass_record_find(const struct pass_record *record, const char *name);
-// An attention by its kind: "encoder" and "decoder" over themselves, or "cross", of the decoder over the encoder. The first refuses what
-// a model has not (layer and head -1: none in particular) and gives the stack at hand; *kind NULL becomes cross-attention or, without
-// one, the only kind. The second gives the name of the operation, the third the weights that it made.
-const struct stack_arch *attention_stack(const struct arch *arch, const char **kind, int64_t layer, int64_t head, struct error *error);
+// An attention by its kind: "encoder" and "decoder" over themselves, or "cross", of the decoder over the encoder. The first
+// refuses what a model has not (layer and head -1: none in particular) and gives the stack at hand; *kind NULL becomes
+// cross-attention or, without one, the only kind. The second gives the name of the operation, the third the weights that it made.
+const struct stack_arch *attention_stack(const struct arch *arch, const char **kind, int64_t layer, int64_t head,
+                                         struct error *error);
 void attention_name(char out[64], const char *kind, int layer);
 const struct recorded *pass_record_weights(const struct pass_record *record, const char *kind, int layer);
 // One head of attention weights, or the mean of all heads (head < 0), as a new [rows, columns]; the caller frees it.

@@ -40,7 +40,9 @@ static void between_words(float *out, const float *weights, const int *words, in
 static int most_looked_at(const float *weights, int word, int count) {
   int best = -1;
   for (int other = 0; other < count; other++)
-    if (other != word && weights[word * count + other] > 0 && (best < 0 || weights[word * count + other] > weights[word * count + best])) best = other;
+    if (other != word && weights[word * count + other] > 0 &&
+        (best < 0 || weights[word * count + other] > weights[word * count + best]))
+      best = other;
   return best;
 }
 
@@ -65,7 +67,8 @@ static void count_distances(struct counting *counting, const struct treebank_sen
   }
 }
 
-static bool count_sentence(struct counting *counting, const struct inspected_text *text, const struct treebank_sentence *sentence, struct error *error) {
+static bool count_sentence(struct counting *counting, const struct inspected_text *text, const struct treebank_sentence *sentence,
+                           struct error *error) {
   const struct inspected_side *side = text->source.count ? &text->source : &text->inputs;
   struct pass_record record;
   struct pass_sides sides = inspected_text_sides(text);
@@ -79,7 +82,8 @@ static bool count_sentence(struct counting *counting, const struct inspected_tex
     for (int layer = 0; layer < counting->stack->layers; layer++) {
       const struct recorded *all = pass_record_weights(&record, counting->stack_name, layer);
       for (int head = 0; all && head < all->heads; head++) {
-        between_words(weights, all->values + (size_t)head * (size_t)all->rows * (size_t)all->columns, words, side->count, sentence->count);
+        between_words(weights, all->values + (size_t)head * (size_t)all->rows * (size_t)all->columns, words, side->count,
+                      sentence->count);
         count_head(counting, layer * counting->stack->heads + head, weights, sentence);
       }
     }
@@ -92,8 +96,10 @@ static bool count_sentence(struct counting *counting, const struct inspected_tex
 
 // ---- the report ----
 
-static struct relation_head best_of(const struct counting *counting, const struct treebank *treebank, int relation, bool to_head) {
-  const int64_t *found = counting->found + ((size_t)(to_head ? 0 : counting->relations) + (size_t)relation) * (size_t)counting->heads;
+static struct relation_head best_of(const struct counting *counting, const struct treebank *treebank, int relation,
+                                    bool to_head) {
+  const int64_t *found = counting->found +
+                         ((size_t)(to_head ? 0 : counting->relations) + (size_t)relation) * (size_t)counting->heads;
   const int64_t *distances = counting->at_distance + relation * DISTANCES;
   int best = 0, distance = 0;
   for (int i = 1; i < counting->heads; i++)
@@ -101,9 +107,10 @@ static struct relation_head best_of(const struct counting *counting, const struc
   for (int i = 1; i < DISTANCES; i++)
     if (distances[i] > distances[distance]) distance = i;
   double total = (double)counting->totals[relation];
-  return (struct relation_head){.relation = treebank->relations[relation], .count = counting->totals[relation], .to_head = to_head,
-                                .layer = best / counting->stack->heads, .head = best % counting->stack->heads,
-                                .accuracy = (double)found[best] / total, .baseline = (double)distances[distance] / total, .distance = distance - FARTHEST};
+  return (struct relation_head){.relation = treebank->relations[relation], .count = counting->totals[relation],
+                                .to_head = to_head, .layer = best / counting->stack->heads, .head = best % counting->stack->heads,
+                                .accuracy = (double)found[best] / total, .baseline = (double)distances[distance] / total,
+                                .distance = distance - FARTHEST};
 }
 
 static int by_count(const void *first, const void *second) {
@@ -122,8 +129,8 @@ static void list_best(struct relation_report *report, const struct counting *cou
   qsort(report->items, report->count, sizeof *report->items, by_count);
 }
 
-static bool count_all(struct relation_report *report, struct counting *counting, const struct tokenizer *tokenizer, const struct treebank *treebank,
-                      struct error *error) {
+static bool count_all(struct relation_report *report, struct counting *counting, const struct tokenizer *tokenizer,
+                      const struct treebank *treebank, struct error *error) {
   const struct arch *arch = &counting->model->arch;
   for (size_t i = 0; i < treebank->count; i++) {
     struct inspected_text text;
@@ -144,10 +151,12 @@ static bool count_all(struct relation_report *report, struct counting *counting,
   return report->sentences > 0 || error_set(error, ERROR_USAGE, "every sentence has more tokens than the model takes");
 }
 
-bool relation_report_make(struct relation_report *report, const struct model *model, const struct tokenizer *tokenizer, const struct treebank *treebank,
-                          struct error *error) {
+bool relation_report_make(struct relation_report *report, const struct model *model, const struct tokenizer *tokenizer,
+                          const struct treebank *treebank, struct error *error) {
   bool encoder = model->arch.encoder.layers > 0;
-  struct counting counting = {.model = model, .stack = encoder ? &model->arch.encoder : &model->arch.decoder, .stack_name = encoder ? "encoder" : "decoder",
+  struct counting counting = {.model = model,
+                              .stack = encoder ? &model->arch.encoder : &model->arch.decoder,
+                              .stack_name = encoder ? "encoder" : "decoder",
                               .relations = treebank->relation_count};
   counting.heads = counting.stack->layers * counting.stack->heads;
   size_t relations = (size_t)counting.relations;

@@ -24,6 +24,6 @@ struct relation_report {
 };
 
 // Of the encoder's self-attention, or the decoder's where there is only that.
-bool relation_report_make(struct relation_report *report, const struct model *model, const struct tokenizer *tokenizer, const struct treebank *treebank,
-                          struct error *error);
+bool relation_report_make(struct relation_report *report, const struct model *model, const struct tokenizer *tokenizer,
+                          const struct treebank *treebank, struct error *error);
 void relation_report_free(struct relation_report *report);

@@ -203,7 +203,8 @@ static void trees_are_drawn(void **state) {
   struct error error = {0};
   assert_true(tree_picture_draw(&out, PICTURE_SVG, &tree, &error));
   assert_well_formed(out.data);
-  assert_int_equal(occurrences(out.data, "<path class=\"curve c0\""), 3);  // two boxes of the best way, and the branch between them
+  assert_int_equal(occurrences(out.data, "<path class=\"curve c0\""),
+                   3); // two boxes of the best way, and the branch between them
   assert_non_null(strstr(out.data, ">&lt;a&gt;</text>"));
   assert_non_null(strstr(out.data, ">-1.250</text>"));
   assert_non_null(strstr(out.data, ">a label th\xE2\x80\xA6</text>"));

@@ -10,13 +10,21 @@ done
 port=$((20000 + $$ % 20000))
 HOME=$work chromedriver --port=$port > driver.log 2>&1 &
 driver=$!
-trap 'kill $driver 2> /dev/null; wait $driver 2> /dev/null; rm -rf "$work"' EXIT
+session=
+# The driver's end is not the browser's: its session has to be closed.
+finish_browser() {
+  [ -z "$session" ] || curl -s -X DELETE "localhost:$port/session/$session" > /dev/null
+  kill $driver 2> /dev/null
+  wait $driver 2> /dev/null
+  rm -rf "$work"
+}
+trap finish_browser EXIT
 for _ in $(seq 100); do curl -s "localhost:$port/status" | grep -q '"ready":true' && break; sleep 0.1; done
 
 post() { curl -s -H 'Content-Type: application/json' -d "$2" "localhost:$port/session$1"; }
 session=$(post "" '{"capabilities":{"alwaysMatch":{"goog:chromeOptions":{"args":["--headless=new","--no-sandbox","--disable-gpu","--window-size=1300,1000"]}}}}' |
   sed -n 's/.*"sessionId":"\([^"]*\)".*/\1/p')
-[ -n "$session" ] || { kill $driver; skip_all "Chromium does not start here"; }
+[ -n "$session" ] || skip_all "Chromium does not start here"
 
 # js CODE: what the code returns in the page, a number or a text.
 js() {
@@ -166,5 +174,4 @@ is "every head has a row" true 'return document.querySelectorAll("#heads tr").le
 js 'document.querySelectorAll("#heads th button")[12].click(); return 1' > /dev/null
 is "a click sorts by the loss, largest first" true 'const c = [...document.querySelectorAll("#heads tr td:last-child")].map(cell => Number(cell.textContent)); return c.every((v, i) => i === 0 || v <= c[i - 1])'
 check "the browser reports no error" test "$(post "/$session/se/log" '{"type":"browser"}' | grep -c SEVERE)" -eq 0
-curl -s -X DELETE "localhost:$port/session/$session" > /dev/null
 finish

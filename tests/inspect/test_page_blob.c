@@ -17,9 +17,11 @@ static void numbers_are_rounded_to_their_type(void **state) {
   assert_int_equal(page_blob_add(&blob, values, 2, NULL, 2, 2, PAGE_F24), 0);
   assert_int_equal(page_blob_add(&blob, values, 2, (const int[]){1}, 1, 2, PAGE_F16), 1);
   assert_int_equal(page_blob_add(&blob, values, 1, NULL, 1, 1, PAGE_F32), 2);
-  assert_string_equal(buffer_string(&blob.list), "{\"shape\":[2,2],\"type\":\"f24\",\"offset\":0},{\"shape\":[1,2],\"type\":\"f16\",\"offset\":12},"
-                                                 "{\"shape\":[1,1],\"type\":\"f32\",\"offset\":16}");
-  static const unsigned char wanted[] = {0x00, 0x80, 0x3f, 0x00, 0x80, 0x3f, 0x02, 0x80, 0x3f, 0x00, 0x20, 0xc0,  // 24 bits, low byte first
+  assert_string_equal(buffer_string(&blob.list),
+                      "{\"shape\":[2,2],\"type\":\"f24\",\"offset\":0},{\"shape\":[1,2],\"type\":\"f16\",\"offset\":12},"
+                      "{\"shape\":[1,1],\"type\":\"f32\",\"offset\":16}");
+  static const unsigned char wanted[] = {0x00, 0x80, 0x3f, 0x00, 0x80, 0x3f, 0x02, 0x80,
+                                         0x3f, 0x00, 0x20, 0xc0, // 24 bits, low byte first
                                          0x00, 0x3c, 0x00, 0xc1, 0x00, 0x00, 0x80, 0x3f};
   assert_int_equal(blob.bytes.size, sizeof wanted);
   assert_memory_equal(blob.bytes.data, wanted, sizeof wanted);
@@ -44,6 +46,7 @@ static void what_is_no_number_stays_so(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_are_rounded_to_their_type), cmocka_unit_test(what_is_no_number_stays_so)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_are_rounded_to_their_type),
+                                     cmocka_unit_test(what_is_no_number_stays_so)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,10 @@
 #include "base/memory.h"
 #include "inspect/page_detail.h"
 
-static const struct page_extent small = {.tokens = 20, .layers = 4, .heads = 2, .hidden = 64, .feed_forward = 256, .vocabulary = 1000};
-static const struct page_extent large = {.tokens = 64, .layers = 12, .heads = 12, .hidden = 768, .feed_forward = 3072, .vocabulary = 30000};
+static const struct page_extent small = {
+    .tokens = 20, .layers = 4, .heads = 2, .hidden = 64, .feed_forward = 256, .vocabulary = 1000};
+static const struct page_extent large = {
+    .tokens = 64, .layers = 12, .heads = 12, .hidden = 768, .feed_forward = 3072, .vocabulary = 30000};
 
 static void expect(const struct page_chosen *chosen, int first, int count) {
   assert_int_equal(chosen->count, count);
@@ -19,8 +21,8 @@ static void expect(const struct page_chosen *chosen, int first, int count) {
 }
 
 // Each as the first place and how many follow.
-static void expect_choice(const struct page_detail *wanted, const struct page_extent *stack, const int tokens[2], const int layers[2],
-                          const int heads[2]) {
+static void expect_choice(const struct page_detail *wanted, const struct page_extent *stack, const int tokens[2],
+                          const int layers[2], const int heads[2]) {
   struct page_choice choice;
   struct error error = {0};
   assert_true(page_choice_make(&choice, wanted, stack, &error));
@@ -62,7 +64,8 @@ static void what_is_nowhere_is_refused(void **state) {
   const int64_t last[] = {19}, beyond[] = {3, 20}, before[] = {-1};
   struct error error = {0};
   assert_true(page_detail_check(&(struct page_detail){.tokens = {last, 1}}, &small, &error));
-  expect_refused(&(struct page_detail){.tokens = {beyond, 2}}, "there is no token 20 to show in detail; there are tokens 0 to 19");
+  expect_refused(&(struct page_detail){.tokens = {beyond, 2}},
+                 "there is no token 20 to show in detail; there are tokens 0 to 19");
   expect_refused(&(struct page_detail){.layers = {before, 1}}, "there is no layer -1 to show in detail; there are layers 0 to 3");
   expect_refused(&(struct page_detail){.heads = {beyond, 2}}, "there is no head 3 to show in detail; there are heads 0 to 1");
 }
@@ -81,8 +84,8 @@ static void memory_that_runs_out_is_an_error(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(without_a_wish_it_is_a_page_of_fair_size),
-                                     cmocka_unit_test(a_wish_is_what_the_stack_has_of_it), cmocka_unit_test(what_is_nowhere_is_refused),
-                                     cmocka_unit_test(memory_that_runs_out_is_an_error)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(without_a_wish_it_is_a_page_of_fair_size), cmocka_unit_test(a_wish_is_what_the_stack_has_of_it),
+      cmocka_unit_test(what_is_nowhere_is_refused), cmocka_unit_test(memory_that_runs_out_is_an_error)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

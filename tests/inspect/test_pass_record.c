@@ -18,10 +18,11 @@ enum { VOCABULARY = 20, HEADS = 2, POSITIONS = 8 };
 static struct model *make(void) {
   struct arch arch = {
     .family = FAMILY_ENCODER_DECODER, .hidden = 16, .source_vocab = VOCABULARY, .target_vocab = VOCABULARY,
-    .encoder = {.layers = 1, .heads = HEADS, .kv_heads = HEADS, .ffn = 8}, .decoder = {.layers = 2, .heads = HEADS, .kv_heads = HEADS, .ffn = 8},
+    .encoder = {.layers = 1, .heads = HEADS, .kv_heads = HEADS, .ffn = 8},
+    .decoder = {.layers = 2, .heads = HEADS, .kv_heads = HEADS, .ffn = 8},
     .norm_epsilon = 1e-5f, .residual = true, .positions = POSITIONS_SINUSOID, .max_positions = POSITIONS, .embedding_scale = 4,
-    .activation = ACTIVATION_RELU, .attention_bias = true, .ffn_bias = true, .shared_embeddings = true, .tied_head = true, .pad_id = VOCABULARY - 1,
-    .bos_id = -1, .decoder_start_id = VOCABULARY - 1};
+    .activation = ACTIVATION_RELU, .attention_bias = true, .ffn_bias = true, .shared_embeddings = true, .tied_head = true,
+    .pad_id = VOCABULARY - 1, .bos_id = -1, .decoder_start_id = VOCABULARY - 1};
   struct error error = {0};
   struct model *model = model_new(&arch, &error);
   assert_non_null(model);
@@ -31,7 +32,9 @@ static struct model *make(void) {
 
 static const int32_t source[] = {3, 5, 7, 9, 0}, target[] = {VOCABULARY - 1, 4, 6};
 
-static struct pass_sides sides(void) { return (struct pass_sides){.source = source, .target = target, .source_count = 5, .target_count = 3}; }
+static struct pass_sides sides(void) {
+  return (struct pass_sides){.source = source, .target = target, .source_count = 5, .target_count = 3};
+}
 
 static void expect_rows(const struct recorded *matrix, int rows, int columns, bool causal) {
   assert_non_null(matrix);
@@ -118,7 +121,8 @@ static void memory_that_runs_out_is_an_error(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_attention_of_a_pass_is_there), cmocka_unit_test(ids_that_no_model_has_are_refused),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_attention_of_a_pass_is_there),
+                                     cmocka_unit_test(ids_that_no_model_has_are_refused),
                                      cmocka_unit_test(memory_that_runs_out_is_an_error)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
