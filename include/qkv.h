@@ -607,10 +607,10 @@ struct qkv_attention_view {
 // the record and lives until the next call with it.
 QKV_API const char *qkv_attention_print(struct qkv_context *context, struct qkv_attention_record *record,
                                         const struct qkv_attention_view *view);
-// The same as a picture of *size bytes, in the format "svg" (text, for light and dark pages), "png" or "pdf"; shades and width are not
-// read. PNG and PDF need a library built with cairo, else this fails and says so; their labels run from left to right only.
-QKV_API const char *qkv_attention_draw(struct qkv_context *context, struct qkv_attention_record *record, const struct qkv_attention_view *view,
-                                       const char *format, size_t *size);
+// The same as a picture of *size bytes, in the format "svg" (text, for light and dark pages), "png" or "pdf"; shades and width
+// are not read. PNG and PDF need a library built with cairo, else this fails and says so; their labels run from left to right only.
+QKV_API const char *qkv_attention_draw(struct qkv_context *context, struct qkv_attention_record *record,
+                                       const struct qkv_attention_view *view, const char *format, size_t *size);
 
 // What each attention head does, measured over texts (Clark et al., 2019, section 3).
 struct qkv_head {
@@ -681,10 +681,11 @@ struct qkv_search_tree {
   double score;
 };
 
-// Of a translator: what qkv_translate with the same beam finds for `text`; of a decoder: what follows `text`. beam and max_new (tokens of the
-// result): negative for what the model's files say. A beam of 1 is greedy search: the tree is a path. Free with qkv_search_tree_free.
-QKV_API struct qkv_search_tree *qkv_search_tree(struct qkv_context *context, struct qkv_model *model, const char *text, int64_t beam,
-                                                int64_t max_new);
+// Of a translator: what qkv_translate with the same beam finds for `text`; of a decoder: what follows `text`. beam and max_new
+// (tokens of the result): negative for what the model's files say. A beam of 1 is greedy search: the tree is a path. Free with
+// qkv_search_tree_free.
+QKV_API struct qkv_search_tree *qkv_search_tree(struct qkv_context *context, struct qkv_model *model, const char *text,
+                                                int64_t beam, int64_t max_new);
 QKV_API void qkv_search_tree_free(struct qkv_search_tree *tree);
 // As a picture of *size bytes, in a format as for qkv_attention_draw; the caller frees it with free().
 QKV_API char *qkv_search_draw(struct qkv_context *context, const struct qkv_search_tree *tree, const char *format, size_t *size);
@@ -700,7 +701,8 @@ struct qkv_page_options {
   const char *language;  // of the page's labels: "en" or NULL, "es", "pt"
   const char *kind;      // the attention that the page opens at: "encoder", "decoder", "cross"; NULL: cross where there is one
   int64_t layer, head;   // and its layer and head, from 0; head -1: the mean of all
-  struct qkv_places tokens;  // whose steps are given in numbers, by their place in each stack's input; none: all if they are few, else the last
+  struct qkv_places tokens;  // whose steps are given in numbers, by their place in each stack's input; none: all if they are
+                             // few, else the last
   struct qkv_places layers;  // in which layers; none: all, and of a text of more than 128 tokens the one that the page opens at
   struct qkv_places heads;   // of which heads; none: all
   const struct qkv_heads *statistics;    // of the first model's heads, shown as a table; NULL: there are none
@@ -710,8 +712,9 @@ struct qkv_page_options {
 // One file without any link to another that shows what a model does with a text: tokens, attention of all layers and heads, one
 // token's way in numbers with each formula, what the model would say after each layer (the logit lens), positions, nearest words.
 // Texts as for qkv_attention_record. Several models (say OUT/steps/* of one training) are moments between which the page moves;
-// they need one family. The page checks its own arithmetic against the model's: open models for it with dtype "f32". A token, layer or head
-// that isn't there is refused. options may be NULL. The result is a block of memory that the caller frees with free().
+// they need one family. The page checks its own arithmetic against the model's: open models for it with dtype "f32". A token,
+// layer or head that isn't there is refused. options may be NULL. The result is a block of memory that the caller frees with
+// free().
 QKV_API char *qkv_inspection_page(struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *text,
                                   const char *second, const struct qkv_page_options *options);
 

@@ -22,7 +22,7 @@ trap finish_browser EXIT
 for _ in $(seq 100); do curl -s "localhost:$port/status" | grep -q '"ready":true' && break; sleep 0.1; done
 
 post() { curl -s -H 'Content-Type: application/json' -d "$2" "localhost:$port/session$1"; }
-session=$(post "" '{"capabilities":{"alwaysMatch":{"goog:chromeOptions":{"args":["--headless=new","--no-sandbox","--disable-gpu","--window-size=1300,1000"]}}}}' |
+session=$(post "" '{"capabilities":{"alwaysMatch":{"timeouts":{"script":240000},"goog:chromeOptions":{"args":["--headless=new","--no-sandbox","--disable-gpu","--window-size=1300,1000"]}}}}' |
   sed -n 's/.*"sessionId":"\([^"]*\)".*/\1/p')
 [ -n "$session" ] || skip_all "Chromium does not start here"
 

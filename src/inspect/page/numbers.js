@@ -165,15 +165,16 @@ function attentionRow(place, head, row) {
 
 const weightCache = new Map();
 
-// All weights of a head, [queries][keys]; head -1: the mean of the heads.
+// All weights of a head, [queries][keys]; head -1: the mean of the heads. They are kept in single precision, since those of a long text
+// are many.
 function attentionWeights(place, kind, layer, head) {
   const key = [state.moment, kind, layer, head].join();
-  if (!weightCache.has(key)) weightCache.set(key, head < 0 ? meanWeights(place, kind, layer) : place.stack.tokens.map((_, row) => attentionRow(place, head, row).weights));
+  if (!weightCache.has(key)) weightCache.set(key, head < 0 ? meanWeights(place, kind, layer) : place.stack.tokens.map((_, row) => Float32Array.from(attentionRow(place, head, row).weights)));
   return weightCache.get(key);
 }
 
 function meanWeights(place, kind, layer) {
-  const heads = place.stack.heads, mean = place.stack.tokens.map(() => new Float64Array(place.keyStack.tokens.length));
+  const heads = place.stack.heads, mean = place.stack.tokens.map(() => new Float32Array(place.keyStack.tokens.length));
   for (let head = 0; head < heads; head++)
     attentionWeights(place, kind, layer, head).forEach((row, q) => {
       for (let k = 0; k < row.length; k++) mean[q][k] += row[k] / heads;
