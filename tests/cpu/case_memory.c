@@ -69,7 +69,7 @@ bool case_end(void) {
   for (int b = 0; b < block_count; b++) {
     const unsigned char *front = (const unsigned char *)blocks[b].start;
     const unsigned char *back = (const unsigned char *)(blocks[b].start + GUARD + blocks[b].n);
-    for (size_t i = 0; i < GUARD * sizeof(float); i++) intact = intact && front[i] == 0xA5 && back[i] == 0xA5;
+    for (int i = 0; i < GUARD * (int)sizeof(float); i++) intact = intact && front[i] == 0xA5 && back[i] == 0xA5;
     free(blocks[b].start);
   }
   block_count = 0;
