@@ -1,5 +1,5 @@
-// Blocks by AVX512-BF16: up to 6 rows by 64 columns held in registers; the instruction multiplies a pair of one row with the pairs
-// of sixteen columns. One chain per element over the pairs in order, wherever the depth or the rows are cut.
+// Blocks by AVX512-BF16: up to 6 rows by 64 columns held in registers; the instruction multiplies a pair of one row with the
+// pairs of sixteen columns. One chain per element over the pairs in order, wherever the depth or the rows are cut.
 //
 // A pair of a row is fetched by itself, so a gradient's dy needs no turning: it lies as a panel does, columns beside each other.
 #pragma once
@@ -13,7 +13,8 @@ enum { LAID_COLUMN = 1, LAID_PAIR = PANEL + LANES, LAID_SIZE = GRADIENT_ROWS / 2
 
 // Up to 32 rows of dy; what is missing in the last pair is 0.
 static void lay_rows(uint32_t *to, const float *from, size_t stride, int rows, int columns) {
-  for (int r = 0; r < rows; r += 2, to += LAID_PAIR) pair_rows(to, from + r * stride, r + 1 < rows ? from + (r + 1) * stride : NULL, columns);
+  for (int r = 0; r < rows; r += 2, to += LAID_PAIR)
+    pair_rows(to, from + r * stride, r + 1 < rows ? from + (r + 1) * stride : NULL, columns);
 }
 
 static const lane_mask ALL = (lane_mask)0xFFFF;
@@ -59,7 +60,8 @@ typedef tile_function *const tile_table[TILE_ROWS][TILE_VECS];
 #define TILE(name, rows, vecs, a_row, a_pair) \
   static void name##_##rows##_##vecs(const struct block *block) { tile_run(block, rows, vecs, a_row, a_pair); }
 #define TILES_OF(name, rows, ...) \
-  TILE(name, rows, 1, __VA_ARGS__) TILE(name, rows, 2, __VA_ARGS__) TILE(name, rows, 3, __VA_ARGS__) TILE(name, rows, 4, __VA_ARGS__)
+  TILE(name, rows, 1, __VA_ARGS__) TILE(name, rows, 2, __VA_ARGS__)                                                         \
+  TILE(name, rows, 3, __VA_ARGS__) TILE(name, rows, 4, __VA_ARGS__)
 #define ROW(name, rows) {name##_##rows##_1, name##_##rows##_2, name##_##rows##_3, name##_##rows##_4}
 #define TILES(name, ...)                                                                                                    \
   TILES_OF(name, 1, __VA_ARGS__) TILES_OF(name, 2, __VA_ARGS__) TILES_OF(name, 3, __VA_ARGS__)                              \

@@ -21,10 +21,11 @@ enum {
   ROUND_ROWS = 64,  // even
 };
 
-_Static_assert((int)PANEL == (int)GRADIENT_UNIT && (int)GRADIENT_COLUMNS == (int)PANEL && GRADIENT_ROWS % 32 == 0, "how much scratch memory a gradient needs");
+_Static_assert((int)PANEL == (int)GRADIENT_UNIT && (int)GRADIENT_COLUMNS == (int)PANEL && GRADIENT_ROWS % 32 == 0,
+               "how much scratch memory a gradient needs");
 
-// c [rows, width] = (from_c: c, else bias unless NULL) + the sum over pairs q of a[r * a_row + q] times b[q * PANEL + j]. Rows of a may be read up to the
-// next multiple of 32, and of b up to PANEL columns; what stands there doesn't matter.
+// c [rows, width] = (from_c: c, else bias unless NULL) + the sum over pairs q of a[r * a_row + q] times b[q * PANEL + j]. Rows of
+// a may be read up to the next multiple of 32, and of b up to PANEL columns; what stands there doesn't matter.
 struct block {
   float *c;
   size_t c_row;
@@ -86,21 +87,23 @@ static void linear_task(void *data, size_t index, int worker) {
   blocks_begin();
   for (int from = 0, to; from < linear->depth; from = to) {
     to = linear->depth - from > DEPTH_BLOCK ? from + DEPTH_BLOCK : linear->depth;
-    for (int r = row; r < row_end; r++) pair_row(x + (size_t)(r - row) * ROW_PAIRS, linear->x + r * linear->x_stride + from, to - from);
+    for (int r = row; r < row_end; r++)
+      pair_row(x + (size_t)(r - row) * ROW_PAIRS, linear->x + r * linear->x_stride + from, to - from);
     for (int p = panel; p < panel_end; p++) linear_panel(linear, x, row, row_end, p, from, to);
   }
   blocks_end();
 }
 
-void BF16_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, const float *packed,
-                 const float *bias, enum activation activation, bool accumulate) {
-  struct linear linear = {y, pre, x, bias, (const uint32_t *)packed, (size_t)y_stride, (size_t)x_stride, rows, columns, depth, activation,
-                          accumulate, 0, 0, 0};
+void BF16_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth,
+                       const float *packed, const float *bias, enum activation activation, bool accumulate) {
+  struct linear linear = {y, pre, x, bias, (const uint32_t *)packed, (size_t)y_stride, (size_t)x_stride, rows, columns, depth,
+                          activation, accumulate, 0, 0, 0};
   if (rows <= 0 || columns <= 0) return;
   const bool alone = parallel_inside();
-  size_t panels = ceil_div((size_t)columns, PANEL), most = alone ? panels : PANELS_MOST, wanted = alone ? 1 : 4 * (size_t)parallel_threads();
-  // x is rounded once per task: as many panels to a task as leave every thread a few tasks, all where a thread works for itself, and
-  // fewer rows before fewer panels.
+  size_t panels = ceil_div((size_t)columns, PANEL), most = alone ? panels : PANELS_MOST;
+  size_t wanted = alone ? 1 : 4 * (size_t)parallel_threads();
+  // x is rounded once per task: as many panels to a task as leave every thread a few tasks, all where a thread works for itself,
+  // and fewer rows before fewer panels.
   linear.row_block = ROW_BLOCK;
   while (linear.row_block > ROWS_LEAST && ceil_div(panels, most) * ceil_div((size_t)rows, (size_t)linear.row_block) < wanted)
     linear.row_block -= ROWS_LEAST;
@@ -109,14 +112,15 @@ void BF16_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int x
   linear.panels_each = (int)size_max(1, size_min(panels * (size_t)linear.row_blocks / wanted, most));
   size_t groups = ceil_div(panels, (size_t)linear.panels_each);
   linear.panels_each = (int)ceil_div(panels, groups);
-  work_for(groups * (size_t)linear.row_blocks, (double)rows * columns * depth / 80 + (double)columns * depth / 32, linear_task, &linear);
+  work_for(groups * (size_t)linear.row_blocks, (double)rows * columns * depth / 80 + (double)columns * depth / 32, linear_task,
+           &linear);
 }
 
 // ---- the weight's gradient ----
 //
-// dw is the product of dy turned and x, summed over rows: pairs are two rows of one column. x is rounded first, into `scratch`, to
-// panels as a weight's; a task rounds its own columns of dy. As many rows at a time as linear_gradient_part says; where
-// they are cut changes no bit.
+// dw is the product of dy turned and x, summed over rows: pairs are two rows of one column. x is rounded first, into `scratch`,
+// to panels as a weight's; a task rounds its own columns of dy. As many rows at a time as linear_gradient_part says; where they
+// are cut changes no bit.
 
 struct gradient {
   float *dw, *db;
@@ -132,7 +136,8 @@ static void round_task(void *data, size_t index, int worker) {
   const struct gradient *gradient = data;
   int end = (int)(index + 1) * ROUND_ROWS < gradient->rows ? (int)(index + 1) * ROUND_ROWS : gradient->rows;
   for (int row = (int)index * ROUND_ROWS; row < end; row += 2) {
-    const float *from = gradient->x + (size_t)row * gradient->x_stride, *next = row + 1 < gradient->rows ? from + gradient->x_stride : NULL;
+    const float *from = gradient->x + (size_t)row * gradient->x_stride;
+    const float *next = row + 1 < gradient->rows ? from + gradient->x_stride : NULL;
     uint32_t *to = gradient->x_pairs + (size_t)(row / 2) * PANEL;
     for (int k = 0; k < gradient->depth; k += PANEL, to += gradient->panel_size)
       pair_rows(to, from + k, next ? next + k : NULL, gradient->depth - k < PANEL ? gradient->depth - k : PANEL);
@@ -166,11 +171,12 @@ INLINE void fetch_row(const float *row, int n) {
 
 static void fetch_more(struct fetching *fetching) {
   int end = fetching->row + fetching->rows_each < fetching->rows ? fetching->row + fetching->rows_each : fetching->rows;
-  for (; fetching->row < end; fetching->row++) fetch_row(fetching->from + (size_t)fetching->row * fetching->stride, fetching->width);
+  for (; fetching->row < end; fetching->row++)
+    fetch_row(fetching->from + (size_t)fetching->row * fetching->stride, fetching->width);
 }
 
-// A task goes from chunk to chunk of its columns, and from some columns to the next; dy of each is on its way while the one before
-// is multiplied.
+// A task goes from chunk to chunk of its columns, and from some columns to the next; dy of each is on its way while the one
+// before is multiplied.
 struct chunk {
   const float *dy;
   int column, columns, row, rows;
@@ -189,14 +195,16 @@ static void lay_chunk(uint32_t *to, float *db, const struct chunk *chunk, size_t
   for (int row = 0; row < chunk->rows; row += 2 * LANES) {
     const float *from = chunk->dy + (size_t)row * stride;
     int count = chunk->rows - row < 2 * LANES ? chunk->rows - row : 2 * LANES;
-    for (int r = 0; r < 2 * LANES; r++) fetch_row(from + (size_t)(r + 2 * LANES) * stride, chunk->columns);
+    for (int r = row + 2 * LANES; r < row + 4 * LANES && r < chunk->rows; r++)
+      fetch_row(chunk->dy + (size_t)r * stride, chunk->columns);
     lay_rows(to + (size_t)(row / 2) * LAID_PAIR, from, stride, count, chunk->columns);
     if (db) bias_gradient(db, from, stride, count, chunk->columns);
   }
 }
 
 // dw [columns, a panel] += one chunk of rows
-static void gradient_panel(const struct gradient *gradient, const uint32_t *dy, const struct chunk *chunk, int panel, struct fetching *fetching) {
+static void gradient_panel(const struct gradient *gradient, const uint32_t *dy, const struct chunk *chunk, int panel,
+                           struct fetching *fetching) {
   int k = panel * PANEL;
   struct block block = {.c_row = (size_t)gradient->depth, .a_row = LAID_COLUMN, .pairs = (chunk->rows + 1) / 2, .from_c = true};
   block.b = gradient->x_pairs + (size_t)panel * gradient->panel_size + (size_t)(chunk->row / 2) * PANEL;
@@ -231,10 +239,16 @@ static void gradient_task(void *data, size_t index, int worker) {
   blocks_end();
 }
 
-void BF16_NAME(linear_gradient)(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, int depth,
-                          float *scratch) {
-  struct gradient gradient = {.dw = dw, .db = db, .dy_stride = (size_t)dy_stride, .x_stride = (size_t)x_stride, .columns = columns,
-                              .depth = depth, .x_pairs = (uint32_t *)scratch, .panels_each = GRADIENT_PANELS};
+void BF16_NAME(linear_gradient)(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
+                                int columns, int depth, float *scratch) {
+  struct gradient gradient = {.dw = dw,
+                              .db = db,
+                              .dy_stride = (size_t)dy_stride,
+                              .x_stride = (size_t)x_stride,
+                              .columns = columns,
+                              .depth = depth,
+                              .x_pairs = (uint32_t *)scratch,
+                              .panels_each = GRADIENT_PANELS};
   if (rows <= 0 || columns <= 0 || depth <= 0) return;
   int part = (int)linear_gradient_part(rows, depth);
   gradient.panel_size = (size_t)part / 2 * PANEL;
@@ -254,6 +268,7 @@ void BF16_NAME(linear_gradient)(float *dw, float *db, const float *dy, int dy_st
     gradient.dy = dy + (size_t)row * gradient.dy_stride;
     gradient.x = x + (size_t)row * gradient.x_stride;
     work_for(ceil_div((size_t)gradient.rows, ROUND_ROWS), 0.4 * gradient.rows * depth, round_task, &gradient);
-    work_for(panel_tasks * (size_t)gradient.column_tasks, (double)gradient.rows * columns * depth / 100, gradient_task, &gradient);
+    work_for(panel_tasks * (size_t)gradient.column_tasks, (double)gradient.rows * columns * depth / 100, gradient_task,
+             &gradient);
   }
 }
