@@ -166,8 +166,9 @@ static void add_row_values(const struct forward *job, const struct rows *rows, i
   const float *weights = rows->scores + r * ATTENTION_KEYS + first;
   if (first >= end && fresh) clear_rows(out, job->out_stride, 1, width);
   if (first >= end) return;
-  if (rows->paged.store->type == TYPE_BF16) row_values(&rows->paged, out, weights, block + first, block + end, width, fresh, true);
-  else row_values(&rows->paged, out, weights, block + first, block + end, width, fresh, false);
+  const struct paged_head *head = &rows->paged;
+  if (head->store->type == TYPE_BF16) row_values(head, out, weights, block + first, block + end, width, fresh, true);
+  else row_values(head, out, weights, block + first, block + end, width, fresh, false);
 }
 
 // out = or += weights * values, in order of keys
@@ -346,7 +347,8 @@ static void store_task(void *data, size_t index, int worker) {
   for (int row = 0; row < job->rows; row++) {
     size_t part = (size_t)(job->slots[row] / KEY_PAGE) * store->kv_heads + index, slot = (size_t)(job->slots[row] % KEY_PAGE);
     size_t key_at = part * width * KEY_PAGE + slot, value_at = (part * KEY_PAGE + slot) * store->value_width;
-    const float *key = job->keys + row * job->key_stride + index * width, *value = job->values + row * job->value_stride + index * width;
+    const float *key = job->keys + row * job->key_stride + index * width,
+                *value = job->values + row * job->value_stride + index * width;
     if (store->type == TYPE_BF16)
       store_halves((uint16_t *)store->keys + key_at, (uint16_t *)store->values + value_at, key, value, width);
     else

@@ -44,7 +44,8 @@ INLINE void pages_product(float *products, const float *query, const void *const
 INLINE void fetch_values(const struct paged_head *head, int key, int count) {
   enum { LINE = 64 };
   const char *values = page_values(head, key);
-  size_t bytes = (size_t)(count < KEY_PAGE ? count : KEY_PAGE) * (size_t)head->store->value_width * number_size(head->store->type);
+  size_t row = (size_t)head->store->value_width * number_size(head->store->type);
+  size_t bytes = (size_t)(count < KEY_PAGE ? count : KEY_PAGE) * row;
   for (size_t at = 0; at < bytes; at += LINE) prefetch_read(values + at);
 }
 
@@ -65,8 +66,8 @@ INLINE void row_products(const struct paged_head *head, float *products, const f
 }
 
 // `vecs` vectors of out from column d on.
-INLINE void columns_of_values(const struct paged_head *head, float *out, const float *weights, int first, int end, int d, int width,
-                              bool fresh, const int vecs, const bool half) {
+INLINE void columns_of_values(const struct paged_head *head, float *out, const float *weights, int first, int end, int d,
+                              int width, bool fresh, const int vecs, const bool half) {
   const size_t step = (size_t)head->store->value_width;
   vec sum[4];
   for (int v = 0; v < vecs; v++) sum[v] = fresh ? vec_zero() : vec_load_first(out + d + v * LANES, width - d - v * LANES);

@@ -49,8 +49,8 @@ static void run(const struct job *job, double nanoseconds, parallel_task *task) 
   work_for(units, nanoseconds * elements, task, (void *)(uintptr_t)job);
 }
 
-// One number for each of up to sixteen columns from `column` (of the unit) on.
-static vec per_column(const struct job *job, const struct unit *unit, const float *of_groups, int column) {
+// One number for each of sixteen columns of the unit.
+static vec per_column(const struct job *job, const struct unit *unit, const float *of_groups) {
   return job->width == 1 ? vec_load_first(of_groups + unit->statistics, unit->groups) : vec_set(of_groups[unit->statistics]);
 }
 
@@ -86,7 +86,7 @@ static void mean_of(const struct job *job, const struct unit *unit, float *to, b
   vec n = vec_set((float)unit->span->qn * (float)job->width), sum = vec_zero();
   float whole = 0;
   for (int c = 0; c < unit->columns; c += LANES) {
-    vec centre = squares ? per_column(job, unit, job->mean, c) : vec_zero();
+    vec centre = squares ? per_column(job, unit, job->mean) : vec_zero();
     sum =
         sum_down(job->x + unit->start + c, (size_t)job->columns, unit->span->qn, mask_first(unit->columns - c), squares, centre);
     if (job->width > 1) whole += vec_sum(sum);
@@ -127,7 +127,7 @@ static void norm_task(void *data, size_t index, int worker) {
     vec factor = deviations(job, &unit, job->variances);
     for (int c = 0; c < unit.columns; c += LANES) {
       lane_mask mask = mask_first(unit.columns - c);
-      vec centre = per_column(job, &unit, job->means, c);
+      vec centre = per_column(job, &unit, job->means);
       vec gain = vec_load_mask(job->gain + unit.column + c, mask), bias = vec_load_mask(job->bias + unit.column + c, mask);
       for (int row = 0; row < unit.span->qn; row++) {
         size_t at = unit.start + (size_t)row * job->columns + c;
@@ -188,7 +188,7 @@ static void unit_gradient(const struct job *job, const struct unit *unit) {
   for (int c = 0; c < unit->columns; c += LANES) {
     lane_mask mask = mask_first(unit->columns - c);
     vec of_dy, of_normed, gain = vec_load_mask(job->gain + unit->column + c, mask);
-    gradient_sums(job, unit, c, mask, per_column(job, unit, job->means, c), factor, &of_dy, &of_normed);
+    gradient_sums(job, unit, c, mask, per_column(job, unit, job->means), factor, &of_dy, &of_normed);
     add_to(job->dbias, unit->column + c, of_dy, mask);
     add_to(job->dgain, unit->column + c, of_normed, mask);
     mean_g = vec_mul(of_dy, gain);
@@ -205,7 +205,7 @@ static void unit_gradient(const struct job *job, const struct unit *unit) {
   mean_gx = job->constant ? vec_zero() : vec_mul(mean_gx, vec_load(strength));
   for (int c = 0; c < unit->columns; c += LANES) {
     lane_mask mask = mask_first(unit->columns - c);
-    vec gain = vec_load_mask(job->gain + unit->column + c, mask), centre = per_column(job, unit, job->means, c);
+    vec gain = vec_load_mask(job->gain + unit->column + c, mask), centre = per_column(job, unit, job->means);
     for (int row = 0; row < unit->span->qn; row++) {
       size_t at = unit->start + (size_t)row * job->columns + c;
       vec normed = vec_mul(vec_sub(vec_load_mask(job->x + at, mask), centre), factor);

@@ -74,7 +74,8 @@ INLINE ivec vec_to_int(vec a) { return _mm512_cvtps_epi32(a); }
 INLINE vec vec_from_int(ivec a) { return _mm512_cvtepi32_ps(a); }
 INLINE vec vec_gather(const float *p, ivec index) { return _mm512_i32gather_ps(index, p, 4); }
 INLINE ivec ivec_load_halves(const uint16_t *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
-INLINE void ivec_store_halves(uint16_t *p, ivec a) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(a)); }  // lower halves
+// What fits into 16 bits.
+INLINE void ivec_store_halves(uint16_t *p, ivec a) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(a)); }
 
 // Both halves of the 64-bit products of unsigned lanes.
 INLINE void ivec_multiply_wide(ivec a, ivec b, ivec *high, ivec *low) {
@@ -175,9 +176,10 @@ INLINE vec vec_gather(const float *p, ivec index) {
 }
 
 INLINE ivec ivec_load_halves(const uint16_t *p) {
-  return (ivec){_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p + 8)))};
+  return (ivec){_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)),
+                _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p + 8)))};
 }
-INLINE void ivec_store_halves(uint16_t *p, ivec x) {  // what fits into 16 bits
+INLINE void ivec_store_halves(uint16_t *p, ivec x) {
   _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(_mm256_packus_epi32(x.a, x.b), 0xD8));
 }
 
@@ -245,7 +247,8 @@ INLINE void transpose_quarter(float *dst, size_t dst_stride, const float *src, s
 // dst[j * dst_stride + i] = src[i * src_stride + j] for i, j below 16; rows of src from `rows` on are taken for zeros.
 INLINE void transpose_rows(float *dst, size_t dst_stride, const float *src, size_t src_stride, int rows) {
   for (int i = 0; i < 16; i += 8)
-    for (int j = 0; j < 16; j += 8) transpose_quarter(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride, rows - i);
+    for (int j = 0; j < 16; j += 8)
+      transpose_quarter(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride, rows - i);
 }
 
 #else
@@ -269,7 +272,8 @@ INLINE void vec_store_first(float *p, vec a, int n) {
 // bf16: the upper half of an f32, rounded to nearest, ties to even; NaN stays NaN (number_to_bf16).
 INLINE ivec bf16_halves(vec x) {
   ivec bits = ivec_bits(x), odd = ivec_and(ivec_right(bits, 16), ivec_set(1));
-  ivec rounded = ivec_right(ivec_add(bits, ivec_add(odd, ivec_set(0x7FFF))), 16), broken = ivec_or(ivec_right(bits, 16), ivec_set(0x40));
+  ivec rounded = ivec_right(ivec_add(bits, ivec_add(odd, ivec_set(0x7FFF))), 16);
+  ivec broken = ivec_or(ivec_right(bits, 16), ivec_set(0x40));
   lane_mask numbers = vec_equal(x, x);
   return ivec_bits(vec_select(numbers, vec_bits(rounded), vec_bits(broken)));
 }

@@ -46,7 +46,8 @@ static float with_removed(const struct search *search, int row, float log_sum) {
 // they come out (beam search), over those that are left where they are normalised again.
 static void finish_log_sums(struct search *search, int rows) {
   if (search->options->beams == 1 || search->options->renormalize) return;
-  for (int r = 0; r < rows; r++) search->log_sums[r] = search->rules.repetition ? 0 : with_removed(search, r, search->log_sums[r]);
+  for (int r = 0; r < rows; r++)
+    search->log_sums[r] = search->rules.repetition ? 0 : with_removed(search, r, search->log_sums[r]);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

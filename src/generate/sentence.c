@@ -226,13 +226,19 @@ static void give_up(struct sentence *sentence, const struct generation_options *
 }
 
 // Tells whoever records what has become of the choices, before the beams go on.
-static void report(const struct sentence *sentence, const struct generation_options *options, const struct choice *choices, int count) {
+static void report(const struct sentence *sentence, const struct generation_options *options, const struct choice *choices,
+                   int count) {
   struct search_choice seen[CANDIDATES];
   int generated = sentence->length - sentence->prefix;
   for (int i = 0; i < count; i++) {
     const struct choice *choice = &choices[i];
-    seen[i] = (struct search_choice){.node = choice->node, .parent = sentence->beams[choice->beam].node, .id = choice->id, .log_prob = choice->log_prob,
-                                     .sum = choice->score, .score = penalised(choice->score, generated, options->length_penalty), .ending = choice->ending};
+    seen[i] = (struct search_choice){.node = choice->node,
+                                     .parent = sentence->beams[choice->beam].node,
+                                     .id = choice->id,
+                                     .log_prob = choice->log_prob,
+                                     .sum = choice->score,
+                                     .score = penalised(choice->score, generated, options->length_penalty),
+                                     .ending = choice->ending};
   }
   options->record(options->record_user, sentence->request, generated, seen, count);
 }

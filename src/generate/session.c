@@ -194,17 +194,19 @@ static size_t encoding_memory(const struct model *model, int rows) {
 // Each layer's keys and values have a range of their own, of which the beginning is touched: whole large pages of the system.
 static size_t touched_pages(const struct model *model, const struct kernels *kernels, size_t pages) {
   enum { LARGE_PAGE = 2 << 20 };
-  size_t ranges = 2 * (size_t)model->arch.decoder.layers, each = pages * page_cache_page_size(&model, 1, kernels) / ranges + LARGE_PAGE / 2;
+  size_t ranges = 2 * (size_t)model->arch.decoder.layers;
+  size_t each = pages * page_cache_page_size(&model, 1, kernels) / ranges + LARGE_PAGE / 2;
   return ranges * ((each + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE);
 }
 
-size_t session_memory(const struct model *model, const struct kernels *kernels, const struct generation_options *options, size_t requests,
-                      int longest) {
+size_t session_memory(const struct model *model, const struct kernels *kernels, const struct generation_options *options,
+                      size_t requests, int longest) {
   int workers = workers_for(requests, options, parallel_threads()), width = generation_width(options);
   size_t rows = requests * (size_t)width / (size_t)workers + (size_t)width;
   if (rows > WORKER_ROWS) rows = WORKER_ROWS;
-  size_t self = rows * (size_t)pages_for(generation_max_length(options, &model->arch, 1)), cross = rows * (size_t)pages_for(longest);
-  size_t keys = touched_pages(model, kernels, self) + touched_pages(model, kernels, cross), most = 2 * cache_memory() / (size_t)workers;
+  size_t self = rows * (size_t)pages_for(generation_max_length(options, &model->arch, 1));
+  size_t cross = rows * (size_t)pages_for(longest), most = 2 * cache_memory() / (size_t)workers;
+  size_t keys = touched_pages(model, kernels, self) + touched_pages(model, kernels, cross);
   if (keys > most) keys = most;
   size_t tokens = rows * (size_t)longest;
   size_t encoding = encoding_memory(model, tokens < SOURCE_TOKENS ? (int)tokens : SOURCE_TOKENS);
