@@ -98,7 +98,7 @@ function attentionParts(view, stack, place, name) {
   return [
     part(`${title}: ${label("query")}`, view.model.bare ? "q = x" : "q = W_Q x + b_Q", `[${stack.width} × ${view.model.hidden}] [${view.model.hidden}] → [${stack.width}]`, vectorRow("x", input), vectorRow("q", asked(sublayer, stack, head) || query),
       queryCheck(view, stack, name, sublayer, input, head, asked(sublayer, stack, head) || query), askedCheck(view, stack, name, sublayer, head, query)),
-    part(`${title}: ${label("keys")}, ${label("values")}`, view.model.bare ? "k_j = v_j = x_j" : "k_j = W_K x_j + b_K,  v_j = W_V x_j + b_V", `[${where.keyStack.tokens.length} × ${stack.width}]`, keysTable(where, row.keyHead), keysCheck(view, where, name, row.keyHead)),
+    part(`${title}: ${label("keys")}, ${label("values")}`, keysFormula(view), `[${where.keyStack.tokens.length} × ${stack.width}]`, keysTable(where, row.keyHead), keysCheck(view, where, name, row.keyHead)),
     scoresPart(view, where, row, weights, type, title),
     mixedPart(where, row, head, place, title),
     outputPart(view, stack, place, name, sublayer),
@@ -147,6 +147,11 @@ function keysTable(where, head) {
     element("td", {}, strip(slice(keys, j, head, width), `k_${j}`)), element("td", {}, strip(slice(values, j, head, width), `v_${j}`)))));
   const more = where.keyStack.tokens.length > LARGEST_TABLE ? element("p", {class: "faint"}, `… ${LARGEST_TABLE} / ${where.keyStack.tokens.length}`) : undefined;
   return element("div", {class: "scroll"}, table, more);
+}
+
+function keysFormula({model: {bare, score}}) {
+  const [key, value] = bare ? ["x_j", "x_j"] : ["W_K x_j + b_K", "W_V x_j + b_V"];
+  return score === "cosine" ? `k_j = (${key}) / |${key}|,  v_j = ${value}` : bare ? "k_j = v_j = x_j" : `k_j = ${key},  v_j = ${value}`;
 }
 
 // Keys and values of the tokens whose input this file holds: of the source all, of the stack itself those whose steps are given.
