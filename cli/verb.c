@@ -131,7 +131,8 @@ struct qkv_context *call_context(const struct call *call) {
   return context;
 }
 
-struct qkv_model *call_open_model(const struct call *call, struct qkv_context *context, const char *directory, const char *dtype) {
+struct qkv_model *call_open_model(const struct call *call, struct qkv_context *context, const char *directory,
+                                  const char *dtype) {
   struct qkv_model *model = qkv_model_open(context, directory, dtype);
   if (model)
     message_note("qkv %s: %s: %s, %d thread%s", qkv_version(), call->verb->name, qkv_model_path(model), qkv_threads(),

@@ -230,7 +230,8 @@ static int evaluate_text(struct call *call, struct qkv_context *context, struct 
   if (result.unknown) message_note("%lld pieces of the text hold what the vocabulary lacks", (long long)result.unknown);
   if (result.invalid) message_note("%lld bytes are no UTF-8 and were read as U+FFFD", (long long)result.invalid);
   if (result.cut)
-    message_warning("%lld pairs are longer than the %lld tokens of the window and were cut", (long long)result.cut, (long long)result.context);
+    message_warning("%lld pairs are longer than the %lld tokens of the window and were cut", (long long)result.cut,
+                    (long long)result.context);
   if (!output_close(&output)) return EXIT_FAILED;
   return result.cut && !arguments->accept_cuts ? EXIT_CUT : EXIT_DONE;
 }

@@ -50,7 +50,8 @@ static bool parse(const struct call *call, const char *name, const char *text, i
 }
 
 // All texts' ids one after the other; ends (NULL: not wanted) [texts->count] receives where each ends.
-static bool parse_texts(const struct call *call, const char *name, const struct qkv_strings *texts, int32_t **ids, size_t *count, size_t *ends) {
+static bool parse_texts(const struct call *call, const char *name, const struct qkv_strings *texts, int32_t **ids, size_t *count,
+                        size_t *ends) {
   for (size_t i = 0; i < texts->count; i++) {
     int32_t *more = NULL;
     size_t n = 0;

@@ -132,7 +132,8 @@ static bool open_models(const struct call *call, struct work *work) {
   for (size_t i = 0; i <= ensemble->count; i++) {
     const char *directory = i ? ensemble->items[i - 1] : call->positional.items[0];
     const char *dtype = work->arguments->dtype;
-    work->models[i] = i ? qkv_model_open(work->context, directory, dtype) : call_open_model(call, work->context, directory, dtype);
+    work->models[i] = i ? qkv_model_open(work->context, directory, dtype)
+                        : call_open_model(call, work->context, directory, dtype);
     if (!work->models[i]) return false;
     work->model_count++;
   }

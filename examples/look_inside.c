@@ -19,7 +19,8 @@ static void print_tokens(const struct qkv_tokenizer *tokenizer, const struct qkv
 // One pass by hand: ids in, logits [decoder tokens, vocabulary] out.
 static int print_first_token(struct qkv_context *context, struct qkv_model *model, const struct qkv_tokenizer *tokenizer,
                              const struct qkv_encoding *source, int32_t start) {
-  struct qkv_forward_options options = {.ids = source->ids, .id_count = source->count, .decoder_ids = &start, .decoder_id_count = 1};
+  struct qkv_forward_options options = {
+    .ids = source->ids, .id_count = source->count, .decoder_ids = &start, .decoder_id_count = 1};
   struct qkv_array *logits = qkv_forward(context, model, &options);
   if (!logits) return failed(context);
   size_t best = 0;

@@ -31,7 +31,8 @@ static int translate(struct qkv_context *context, struct qkv_translator *transla
   const char *lines[TOGETHER];
   size_t count;
   while ((count = read_lines(file, lines)) > 0) {
-    struct qkv_translations *translations = qkv_translate(context, translator, &(struct qkv_strings){.items = lines, .count = count});
+    struct qkv_translations *translations = qkv_translate(context, translator,
+                                                          &(struct qkv_strings){.items = lines, .count = count});
     for (size_t i = 0; i < count; i++) free((char *)lines[i]);
     if (!translations) return fprintf(stderr, "%s\n", qkv_message(context)), 1;
     for (size_t i = 0; i < translations->count; i++) puts(translations->items[i].hypotheses[0].text);

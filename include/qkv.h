@@ -1,8 +1,8 @@
 // qkv: train, run and look inside Transformers from C.
 //
-// In this order: contexts and errors, which everything needs; tokenizers; models and one pass through them; translation; generation;
-// looking inside; scores; training; speed. Programs to begin with: translate_file.c, generate_text.c, train_translator.c,
-// look_inside.c in examples/.
+// In this order: contexts and errors, which everything needs; tokenizers; models and one pass through them; translation;
+// generation; looking inside; scores; training; speed. Programs to begin with: translate_file.c, generate_text.c,
+// train_translator.c, look_inside.c in examples/.
 //
 // Rules that hold everywhere:
 // - A context belongs to one thread at a time; several threads use several contexts. Models and tokenizers never change
@@ -77,8 +77,8 @@ struct qkv_strings {
 // Text to ids and back, as Hugging Face's tokenizers does it from the same files.
 struct qkv_tokenizer;
 
-// path: a model directory with tokenizer.json, or with older files: vocab.txt, vocab.json and merges.txt, or a SentencePiece model
-// (spiece.model, sentencepiece.bpe.model, tokenizer.model); or a tokenizer.json or a NAME.model itself. Free with
+// path: a model directory with tokenizer.json, or with older files: vocab.txt, vocab.json and merges.txt, or a SentencePiece
+// model (spiece.model, sentencepiece.bpe.model, tokenizer.model); or a tokenizer.json or a NAME.model itself. Free with
 // qkv_tokenizer_free.
 QKV_API struct qkv_tokenizer *qkv_tokenizer_open(struct qkv_context *context, const char *path);
 QKV_API void qkv_tokenizer_free(struct qkv_tokenizer *tokenizer);
@@ -167,8 +167,8 @@ struct qkv_tensor_fact {
   int dimensions;
 };
 
-// What a model is, needs and costs, and, of a directory that `qkv train` made, what became of each line of its text: what `qkv info`
-// prints.
+// What a model is, needs and costs, and, of a directory that `qkv train` made, what became of each line of its text: what `qkv
+// info` prints.
 struct qkv_info {
   const struct qkv_fact *facts;           // [fact_count]
   size_t fact_count;
@@ -192,10 +192,10 @@ struct qkv_array {
 
 QKV_API void qkv_array_free(struct qkv_array *array);
 
-// One pass over one sequence, or over the choices of a multiple-choice model. All zero but ids (and decoder_ids) gives the logits:
-// [tokens, vocabulary] of translators, language models and models for masked words or pre-training; [1, labels] for sequence
-// classification (regression: [1, 1]), [1, 2] for next sentence, [tokens, labels] for token classification, [tokens, 2] (start, end)
-// for question answering, [1, choices] for multiple choice. Nothing is normalised.
+// One pass over one sequence, or over the choices of a multiple-choice model. All zero but ids (and decoder_ids) gives the
+// logits: [tokens, vocabulary] of translators, language models and models for masked words or pre-training; [1, labels] for
+// sequence classification (regression: [1, 1]), [1, 2] for next sentence, [tokens, labels] for token classification, [tokens, 2]
+// (start, end) for question answering, [1, choices] for multiple choice. Nothing is normalised.
 struct qkv_forward_options {
   const int32_t *ids;              // [id_count] the source, or the text of a model with one stack
   size_t id_count;
@@ -300,16 +300,16 @@ QKV_API struct qkv_probabilities *qkv_probability_of(struct qkv_context *context
                                                      const struct qkv_strings *sources, const struct qkv_strings *targets);
 QKV_API void qkv_probabilities_free(struct qkv_probabilities *probabilities);
 
-// The same for texts and a language model: the sum over a text's tokens of log p(token | begin token, tokens before it). The end of a
-// text is not counted. What a text's later tokens cannot see any more, because the model has no room for it, is left out of what
-// stands before them; nothing is cut. A model without begin and end token gives a text's first token no probability, 0.
+// The same for texts and a language model: the sum over a text's tokens of log p(token | begin token, tokens before it). The end
+// of a text is not counted. What a text's later tokens cannot see any more, because the model has no room for it, is left out of
+// what stands before them; nothing is cut. A model without begin and end token gives a text's first token no probability, 0.
 //
-// By a model of masked words: the pseudo-log-likelihood (Salazar et al., 2020), the sum over the text's tokens of log p(token | all
-// others), each masked in turn; a text that is too long is cut.
+// By a model of masked words: the pseudo-log-likelihood (Salazar et al., 2020), the sum over the text's tokens of log p(token |
+// all others), each masked in turn; a text that is too long is cut.
 //
-// backward, if not NULL, is a model with the same tokenizer that reads texts from their end (--direction right-to-left): each token
-// then has the sum of both directions, log p(token | tokens before it) + log p(token | tokens behind it) (Peters et al., 2018,
-// section 3.1).
+// backward, if not NULL, is a model with the same tokenizer that reads texts from their end (--direction right-to-left): each
+// token then has the sum of both directions, log p(token | tokens before it) + log p(token | tokens behind it) (Peters et al.,
+// 2018, section 3.1).
 QKV_API struct qkv_probabilities *qkv_probability_of_texts(struct qkv_context *context, struct qkv_model *model,
                                                            struct qkv_model *backward, const struct qkv_strings *texts);
 
@@ -334,8 +334,9 @@ struct qkv_text_evaluation {
 };
 
 QKV_API struct qkv_text_evaluation_options qkv_text_evaluation_options_default(void);
-// Files are those of `qkv train --task lm`: plain text, or .jsonl and .tsv, of whose pairs of prompt and answer the answers count.
-// A pair has a window of its own; stride, cross_documents and document_separator, which say how text is cut, are refused there.
+// Files are those of `qkv train --task lm`: plain text, or .jsonl and .tsv, of whose pairs of prompt and answer the answers
+// count. A pair has a window of its own; stride, cross_documents and document_separator, which say how text is cut, are refused
+// there.
 QKV_API bool qkv_evaluate_text(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *files,
                                const struct qkv_text_evaluation_options *options, struct qkv_text_evaluation *evaluation);
 
@@ -430,8 +431,8 @@ QKV_API struct qkv_generator *qkv_generator_new(struct qkv_context *context, str
 QKV_API void qkv_generator_free(struct qkv_generator *generator);
 
 // Continues every prompt; many at once are faster than one by one. The random numbers depend on the seed, on how many prompts
-// this generator got before, on the sample and the position alone: the texts are the same whatever is generated together, with however
-// many threads. Free with qkv_generations_free.
+// this generator got before, on the sample and the position alone: the texts are the same whatever is generated together, with
+// however many threads. Free with qkv_generations_free.
 QKV_API struct qkv_generations *qkv_generate(struct qkv_context *context, struct qkv_generator *generator,
                                              const struct qkv_strings *prompts);
 // The same for prompts that are ids already; needs no tokenizer.
@@ -473,9 +474,9 @@ struct qkv_fillings {
   size_t count;
 };
 
-// By a model of masked words: what may stand at each mask of a text ("[MASK]", or what the tokenizer calls it); a candidate is one
-// token then. By a model with a decoder only: what may follow each text. A candidate is set behind the text with a blank between them unless
-// either has one there. options may be NULL. Free with qkv_fillings_free.
+// By a model of masked words: what may stand at each mask of a text ("[MASK]", or what the tokenizer calls it); a candidate is
+// one token then. By a model with a decoder only: what may follow each text. A candidate is set behind the text with a blank
+// between them unless either has one there. options may be NULL. Free with qkv_fillings_free.
 QKV_API struct qkv_fillings *qkv_fill(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
                                       const struct qkv_fill_options *options);
 QKV_API void qkv_fillings_free(struct qkv_fillings *fillings);
@@ -505,8 +506,8 @@ struct qkv_embeddings {
 QKV_API struct qkv_embeddings *qkv_embed(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
                                          const struct qkv_embed_options *options);
 // The mean of the hidden states of a word's tokens, after every layer, where it first stands in each text.
-QKV_API struct qkv_embeddings *qkv_embed_word(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
-                                              const char *word);
+QKV_API struct qkv_embeddings *qkv_embed_word(struct qkv_context *context, struct qkv_model *model,
+                                              const struct qkv_strings *texts, const char *word);
 QKV_API void qkv_embeddings_free(struct qkv_embeddings *embeddings);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -520,7 +521,7 @@ struct qkv_predict_options {
   int64_t max_length;       // tokens of a sequence; else as many as the model takes, 384 for answers
   int64_t stride;           // tokens between the beginnings of two windows over a context; else 128
   int64_t longest_answer;   // tokens; else 30
-  double no_answer;         // there is no answer unless its logits exceed those of "no answer" by this much; else there always is one
+  double no_answer; // there is no answer unless its logits exceed those of "no answer" by this much; else there always is one
 };
 
 QKV_API struct qkv_predict_options qkv_predict_options_default(void);
@@ -587,8 +588,8 @@ QKV_API const char *qkv_model_labels_kind(const struct qkv_model *model);
 // Looking inside
 
 // All attention weights of one pass over a text: of an encoder-decoder over `source` and `target` (its translation, say from
-// qkv_translate), of an encoder over one text or a pair (target may be NULL), of a decoder over one text (target is NULL). Free with
-// qkv_attention_record_free; the model has to stay open until then.
+// qkv_translate), of an encoder over one text or a pair (target may be NULL), of a decoder over one text (target is NULL). Free
+// with qkv_attention_record_free; the model has to stay open until then.
 struct qkv_attention_record;
 
 QKV_API struct qkv_attention_record *qkv_attention_record(struct qkv_context *context, struct qkv_model *model,
@@ -608,7 +609,8 @@ struct qkv_attention_view {
 QKV_API const char *qkv_attention_print(struct qkv_context *context, struct qkv_attention_record *record,
                                         const struct qkv_attention_view *view);
 // The same as a picture of *size bytes, in the format "svg" (text, for light and dark pages), "png" or "pdf"; shades and width
-// are not read. PNG and PDF need a library built with cairo, else this fails and says so; their labels run from left to right only.
+// are not read. PNG and PDF need a library built with cairo, else this fails and says so; their labels run from left to right
+// only.
 QKV_API const char *qkv_attention_draw(struct qkv_context *context, struct qkv_attention_record *record,
                                        const struct qkv_attention_view *view, const char *format, size_t *size);
 
@@ -618,7 +620,7 @@ struct qkv_head {
   int64_t layer, head;     // from 0
   const char *pattern;     // where most of its weight goes: "previous token"; "mixed" if nothing stands out
   double measures[10];     // in the order of qkv_heads.names; NaN where a measure has no meaning (cross-attention)
-  double loss_change;      // what a predicted token costs more (nats) without this head (Michel et al., 2019); NaN if not asked for
+  double loss_change; // what a predicted token costs more (nats) without this head (Michel et al., 2019); NaN if not asked for
 };
 
 struct qkv_heads {
@@ -631,8 +633,8 @@ struct qkv_heads {
   size_t first_skipped;          // its number, from 0
 };
 
-// texts; for an encoder-decoder also as many `seconds`, their translations, else NULL or the second texts of pairs. ablate: runs the
-// texts once more without each head. Free with qkv_heads_free.
+// texts; for an encoder-decoder also as many `seconds`, their translations, else NULL or the second texts of pairs. ablate: runs
+// the texts once more without each head. Free with qkv_heads_free.
 QKV_API struct qkv_heads *qkv_heads_over(struct qkv_context *context, struct qkv_model *model, const struct qkv_strings *texts,
                                          const struct qkv_strings *seconds, bool ablate);
 QKV_API void qkv_heads_free(struct qkv_heads *heads);
@@ -718,8 +720,8 @@ struct qkv_page_options {
 QKV_API char *qkv_inspection_page(struct qkv_context *context, struct qkv_model *const *models, size_t count, const char *text,
                                   const char *second, const struct qkv_page_options *options);
 
-// Attention by hand: scaled dot-product attention (Vaswani et al., 2017, section 3.2) of vectors and matrices that the caller gives,
-// with every intermediate. All matrices have two dimensions.
+// Attention by hand: scaled dot-product attention (Vaswani et al., 2017, section 3.2) of vectors and matrices that the caller
+// gives, with every intermediate. All matrices have two dimensions.
 struct qkv_attend_input {
   const struct qkv_array *x;           // [tokens, width]: a row for each token that looks
   const struct qkv_array *other;       // [other tokens, width]: those that are looked at (cross-attention); NULL: x
@@ -799,23 +801,25 @@ struct qkv_train_options {
   int64_t resume_anyway;             // 1: also if options, text or processor path differ from those of its beginning
 
   // A new model
-  // Translation: "marian": norm after each sublayer (Vaswani et al., 2017); "pegasus": before. Language models: "gpt2" (Radford et
-  // al., 2019), "openai-gpt" (Radford et al., 2018), "llama" (Touvron et al., 2023). Masked words and labels: "bert"
+  // Translation: "marian": norm after each sublayer (Vaswani et al., 2017); "pegasus": before. Language models: "gpt2" (Radford
+  // et al., 2019), "openai-gpt" (Radford et al., 2018), "llama" (Touvron et al., 2023). Masked words and labels: "bert"
   const char *family;
   const char *size;                  // "blackboard", "tiny", "small", "base", "large": a preset for the numbers that follow
   int64_t layers, hidden, heads, ffn;  // layers: of each stack
   int64_t encoder_layers, decoder_layers;
   int64_t kv_heads;                  // keys and values shared by groups of heads (Ainslie et al., 2023)
   const char *activation;            // "relu", "gelu", "gelu-tanh", "silu", "tanh"
-  // "layer", "rms" (Zhang and Sennrich, 2019), "none"; for encoders, whose tokens see each other, also "batch" (Ioffe and Szegedy,
-  // 2015), "instance" (Ulyanov et al., 2016), "group" (Wu and He, 2018)
+  // "layer", "rms" (Zhang and Sennrich, 2019), "none"; for encoders, whose tokens see each other, also "batch" (Ioffe and
+  // Szegedy, 2015), "instance" (Ulyanov et al., 2016), "group" (Wu and He, 2018)
   const char *norm;
   const char *norm_place;            // "post", "pre"; NULL: that of the family
   int64_t norm_groups;               // of group norm
   double norm_epsilon;
   const char *norm_epsilon_place;    // "inside" the root of the variance, or "outside"
-  const char *positions;             // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "rotary" (Su et al., 2021), "none"
-  // "scaled" and "dot" products (Vaswani et al., 2017), "cosine", "general" (Luong et al., 2015), "additive" (Bahdanau et al., 2015)
+  const char
+    *positions; // "sinusoid" (sines, then cosines), "sinusoid-interleaved", "learned", "rotary" (Su et al., 2021), "none"
+  // "scaled" and "dot" products (Vaswani et al., 2017), "cosine", "general" (Luong et al., 2015), "additive" (Bahdanau et al.,
+  // 2015)
   const char *attention_score;
   double attention_scale;            // of the scores, the temperature's inverse
   const char *attention_weights;     // "on", "off": queries, keys and values are the input itself
@@ -852,19 +856,20 @@ struct qkv_train_options {
   // The head reads hidden states of `from` as features (Devlin et al., 2019, section 5.3), through an LSTM; unless `freeze` says
   // otherwise the model below stays as it is, without dropout. "embeddings", "second-to-last", "last", "sum-last-4",
   // "concat-last-4", "sum-all" (sums and concatenation of layers' outputs); "weighted": gain * sum of softmax-weighted embeddings
-  // and layers, learnt (Peters et al., 2018, equation 1). The model is saved as model_type "qkv". NULL: the head stands on the model
+  // and layers, learnt (Peters et al., 2018, equation 1). The model is saved as model_type "qkv". NULL: the head stands on the
+  // model
   const char *features;
-  int64_t lstm_layers;               // of both directions each (Hochreiter and Schmidhuber, 1997; Graves and Schmidhuber, 2005); 0: none
+  int64_t lstm_layers; // of both directions each (Hochreiter and Schmidhuber, 1997; Graves and Schmidhuber, 2005); 0: none
   int64_t lstm_hidden;               // width of each direction
   const char *pooling;               // what a head for whole texts looks at: "first" or "last" token, "mean" of all; NULL: where
-                                     // modules.json of `from` says the mean that (Reimers and Gurevych, 2019), else the family's own
+                       // modules.json of `from` says the mean that (Reimers and Gurevych, 2019), else the family's own
   const char *columns;               // of a table, in its order: "label,text,pair"; "-" for one to skip
   int64_t no_header;                 // 1: the first line of a table is data
   const char *input_form;            // of texts for a decoder (Radford et al., 2018, 3.3): "gpt1" (start, delimiter and extract
                                      // tokens), "gpt1-similarity" (pairs in both orders), "plain" (as the tokenizer has them)
   double lm_weight;                  // gpt1: of the language model's loss beside that of the labels (their equation 5)
   // Masked words
-  const char *next_sentence;         // "random" (half of the second texts are from elsewhere), "swapped" (Lan et al., 2020), "none"
+  const char *next_sentence; // "random" (half of the second texts are from elsewhere), "swapped" (Lan et al., 2020), "none"
   double mask_rate;                  // share of the tokens that are predicted
   const char *mask_split;            // "80-10-10": percent of these that become [MASK], any token, or stay
   int64_t whole_words;               // 1: the pieces of a word are predicted together
@@ -904,8 +909,8 @@ struct qkv_train_listener {
   bool (*stop)(void *user);
 };
 
-// A training that finds the disk full while it saves says so, waits for room, at most an hour, and asks `stop` meanwhile; the state
-// that was saved before stays. A resumed training ends with the same bytes as one that was never interrupted.
+// A training that finds the disk full while it saves says so, waits for room, at most an hour, and asks `stop` meanwhile; the
+// state that was saved before stays. A resumed training ends with the same bytes as one that was never interrupted.
 //
 // Trains a model into the directory `out`, which is made and is a model directory from then on: initial weights first, the best
 // so far later. listener may be NULL.

@@ -182,8 +182,8 @@ static bool generate(struct session *session, const struct generation_request *r
   return ok;
 }
 
-// Every sentence becomes as long as its source, and every prompt twice as long, so that the rate says something about the machine,
-// not about the text.
+// Every sentence becomes as long as its source, and every prompt twice as long, so that the rate says something about the
+// machine, not about the text.
 static bool run_search(struct qkv_model *model, int beams, struct bench_rate *rate, struct error *error) {
   const struct model *ready = public_model_ready(model, error);
   if (!ready) return false;

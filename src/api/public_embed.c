@@ -129,7 +129,8 @@ static bool decide_layer(struct embedding *embedding) {
   int layer = embedding->options->layer < 0 ? layers : (int)embedding->options->layer;
   // The pass hands on the last layer, unless what comes after it are features for a head.
   if (layer < layers || arch_has_features(arch))
-    snprintf(embedding->name, sizeof embedding->name, "%s.hidden.%d", arch->family == FAMILY_DECODER ? "decoder" : "encoder", layer);
+    snprintf(embedding->name, sizeof embedding->name, "%s.hidden.%d", arch->family == FAMILY_DECODER ? "decoder" : "encoder",
+             layer);
   return true;
 }
 

@@ -62,8 +62,8 @@ static bool check_types(const struct forward *forward) {
   const int32_t *types = forward->options->type_ids;
   if (!types) return true;
   if (!arch->types)
-    return error_set(forward->error, ERROR_USAGE, "type_ids: a %s model of this config.json tells no segments apart; leave them out",
-                     arch->layout);
+    return error_set(forward->error, ERROR_USAGE,
+                     "type_ids: a %s model of this config.json tells no segments apart; leave them out", arch->layout);
   for (size_t i = 0; i < forward->options->id_count; i++)
     if (types[i] < 0 || types[i] >= arch->types)
       return error_set(forward->error, ERROR_USAGE, "type_ids: %d at place %zu; the model has the segments 0 to %d", types[i], i,
@@ -118,7 +118,8 @@ static bool read_mask(struct forward *forward) {
     return error_set(forward->error, ERROR_UNSUPPORTED,
                      "a decoder-only model takes no attention mask; leave out the hidden tokens");
   if (mask && forward->text_count > 1)
-    return error_set(forward->error, ERROR_UNSUPPORTED, "an attention mask belongs to one text; leave out the hidden tokens of choices");
+    return error_set(forward->error, ERROR_UNSUPPORTED,
+                     "an attention mask belongs to one text; leave out the hidden tokens of choices");
   forward->first_key = first;
   forward->key_count = end - first;
   if (mask) forward->spans[0].k0 = first, forward->spans[0].kn = end - first;
@@ -164,11 +165,14 @@ static bool choose_head(struct forward *forward, const char *want) {
   int rows = forward->source_count ? forward->source_count : forward->target_count, texts = forward->text_count;
   forward->by_head = true;
   if (forward->options->cached)
-    return error_set(forward->error, ERROR_USAGE, "cached steps give logits over the vocabulary, hidden states and attention only");
+    return error_set(forward->error, ERROR_USAGE,
+                     "cached steps give logits over the vocabulary, hidden states and attention only");
   if (is(want, "pooled")) {
     if (!arch->pooler && !arch_has_texts(arch))
-      return error_set(forward->error, ERROR_USAGE, "%s: this %s model has %s and no pooler, so there is no pooled row; the hidden states "
-                       "are there with \"hidden\"", forward->directory, arch->layout, heads_name(arch->head));
+      return error_set(forward->error, ERROR_USAGE,
+                       "%s: this %s model has %s and no pooler, so there is no pooled row; the hidden states "
+                       "are there with \"hidden\"",
+                       forward->directory, arch->layout, heads_name(arch->head));
     return new_array(forward, texts, arch->pooler ? arch->hidden : arch_head_inputs(arch), 0);
   }
   if (is(want, "nsp")) {
@@ -186,7 +190,8 @@ static bool choose(struct forward *forward) {
   const struct qkv_forward_options *options = forward->options;
   const struct arch *arch = &forward->model->arch;
   const char *want = options->want ? options->want : "logits";
-  if (is(want, "pooled") || is(want, "nsp") || (is(want, "logits") && (arch->family == FAMILY_ENCODER || arch->head != HEAD_LANGUAGE)))
+  if (is(want, "pooled") || is(want, "nsp") ||
+      (is(want, "logits") && (arch->family == FAMILY_ENCODER || arch->head != HEAD_LANGUAGE)))
     return choose_head(forward, want);
   if (is(want, "logits")) {
     if (!forward->target_count)
@@ -201,7 +206,8 @@ static bool choose(struct forward *forward) {
   if (!rows) return error_set(forward->error, ERROR_USAGE, "the %s does not run in this call", decoder ? "decoder" : "encoder");
   bool hidden = is(want, "hidden"), cross = is(want, "cross-attention");
   if (!hidden && !cross && !is(want, "attention"))
-    return error_set(forward->error, ERROR_USAGE, "want is \"%s\"; wanted logits, hidden, attention, cross-attention, pooled or nsp", want);
+    return error_set(forward->error, ERROR_USAGE,
+                     "want is \"%s\"; wanted logits, hidden, attention, cross-attention, pooled or nsp", want);
   if (cross && (!decoder || !forward->source_count))
     return error_set(forward->error, ERROR_USAGE, "only a decoder beside an encoder has cross-attention");
 
@@ -247,8 +253,12 @@ static void catch_attention(void *user, const char *name, const struct span *spa
 // ---- the pass ----
 
 static struct batch_side one_stack(const struct forward *forward, int rows) {
-  return (struct batch_side){.rows = rows, .ids = forward->options->ids, .positions = forward->positions, .types = forward->options->type_ids,
-                             .spans = forward->spans, .span_count = forward->text_count};
+  return (struct batch_side){.rows = rows,
+                             .ids = forward->options->ids,
+                             .positions = forward->positions,
+                             .types = forward->options->type_ids,
+                             .spans = forward->spans,
+                             .span_count = forward->text_count};
 }
 
 static struct tensor *encode(struct forward *forward) {
@@ -347,7 +357,8 @@ static bool run(struct forward *forward) {
 
 struct qkv_array *qkv_forward(struct qkv_context *context, struct qkv_model *model, const struct qkv_forward_options *options) {
   struct error *error = public_begin(context);
-  struct forward forward = {.options = options, .directory = model->directory, .model = public_model_ready(model, error), .error = error};
+  struct forward forward = {
+    .options = options, .directory = model->directory, .model = public_model_ready(model, error), .error = error};
   struct qkv_array *array = NULL;
   if (forward.model && check(&forward) && choose(&forward) && run(&forward)) array = memory_new(error, 1, sizeof *array);
   free(forward.positions);

@@ -251,7 +251,8 @@ static void add_reason(struct info *info, const char *text, enum ledger_reason r
   enum { SHOWN = 5 };
   char name[64];
   int shown = 0;
-  const cJSON *count = cJSON_GetObjectItemCaseSensitive(entry, "count"), *lines = cJSON_GetObjectItemCaseSensitive(entry, "lines");
+  const cJSON *count = cJSON_GetObjectItemCaseSensitive(entry, "count"),
+              *lines = cJSON_GetObjectItemCaseSensitive(entry, "lines");
   if (!cJSON_IsNumber(count)) return;
   struct buffer value = {0};
   buffer_format(&value, "%.0f %s", count->valuedouble, ledger_meaning(reason));

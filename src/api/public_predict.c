@@ -151,7 +151,8 @@ static struct text_line word_at(const struct predicting *predicting, size_t numb
 static bool give_words(struct qkv_predictions_owner *owner, const struct predicting *predicting, size_t number,
                        struct qkv_prediction *out) {
   const struct prediction *prediction = &predicting->predictions.items[number];
-  struct qkv_predicted_word *words = example_memory(&owner->memory, (prediction->word_count + 1) * sizeof *words, predicting->error);
+  struct qkv_predicted_word *words = example_memory(&owner->memory, (prediction->word_count + 1) * sizeof *words,
+                                                    predicting->error);
   for (size_t i = 0; words && i < prediction->word_count; i++) {
     const struct predicted_word *word = &prediction->words[i];
     struct text_line text = word_at(predicting, number, i);
@@ -290,8 +291,8 @@ struct qkv_task_scores *qkv_score_predictions(struct qkv_context *context, struc
   struct predicting predicting = {.opened = model, .error = public_begin(context)};
   struct qkv_task_scores_owner *owner = memory_new(predicting.error, 1, sizeof *owner);
   if (model->checkpoint.arch.head == HEAD_REPLACED)
-    error_set(predicting.error, ERROR_UNSUPPORTED, "%s tells replaced tokens, which no file of examples names; qkv predict shows them",
-              model->directory);
+    error_set(predicting.error, ERROR_UNSUPPORTED,
+              "%s tells replaced tokens, which no file of examples names; qkv predict shows them", model->directory);
   bool ok = owner && predicting.error->code == ERROR_NONE && take_file(&predicting, path, options ? options : &defaults, true) &&
             has_examples(&predicting) &&
             predict(&predicting, options ? options : &defaults) && score(&predicting, owner);

@@ -136,7 +136,8 @@ static bool choose_type(struct tokenizer_options *out, const char *type, struct 
       out->kind = kinds[i].kind;
       return true;
     }
-  return error_set(error, ERROR_USAGE, "type is \"%s\"; wanted bpe, bpe-words, bpe-blanks, wordpiece, unigram, word or char", type);
+  return error_set(error, ERROR_USAGE, "type is \"%s\"; wanted bpe, bpe-words, bpe-blanks, wordpiece, unigram, word or char",
+                   type);
 }
 
 static bool choose_form(struct tokenizer_options *out, const char *form, struct error *error) {

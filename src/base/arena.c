@@ -36,7 +36,9 @@ void arena_release(struct arena *arena) {
 static bool fits(const struct arena *arena, size_t *bytes, struct error *error) {
   size_t rounded = (*bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
   if (rounded < *bytes || rounded > arena->size - arena->low - arena->high)
-    return error_set(error, ERROR_MEMORY, "this batch needs more than the %zu MiB that its work memory may grow to; use smaller batches", arena->size >> 20);
+    return error_set(error, ERROR_MEMORY,
+                     "this batch needs more than the %zu MiB that its work memory may grow to; use smaller batches",
+                     arena->size >> 20);
   *bytes = rounded;
   return true;
 }

@@ -44,7 +44,8 @@ cJSON *json_parse(const char *text, size_t size, const char *name, struct error 
   cJSON_Delete(value);
   int line = 1, column = 1;
   if (stop && stop >= text && stop <= text + size) place(text, stop, &line, &column);
-  error_set(error, ERROR_FORMAT, size == 0 ? "%s: the file is empty, JSON is wanted" : "%s: not valid JSON at line %d, column %d", name, line, column);
+  error_set(error, ERROR_FORMAT, size == 0 ? "%s: the file is empty, JSON is wanted" : "%s: not valid JSON at line %d, column %d",
+            name, line, column);
   return NULL;
 }
 

@@ -143,7 +143,9 @@ int parallel_threads(void) {
   return threads;
 }
 
-void parallel_set_threads(int threads) { pool.threads = threads <= 0 ? processors() : threads > MAX_THREADS ? MAX_THREADS : threads; }
+void parallel_set_threads(int threads) {
+  pool.threads = threads <= 0 ? processors() : threads > MAX_THREADS ? MAX_THREADS : threads;
+}
 
 static void run_serially(size_t n, parallel_task *task, void *data) {
   for (size_t i = 0; i < n; i++) task(data, i, 0);

@@ -100,8 +100,10 @@ void KERNEL_NAME(activate_gradient)(float *dx, const float *dy, const float *x, 
   activate_all(&job, backward_task);
 }
 
-void KERNEL_NAME(gate)(float *y, const float *x, int rows, int columns, enum activation activation, const struct dropout *dropout) {
-  struct activate job = {.y = y, .x = x, .rows = rows, .columns = columns, .activation = activation, .dropout = dropout, .gated = true};
+void KERNEL_NAME(gate)(float *y, const float *x, int rows, int columns, enum activation activation,
+                       const struct dropout *dropout) {
+  struct activate job = {
+    .y = y, .x = x, .rows = rows, .columns = columns, .activation = activation, .dropout = dropout, .gated = true};
   activate_all(&job, forward_task);
 }
 

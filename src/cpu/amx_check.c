@@ -47,8 +47,8 @@ static bool take(struct trial *trial, const struct kernels *kernels) {
 }
 
 static void give_back(struct trial *trial) {
-  float *blocks[] = {trial->x, trial->w, trial->dy, trial->packed, trial->scratch, trial->y[0], trial->y[1], trial->dx[0], trial->dx[1],
-                     trial->dw[0], trial->dw[1]};
+  float *blocks[] = {trial->x,    trial->w,     trial->dy,    trial->packed, trial->scratch, trial->y[0],
+                     trial->y[1], trial->dx[0], trial->dx[1], trial->dw[0],  trial->dw[1]};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
 }
 
@@ -63,7 +63,8 @@ static void multiply(struct trial *trial, const struct kernels *kernels, int i) 
                   ACTIVATION_NONE, false);  // any numbers do for a bias
   kernels->pack(trial->packed, trial->w, COLUMNS, DEPTH, true);
   fill(trial->dx[i], ROWS * DEPTH, 4);
-  kernels->linear(trial->dx[i], DEPTH, NULL, trial->dy, COLUMNS, ROWS, DEPTH, COLUMNS, trial->packed, NULL, ACTIVATION_NONE, true);
+  kernels->linear(trial->dx[i], DEPTH, NULL, trial->dy, COLUMNS, ROWS, DEPTH, COLUMNS, trial->packed, NULL, ACTIVATION_NONE,
+                  true);
   fill(trial->dw[i], COLUMNS * DEPTH, 5);
   kernels->linear_gradient(trial->dw[i], NULL, trial->dy, COLUMNS, trial->x, DEPTH, ROWS, COLUMNS, DEPTH, trial->scratch);
 }

@@ -61,7 +61,8 @@ static inline void tile_multiply(int sum, int a, int b) {
       float halves[2] = {0, 0}, total;
       for (int q = 0; q < 16; q++)
         for (int half = 0; half < 2; half++)
-          halves[half] = fmaf(emulated_half(emulated_tiles[a][r][q], half), emulated_half(emulated_tiles[b][q][c], half), halves[half]);
+          halves[half] = fmaf(emulated_half(emulated_tiles[a][r][q], half), emulated_half(emulated_tiles[b][q][c], half),
+                              halves[half]);
       memcpy(&total, &emulated_tiles[sum][r][c], sizeof total);
       total += halves[0] + halves[1];
       memcpy(&emulated_tiles[sum][r][c], &total, sizeof total);

@@ -138,7 +138,8 @@ static void block_gradient(const struct backward *job, struct block *block) {
   if (attention->additive) {
     additive_gradient(&block->head, dquery, job->dquery_stride, block->dkey_rows, job->dkey_stride,
                       job->dadditive ? job->dadditive + column : NULL, block->dweights, query, job->query_stride,
-                      block->first_query, block->queries, block->key_rows, (size_t)job->keys->key_stride, block->key, block->keys);
+                      block->first_query, block->queries, block->key_rows, (size_t)job->keys->key_stride, block->key,
+                      block->keys);
     return;
   }
   add_to_keys(block, block->dkey_rows, job->dkey_stride, block->dweights, query, job->query_stride);
@@ -192,8 +193,8 @@ static void all_spans_task(void *data, size_t index, int worker) {
 void KERNEL_NAME(attention_gradient)(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,
                                      int dvalue_stride, float *dbias, float *dgain, float *dadditive, const float *dout,
                                      int dout_stride, const float *out, int out_stride, const float *log_sum, const float *query,
-                                     int query_stride, const struct attention_keys *keys, const struct span *spans, int span_count,
-                                     const struct attention *attention) {
+                                     int query_stride, const struct attention_keys *keys, const struct span *spans,
+                                     int span_count, const struct attention *attention) {
   struct backward job = {dquery, dkeys, dvalues, dbias, dgain, dadditive, (size_t)dquery_stride, (size_t)dkey_stride,
                          (size_t)dvalue_stride, dout, out, log_sum, query, (size_t)dout_stride, (size_t)out_stride,
                          (size_t)query_stride, keys, spans, span_count, attention, 0, 0};

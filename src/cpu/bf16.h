@@ -10,11 +10,11 @@ void pack_bf16(float *packed, const float *values, int rows, int cols, bool tran
 #define BF16_JOIN(name, set) BF16_JOIN_(name, set)
 #define BF16_NAME(name) BF16_JOIN(name, BF16_SET)  // BF16_SET: of the file that is being compiled
 
-#define BF16_KERNELS(set)                                                                                                               \
-  void linear_##set(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth,                 \
-                    const float *packed, const float *bias, enum activation activation, bool accumulate);                               \
-  void linear_gradient_##set(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, \
-                             int depth, float *scratch);
+#define BF16_KERNELS(set) \
+  void linear_##set(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, \
+                    const float *packed, const float *bias, enum activation activation, bool accumulate); \
+  void linear_gradient_##set(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, \
+                             int columns, int depth, float *scratch);
 BF16_KERNELS(avx512_bf16)
 BF16_KERNELS(amx)
 BF16_KERNELS(amx_emulated)

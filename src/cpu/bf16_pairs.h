@@ -9,7 +9,8 @@
 enum { PANEL = 4 * LANES };  // columns of a packed weight that lie side by side
 
 INLINE __m512i pair_up(vec first, vec second) {
-  const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(0x100000), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001), ivec_count()));
+  const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(0x100000),
+                                         _mm512_mullo_epi32(_mm512_set1_epi32(0x10001), ivec_count()));
   return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(second, first));  // 0, 16, 1, 17, ...
 }
 
@@ -20,7 +21,8 @@ static inline void pair_row(uint32_t *to, const float *from, int n) {
     _mm512_storeu_si512(to + k / 2, (__m512i)_mm512_cvtne2ps_pbh(vec_load(from + k + LANES), vec_load(from + k)));
   for (; k < n; k += LANES) {
     int pairs = (n - k + 1) / 2;
-    _mm256_mask_storeu_epi32(to + k / 2, (__mmask8)(pairs >= 8 ? 0xFF : (1 << pairs) - 1), (__m256i)_mm512_cvtneps_pbh(vec_load_mask(from + k, mask_first(n - k))));
+    _mm256_mask_storeu_epi32(to + k / 2, (__mmask8)(pairs >= 8 ? 0xFF : (1 << pairs) - 1),
+                             (__m256i)_mm512_cvtneps_pbh(vec_load_mask(from + k, mask_first(n - k))));
   }
 }
 

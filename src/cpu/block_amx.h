@@ -40,7 +40,8 @@ struct edge {
 };
 
 // from: sums of the block's columns from `column` on, `stride` from row to row.
-static void edge_load(struct edge *edge, const struct block *block, const float *from, size_t stride, int rows, int column, int columns) {
+static void edge_load(struct edge *edge, const struct block *block, const float *from, size_t stride, int rows, int column,
+                      int columns) {
   int there = block->width - column < columns ? block->width - column : columns;
   for (int r = 0; r < rows; r++)
     for (int j = 0; j < there; j += LANES)

@@ -38,7 +38,8 @@ static void pack_turned(const struct pack *pack, uint32_t *panel, int output) {
   for (int k = 0; k < pack->inputs; k += 2, panel += PANEL) {
     const float *row = pack->values + (size_t)k * pack->outputs + output;
     pair_rows(panel, row, k + 1 < pack->inputs ? row + pack->outputs : NULL, width);
-    for (int j = (width + LANES - 1) / LANES * LANES; j < PANEL; j += LANES) _mm512_storeu_si512(panel + j, _mm512_setzero_si512());
+    for (int j = (width + LANES - 1) / LANES * LANES; j < PANEL; j += LANES)
+      _mm512_storeu_si512(panel + j, _mm512_setzero_si512());
   }
 }
 

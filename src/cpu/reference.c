@@ -22,7 +22,8 @@ static bool kept(const struct dropout *dropout, uint32_t site, int row, int colu
   uint32_t words[4];
   int lane = column % 16, j = column % 128 / 16;
   uint64_t block = (uint64_t)(column / 128) * 16 + (uint64_t)lane;
-  random_block(words, (struct random_key){{dropout->key[0], dropout->key[1]}}, dropout->row_keys[row], (uint64_t)site << 32 | block);
+  random_block(words, (struct random_key){{dropout->key[0], dropout->key[1]}}, dropout->row_keys[row],
+               (uint64_t)site << 32 | block);
   uint32_t bits = words[j / 2] >> (j % 2 * 16) & 0xFFFF;
   return bits >= dropout->threshold;
 }
@@ -132,15 +133,16 @@ static void linear_gradient_task(void *data, size_t index, int worker) {
   }
 }
 
-static void reference_linear_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
-                                      int columns, int depth, float *scratch) {
+static void reference_linear_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride,
+                                      int rows, int columns, int depth, float *scratch) {
   struct gradient_job job = {dw, db, dy, x, dy_stride, x_stride, rows, depth};
   parallel_for((size_t)columns, linear_gradient_task, &job);
 }
 
 // ---- element by element ----
 
-static void reference_activate(float *y, const float *x, int rows, int columns, enum activation activation, const struct dropout *dropout) {
+static void reference_activate(float *y, const float *x, int rows, int columns, enum activation activation,
+                               const struct dropout *dropout) {
   for (int row = 0; row < rows; row++)
     for (int c = 0; c < columns; c++) {
       size_t at = (size_t)row * (size_t)columns + (size_t)c;
@@ -148,8 +150,8 @@ static void reference_activate(float *y, const float *x, int rows, int columns, 
     }
 }
 
-static void reference_activate_gradient(float *dx, const float *dy, const float *x, int rows, int columns, enum activation activation,
-                                        const struct dropout *dropout) {
+static void reference_activate_gradient(float *dx, const float *dy, const float *x, int rows, int columns,
+                                        enum activation activation, const struct dropout *dropout) {
   for (int row = 0; row < rows; row++)
     for (int c = 0; c < columns; c++) {
       size_t at = (size_t)row * (size_t)columns + (size_t)c;
@@ -157,11 +159,13 @@ static void reference_activate_gradient(float *dx, const float *dy, const float 
     }
 }
 
-static void reference_gate(float *y, const float *x, int rows, int columns, enum activation activation, const struct dropout *dropout) {
+static void reference_gate(float *y, const float *x, int rows, int columns, enum activation activation,
+                           const struct dropout *dropout) {
   for (int row = 0; row < rows; row++) {
     const float *up = x + (size_t)row * 2 * (size_t)columns, *gate = up + columns;
     for (int c = 0; c < columns; c++)
-      y[(size_t)row * (size_t)columns + (size_t)c] = activation_value(gate[c], activation) * up[c] * dropout_factor(dropout, row, c);
+      y[(size_t)row * (size_t)columns + (size_t)c] = activation_value(gate[c], activation) * up[c] *
+                                                     dropout_factor(dropout, row, c);
   }
 }
 
@@ -218,7 +222,8 @@ static void reference_lstm_gradient(float *gates, float *dcells, const float *dh
   }
 }
 
-static void reference_rotary_table(float *table, const int32_t *positions, const float *frequencies, float scale, int rows, int half) {
+static void reference_rotary_table(float *table, const int32_t *positions, const float *frequencies, float scale, int rows,
+                                   int half) {
   for (int row = 0; row < rows; row++, table += 2 * half)
     for (int i = 0; i < half; i++) turn_of(&table[i], &table[half + i], (float)positions[row] * frequencies[i], scale);
 }
@@ -239,12 +244,14 @@ static void reference_add(float *y, const float *x, size_t n) {
 }
 
 static void reference_gather(float *y, const float *x, const int32_t *rows, int count, int columns) {
-  for (int i = 0; i < count; i++) memcpy(y + (size_t)i * (size_t)columns, x + (size_t)rows[i] * (size_t)columns, (size_t)columns * sizeof *y);
+  for (int i = 0; i < count; i++)
+    memcpy(y + (size_t)i * (size_t)columns, x + (size_t)rows[i] * (size_t)columns, (size_t)columns * sizeof *y);
 }
 
 static void reference_scatter(float *x, int x_rows, const float *y, const int32_t *rows, int count, int columns) {
   memset(x, 0, (size_t)x_rows * (size_t)columns * sizeof *x);
-  for (int i = 0; i < count; i++) memcpy(x + (size_t)rows[i] * (size_t)columns, y + (size_t)i * (size_t)columns, (size_t)columns * sizeof *x);
+  for (int i = 0; i < count; i++)
+    memcpy(x + (size_t)rows[i] * (size_t)columns, y + (size_t)i * (size_t)columns, (size_t)columns * sizeof *x);
 }
 
 // ---- norm ----
@@ -264,7 +271,8 @@ static void norm_row(void *data, size_t row, int worker) {
   const float *input = job->x + start;
   if (job->f) {
     float *sum = job->sum + start;
-    for (int c = 0; c < columns; c++) sum[c] = job->x[start + (size_t)c] + job->f[start + (size_t)c] * dropout_factor(job->dropout, (int)row, c);
+    for (int c = 0; c < columns; c++)
+      sum[c] = job->x[start + (size_t)c] + job->f[start + (size_t)c] * dropout_factor(job->dropout, (int)row, c);
     input = sum;
   }
   if (!job->y) return;
@@ -279,14 +287,15 @@ static void norm_row(void *data, size_t row, int worker) {
   if (job->deviation) job->deviation[row] = (float)deviation;
 }
 
-static void reference_residual_norm(float *y, float *sum, float *mean, float *deviation, const float *x, const float *f, const float *gain,
-                                    const float *bias, int rows, int columns, const struct norm *norm, const struct dropout *dropout) {
+static void reference_residual_norm(float *y, float *sum, float *mean, float *deviation, const float *x, const float *f,
+                                    const float *gain, const float *bias, int rows, int columns, const struct norm *norm,
+                                    const struct dropout *dropout) {
   struct norm_job job = {y, sum, mean, deviation, x, f, gain, bias, columns, norm, dropout};
   parallel_for((size_t)rows, norm_row, &job);
 }
 
-static void norm_gradient_row(float *dsum, const float *dy, const float *sum, double mean, double deviation, const float *gain, float *dgain,
-                              float *dbias, int columns, const struct norm *norm) {
+static void norm_gradient_row(float *dsum, const float *dy, const float *sum, double mean, double deviation, const float *gain,
+                              float *dgain, float *dbias, int columns, const struct norm *norm) {
   double mean_g = 0, mean_gx = 0;
   for (int c = 0; c < columns; c++) {
     double normed = (sum[c] - mean) * deviation, g = (double)dy[c] * gain[c];
@@ -301,9 +310,10 @@ static void norm_gradient_row(float *dsum, const float *dy, const float *sum, do
     dsum[c] = (float)(((double)dy[c] * gain[c] - mean_g - (sum[c] - mean) * deviation * mean_gx) * deviation);
 }
 
-static void reference_residual_norm_gradient(float *dx, bool dx_accumulate, float *df, float *dgain, float *dbias, const float *dy,
-                                             const float *dresidual, const float *sum, const float *mean, const float *deviation,
-                                             const float *gain, int rows, int columns, const struct norm *norm, const struct dropout *dropout) {
+static void reference_residual_norm_gradient(float *dx, bool dx_accumulate, float *df, float *dgain, float *dbias,
+                                             const float *dy, const float *dresidual, const float *sum, const float *mean,
+                                             const float *deviation, const float *gain, int rows, int columns,
+                                             const struct norm *norm, const struct dropout *dropout) {
   for (int row = 0; row < rows; row++) {
     size_t start = (size_t)row * (size_t)columns;
     float dsum[WIDEST];
@@ -340,19 +350,20 @@ static void store_number(const struct key_store *store, void *base, size_t at, f
 }
 
 static float key_value(const struct head *h, int key, int d) {
-  if (!h->span->pages)
-    return h->keys->keys[(size_t)(h->span->k0 + key) * (size_t)h->keys->key_stride + (size_t)(h->kv_head * h->attention->head_width + d)];
+  size_t row = (size_t)(h->span->k0 + key), column = (size_t)(h->kv_head * h->attention->head_width + d);
+  if (!h->span->pages) return h->keys->keys[row * (size_t)h->keys->key_stride + column];
   const struct key_store *store = h->keys->store;
   size_t page = (size_t)h->span->pages[key / KEY_PAGE] * (size_t)store->kv_heads + (size_t)h->kv_head;
   return stored_number(store, store->keys, (page * (size_t)store->head_width + (size_t)d) * KEY_PAGE + (size_t)(key % KEY_PAGE));
 }
 
 static float value_value(const struct head *h, int key, int d) {
-  if (!h->span->pages)
-    return h->keys->values[(size_t)(h->span->k0 + key) * (size_t)h->keys->value_stride + (size_t)(h->kv_head * h->attention->head_width + d)];
+  size_t row = (size_t)(h->span->k0 + key), column = (size_t)(h->kv_head * h->attention->head_width + d);
+  if (!h->span->pages) return h->keys->values[row * (size_t)h->keys->value_stride + column];
   const struct key_store *store = h->keys->store;
   size_t page = (size_t)h->span->pages[key / KEY_PAGE] * (size_t)store->kv_heads + (size_t)h->kv_head;
-  return stored_number(store, store->values, (page * KEY_PAGE + (size_t)(key % KEY_PAGE)) * (size_t)store->value_width + (size_t)d);
+  return stored_number(store, store->values,
+                       (page * KEY_PAGE + (size_t)(key % KEY_PAGE)) * (size_t)store->value_width + (size_t)d);
 }
 
 // Query i of the span sees the keys [first, end).
@@ -376,7 +387,8 @@ static double score(const struct head *h, const float *query, int i, int key) {
     sum += v ? v[d] * tanh((double)query[d] + key_value(h, key, d)) : (double)query[d] * key_value(h, key, d);
   sum *= h->attention->scale;
   if (h->attention->bias)
-    sum += h->attention->bias[(size_t)h->head * (size_t)(2 * h->attention->bias_reach + 1) + (size_t)bias_at(h->attention, h->span, i, key)];
+    sum += h->attention->bias[(size_t)h->head * (size_t)(2 * h->attention->bias_reach + 1) +
+                              (size_t)bias_at(h->attention, h->span, i, key)];
   return sum;
 }
 
@@ -406,8 +418,9 @@ static void attend(const struct head *h, float *out, float *log_sum, float *prob
   if (log_sum) *log_sum = (float)(largest + log(total));
 }
 
-static void reference_attention(float *out, int out_stride, float *log_sum, float *probabilities, const float *query, int query_stride,
-                                const struct attention_keys *keys, const struct span *spans, int span_count, const struct attention *attention) {
+static void reference_attention(float *out, int out_stride, float *log_sum, float *probabilities, const float *query,
+                                int query_stride, const struct attention_keys *keys, const struct span *spans, int span_count,
+                                const struct attention *attention) {
   size_t cell = 0;
   for (int s = 0; s < span_count; s++) {
     for (int head = 0; head < attention->heads; head++) {
@@ -427,7 +440,8 @@ struct head_gradient {
 };
 
 // Of a score by ds: query . key, or v . tanh(query + key).
-static void score_gradient(const struct head *h, const struct head_gradient *to, float *dk, const float *query, int key, double ds) {
+static void score_gradient(const struct head *h, const struct head_gradient *to, float *dk, const float *query, int key,
+                           double ds) {
   int width = h->attention->head_width;
   const float *v = h->attention->additive ? h->attention->additive + (size_t)h->head * (size_t)width : NULL;
   for (int d = 0; d < width; d++) {
@@ -438,8 +452,8 @@ static void score_gradient(const struct head *h, const struct head_gradient *to,
   }
 }
 
-static void attend_gradient(const struct head *h, const struct head_gradient *to, const float *dout, const float *out, double log_sum,
-                            const float *query, int i) {
+static void attend_gradient(const struct head *h, const struct head_gradient *to, const float *dout, const float *out,
+                            double log_sum, const float *query, int i) {
   const struct attention *attention = h->attention;
   int first, end, width = attention->head_width, row = h->span->q0 + i;
   visible(attention, h->span, i, &first, &end);
@@ -463,10 +477,10 @@ static void attend_gradient(const struct head *h, const struct head_gradient *to
   if (to->dgain) *to->dgain += (float)own;
 }
 
-static void reference_attention_gradient(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues, int dvalue_stride,
-                                         float *dbias, float *dgain, float *dadditive, const float *dout, int dout_stride,
-                                         const float *out, int out_stride,
-                                         const float *log_sum, const float *query, int query_stride, const struct attention_keys *keys,
+static void reference_attention_gradient(float *dquery, int dquery_stride, float *dkeys, int dkey_stride, float *dvalues,
+                                         int dvalue_stride, float *dbias, float *dgain, float *dadditive, const float *dout,
+                                         int dout_stride, const float *out, int out_stride, const float *log_sum,
+                                         const float *query, int query_stride, const struct attention_keys *keys,
                                          const struct span *spans, int span_count, const struct attention *attention) {
   int width = attention->head_width;
   for (int s = 0; s < span_count; s++) {
@@ -493,14 +507,16 @@ static void reference_attention_gradient(float *dquery, int dquery_stride, float
   }
 }
 
-static void reference_store_keys(struct key_store *store, const int32_t *slots, const float *keys, int key_stride, const float *values,
-                                 int value_stride, int rows) {
+static void reference_store_keys(struct key_store *store, const int32_t *slots, const float *keys, int key_stride,
+                                 const float *values, int value_stride, int rows) {
   int width = store->head_width;
   for (int row = 0; row < rows; row++) {
     for (int head = 0; head < store->kv_heads; head++) {
-      size_t page = (size_t)(slots[row] / KEY_PAGE) * (size_t)store->kv_heads + (size_t)head, slot = (size_t)(slots[row] % KEY_PAGE);
+      size_t page = (size_t)(slots[row] / KEY_PAGE) * (size_t)store->kv_heads + (size_t)head,
+             slot = (size_t)(slots[row] % KEY_PAGE);
       for (int d = 0; d < width; d++) {
-        store_number(store, store->keys, (page * (size_t)width + (size_t)d) * KEY_PAGE + slot, keys[(size_t)row * (size_t)key_stride + (size_t)(head * width + d)]);
+        store_number(store, store->keys, (page * (size_t)width + (size_t)d) * KEY_PAGE + slot,
+                     keys[(size_t)row * (size_t)key_stride + (size_t)(head * width + d)]);
         store_number(store, store->values, (page * KEY_PAGE + slot) * (size_t)store->value_width + (size_t)d,
                      values[(size_t)row * (size_t)value_stride + (size_t)(head * width + d)]);
       }
@@ -520,9 +536,9 @@ static void add_row(float *out, const struct weight *table, int row, float scale
   for (int c = 0; c < columns; c++) out[c] += scale * values[c];
 }
 
-static void reference_embed(float *out, const struct weight *table, const int32_t *ids, float scale, const struct weight *position_table,
-                            const int32_t *positions, const struct weight *type_table, const int32_t *types, int rows, int columns,
-                            const struct dropout *dropout) {
+static void reference_embed(float *out, const struct weight *table, const int32_t *ids, float scale,
+                            const struct weight *position_table, const int32_t *positions, const struct weight *type_table,
+                            const int32_t *types, int rows, int columns, const struct dropout *dropout) {
   float scratch[WIDEST];
   for (int row = 0; row < rows; row++) {
     float *to = out + (size_t)row * (size_t)columns;
@@ -538,7 +554,8 @@ static void reference_embed_gradient(float *dtable, const int32_t *ids, float sc
                                      const struct dropout *dropout) {
   for (int row = 0; row < rows; row++)
     for (int c = 0; c < columns && ids[row] >= 0; c++)
-      dtable[(size_t)ids[row] * (size_t)columns + (size_t)c] += scale * dout[(size_t)row * (size_t)columns + (size_t)c] * dropout_factor(dropout, row, c);
+      dtable[(size_t)ids[row] * (size_t)columns + (size_t)c] += scale * dout[(size_t)row * (size_t)columns + (size_t)c] *
+                                                                dropout_factor(dropout, row, c);
 }
 
 // ---- vocabulary ----
@@ -552,8 +569,8 @@ static double log_sum_of(const float *logits, int columns, int *best) {
   return largest + log(total);
 }
 
-static void reference_cross_entropy(float *losses, float *means, int32_t *best, float *logits, int stride, const int32_t *targets, int rows,
-                                    int columns, float smoothing, float scale) {
+static void reference_cross_entropy(float *losses, float *means, int32_t *best, float *logits, int stride, const int32_t *targets,
+                                    int rows, int columns, float smoothing, float scale) {
   for (int row = 0; row < rows; row++) {
     float *z = logits + (size_t)row * (size_t)stride;
     int argmax;
@@ -590,7 +607,8 @@ static void reference_softmax(float *logits, int stride, int rows, int columns, 
   }
 }
 
-static void reference_largest(float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows, int columns, int count) {
+static void reference_largest(float *values, int32_t *indexes, float *log_sums, const float *x, int stride, int rows, int columns,
+                              int count) {
   for (int row = 0; row < rows; row++) {
     float *found = values + (size_t)row * (size_t)count;
     int32_t *at = indexes + (size_t)row * (size_t)count;
@@ -620,8 +638,8 @@ static double reference_sum_squares(const float *x, size_t n) {
   return sum;
 }
 
-static void reference_adamw(float *value, float *gradient, float *first, float *second, size_t n, float scale, float rate, float decay,
-                            float beta1, float beta2, float epsilon, float correction1, float correction2) {
+static void reference_adamw(float *value, float *gradient, float *first, float *second, size_t n, float scale, float rate,
+                            float decay, float beta1, float beta2, float epsilon, float correction1, float correction2) {
   for (size_t i = 0; i < n; i++) {
     float g = gradient[i] * scale;
     first[i] = beta1 * first[i] + (1 - beta1) * g;

@@ -18,15 +18,17 @@ static inline double reference_variance_factor(const struct norm *norm, double d
 
 // The kernels of reference_columns.c.
 void reference_unit_heads(float *x, int stride, float *lengths, int rows, int heads, int width);
-void reference_unit_heads_gradient(float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows, int heads,
-                                   int width);
-void reference_head_products(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads, int width);
-void reference_head_products_gradient(float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x, int x_stride,
-                                      const float *w, int rows, int heads, int width);
+void reference_unit_heads_gradient(float *dx, int dx_stride, const float *y, int y_stride, const float *lengths, int rows,
+                                   int heads, int width);
+void reference_head_products(float *y, int y_stride, const float *x, int x_stride, const float *w, int rows, int heads,
+                             int width);
+void reference_head_products_gradient(float *dx, int dx_stride, float *dw, const float *dy, int dy_stride, const float *x,
+                                      int x_stride, const float *w, int rows, int heads, int width);
 void reference_column_statistics(float *mean, float *variance, const float *x, int columns, const struct span *spans,
                                  int span_count, int groups);
-void reference_column_norm(float *y, const float *x, const float *mean, const float *variance, const float *gain, const float *bias,
-                           int columns, const struct span *spans, int span_count, int groups, const struct norm *norm);
+void reference_column_norm(float *y, const float *x, const float *mean, const float *variance, const float *gain,
+                           const float *bias, int columns, const struct span *spans, int span_count, int groups,
+                           const struct norm *norm);
 void reference_column_norm_gradient(float *dx, bool dx_accumulate, float *dgain, float *dbias, const float *dy, const float *x,
                                     const float *mean, const float *variance, const float *gain, int columns,
                                     const struct span *spans, int span_count, int groups, bool constant, const struct norm *norm);

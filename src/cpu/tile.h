@@ -38,8 +38,8 @@ typedef tile_function *const tile_table[TILE_ROWS][TILE_VECS];  // [rows - 1][ve
 // panel: b is packed, TILE_COLUMNS apart; a's rows are continuous. forward: any b, a's rows are continuous. turned: any b, a's
 // columns are continuous (sums over the rows of a matrix). ragged: b has only `width` columns; otherwise whole vectors of it are
 // read. half: as forward, b is bf16 (uint16_t, b_step apart).
-extern tile_table KERNEL_NAME(panel_tiles), KERNEL_NAME(half_tiles), KERNEL_NAME(forward_tiles), KERNEL_NAME(forward_ragged_tiles),
-    KERNEL_NAME(turned_tiles), KERNEL_NAME(turned_ragged_tiles);
+extern tile_table KERNEL_NAME(panel_tiles), KERNEL_NAME(half_tiles), KERNEL_NAME(forward_tiles),
+  KERNEL_NAME(forward_ragged_tiles), KERNEL_NAME(turned_tiles), KERNEL_NAME(turned_ragged_tiles);
 
 // How many of `left` rows the next tile takes: 6, or halves of what is left rather than 6 and a thin rest.
 static inline int tile_rows_next(int left) {

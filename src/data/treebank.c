@@ -20,7 +20,8 @@ struct reader {
 };
 
 static bool wrong(const struct reader *reader, const char *what) {
-  return error_set(reader->error, ERROR_FORMAT, "%s:%zu: %s; a CoNLL-U line has ten columns separated by tabs: number, word, ..., head, relation, ...",
+  return error_set(reader->error, ERROR_FORMAT,
+                   "%s:%zu: %s; a CoNLL-U line has ten columns separated by tabs: number, word, ..., head, relation, ...",
                    reader->path, reader->line, what);
 }
 
@@ -43,7 +44,8 @@ static int find_relation(struct reader *reader, char *name) {
   if (subtype) *subtype = 0;
   for (int i = 0; i < treebank->relation_count; i++)
     if (strcmp(treebank->relations[i], name) == 0) return i;
-  if (!memory_grow(reader->error, &treebank->relations, &treebank->relation_capacity, (size_t)treebank->relation_count + 1, sizeof *treebank->relations))
+  if (!memory_grow(reader->error, &treebank->relations, &treebank->relation_capacity, (size_t)treebank->relation_count + 1,
+                   sizeof *treebank->relations))
     return -1;
   char *copy = memory_copy_text(reader->error, name);
   if (!copy) return -1;
@@ -55,15 +57,20 @@ static bool add_word(struct reader *reader, char *columns[COLUMNS]) {
   struct treebank_sentence *sentence = &reader->sentence;
   char *end;
   long head = strtol(columns[HEAD], &end, 10);
-  if (end == columns[HEAD] || *end || head < 0 || head > 100000) return wrong(reader, "the head in column 7 is no number of a word");
-  if (strtol(columns[0], NULL, 10) != sentence->count + 1) return wrong(reader, "the words of a sentence are not numbered 1, 2, 3");
+  if (end == columns[HEAD] || *end || head < 0 || head > 100000)
+    return wrong(reader, "the head in column 7 is no number of a word");
+  if (strtol(columns[0], NULL, 10) != sentence->count + 1)
+    return wrong(reader, "the words of a sentence are not numbered 1, 2, 3");
   int relation = find_relation(reader, columns[RELATION]);
-  if (relation < 0 || !memory_grow(reader->error, &sentence->words, &reader->capacity, (size_t)sentence->count + 1, sizeof *sentence->words)) return false;
+  if (relation < 0 ||
+      !memory_grow(reader->error, &sentence->words, &reader->capacity, (size_t)sentence->count + 1, sizeof *sentence->words))
+    return false;
   if (reader->blank) buffer_char(&reader->text, ' ');
   size_t start = reader->text.size;
   buffer_text(&reader->text, columns[FORM]);
   reader->blank = strstr(columns[EXTRA], "SpaceAfter=No") == NULL;
-  sentence->words[sentence->count++] = (struct treebank_word){.start = start, .end = reader->text.size, .head = (int)head - 1, .relation = relation};
+  sentence->words[sentence->count++] = (struct treebank_word){
+    .start = start, .end = reader->text.size, .head = (int)head - 1, .relation = relation};
   return true;
 }
 
@@ -115,7 +122,8 @@ bool treebank_read(struct treebank *treebank, const char *path, struct error *er
     if (next) *next++ = 0;
     fine = read_line(&reader, line);
   }
-  fine = fine && end_sentence(&reader) && (treebank->count || error_set(error, ERROR_FORMAT, "%s: there is no sentence in it", path));
+  fine = fine && end_sentence(&reader) &&
+         (treebank->count || error_set(error, ERROR_FORMAT, "%s: there is no sentence in it", path));
   buffer_free(&content);
   buffer_free(&reader.text);
   free(reader.sentence.words);

@@ -100,8 +100,8 @@ struct generation_options {
   // may call at the same time, but never for one request. NULL: nobody watches.
   bool (*watch)(void *user, const struct generation_request *request, int sample, int32_t id);
   void *watch_user;
-  // Called after each step of a search with all the continuations that it looked at, the most probable first; of greedy search and
-  // of samples with the one that was taken. step counts from 1. Called by workers as watch is. NULL: nobody records.
+  // Called after each step of a search with all the continuations that it looked at, the most probable first; of greedy search
+  // and of samples with the one that was taken. step counts from 1. Called by workers as watch is. NULL: nobody records.
   void (*record)(void *user, const struct generation_request *request, int step, const struct search_choice *choices, int count);
   void *record_user;
 };

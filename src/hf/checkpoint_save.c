@@ -257,7 +257,8 @@ static bool write_config(const char *directory, const struct model *model, const
   bool patch = before && strcmp(before, layout->model_type) == 0;
   cJSON *config = patch ? cJSON_Duplicate(saving->config, true) : cJSON_CreateObject();
   char path[4096];
-  bool ok = (config || error_memory(error, 0)) && config_write(config, layout, &model->arch, saving->labels, saving->type, error) &&
+  bool ok = (config || error_memory(error, 0)) &&
+            config_write(config, layout, &model->arch, saving->labels, saving->type, error) &&
             json_write_exact(config, file_join(path, directory, "config.json"), error);
   cJSON_Delete(config);
   return ok;

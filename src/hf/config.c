@@ -297,7 +297,8 @@ bool config_defaults(struct arch *arch, const char *model_type, enum head_kind h
   const struct layout *layout = layout_find(model_type);
   if (!layout) return error_set(error, ERROR_USAGE, "there is no layout \"%s\"", model_type);
   cJSON *empty = cJSON_CreateObject();
-  bool ok = (empty || error_memory(error, 0)) && read_as(arch, layout, empty, "config.json", error) && heads_set(arch, head, labels, error);
+  bool ok = (empty || error_memory(error, 0)) && read_as(arch, layout, empty, "config.json", error) &&
+            heads_set(arch, head, labels, error);
   cJSON_Delete(empty);
   return ok;
 }

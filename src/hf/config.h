@@ -11,8 +11,8 @@
 bool config_read(struct arch *arch, const struct layout **layout, const cJSON *config, const char *path, struct error *error);
 
 // Patches config (an object; an empty one is filled) so that it says `arch` in the given layout, weights being stored as
-// `type`, and names its labels (NULL: those that config has, or LABEL_0 and so on). Values that are right already stay as they are
-// written.
+// `type`, and names its labels (NULL: those that config has, or LABEL_0 and so on). Values that are right already stay as they
+// are written.
 bool config_write(cJSON *config, const struct layout *layout, const struct arch *arch, const struct labels *labels,
                   enum number_type type, struct error *error);
 

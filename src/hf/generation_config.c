@@ -140,7 +140,8 @@ static bool read_early_stopping(struct generation_defaults *defaults, const cJSO
   return true;
 }
 
-static bool read_list(struct generation_defaults *defaults, size_t list, const cJSON *json, const char *path, struct error *error) {
+static bool read_list(struct generation_defaults *defaults, size_t list, const cJSON *json, const char *path,
+                      struct error *error) {
   const char *key = id_lists[list].key;
   const cJSON *item = find(json, key), *id;
   if (!item) return true;

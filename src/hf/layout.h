@@ -7,14 +7,14 @@
 // --- config.json
 
 enum config_type {
-  CONFIG_INTEGER,          // int
-  CONFIG_ID,               // int; null is -1, of a list the first counts
-  CONFIG_NUMBER,           // float
-  CONFIG_BOOLEAN,          // bool
-  CONFIG_CHOICE,           // an enum by its name, see `choices`
-  CONFIG_TABLE_ROWS,       // int max_positions: the file counts the position_offset rows before them, too. `complete` takes those off
-  CONFIG_TABLE_WIDTH,      // int embedding_width, which the file says even if it is `hidden`
-  CONFIG_SCALED_BY_WIDTH,  // float: false is 1, true is sqrt(hidden)
+  CONFIG_INTEGER,     // int
+  CONFIG_ID,          // int; null is -1, of a list the first counts
+  CONFIG_NUMBER,      // float
+  CONFIG_BOOLEAN,     // bool
+  CONFIG_CHOICE,      // an enum by its name, see `choices`
+  CONFIG_TABLE_ROWS,  // int max_positions: the file counts the position_offset rows before them, too. `complete` takes those off
+  CONFIG_TABLE_WIDTH, // int embedding_width, which the file says even if it is `hidden`
+  CONFIG_SCALED_BY_WIDTH, // float: false is 1, true is sqrt(hidden)
 };
 
 struct config_choice {
@@ -100,7 +100,8 @@ struct layout {
 
 extern const struct layout layout_marian, layout_pegasus, layout_qkv;
 extern const struct layout layout_openai_gpt, layout_gpt2, layout_llama;
-extern const struct layout layout_albert, layout_bert, layout_distilbert, layout_electra, layout_mpnet, layout_roberta, layout_xlm_roberta;
+extern const struct layout layout_albert, layout_bert, layout_distilbert, layout_electra, layout_mpnet, layout_roberta,
+  layout_xlm_roberta;
 
 // What --features and config.json call enum feature_kind.
 extern const struct config_choice feature_choices[];

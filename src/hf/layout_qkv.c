@@ -14,8 +14,8 @@ static const struct config_choice places[] = {{"post", NORM_POST}, {"pre", NORM_
 static const struct config_choice positions[] = {
   {"none", POSITIONS_NONE}, {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
   {"learned", POSITIONS_LEARNED}, {"rotary", POSITIONS_ROTARY}, {0}};
-static const struct config_choice scalings[] = {
-  {"none", ROTARY_PLAIN}, {"linear", ROTARY_LINEAR}, {"dynamic", ROTARY_DYNAMIC}, {"llama3", ROTARY_LLAMA3}, {"yarn", ROTARY_YARN}, {0}};
+static const struct config_choice scalings[] = {{"none", ROTARY_PLAIN},    {"linear", ROTARY_LINEAR}, {"dynamic", ROTARY_DYNAMIC},
+                                                {"llama3", ROTARY_LLAMA3}, {"yarn", ROTARY_YARN},     {0}};
 static const struct config_choice activations[] = {
   {"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu-tanh", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU},
   {"tanh", ACTIVATION_TANH}, {"none", ACTIVATION_NONE}, {0}};

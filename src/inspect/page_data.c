@@ -6,9 +6,11 @@
 //           "states": [A] (after the embeddings and after each layer; of a page the first and the last), "layers": [layer],
 //           "lens": [...], "positions": A, "relative": A (biases by distance), "neighbours": {"5": [[id, cosine]]},
 //           of the detail tokens "word_rows", "position_rows", "segment_rows", "embedded", "embedding_projected", "logits": A}
-//   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}; of one whose steps are left out the "query", "key" and
+//   layer: {"self": sublayer, "cross": sublayer, "feed_forward": sublayer}; of one whose steps are left out the "query", "key"
+//   and
 //           "score_vectors" of its attention alone
-//   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias", "output_bias"}; of norms
+//   sublayer: rows of the detail tokens: {"before", "input", "output", "after", "result", "gain", "bias", "output_bias"}; of
+//   norms
 //           over rows also the statistics {"mean", "variance"}, one number a group; of attention {"query", "key", "value" (of all
 //           tokens; with "rotated" after the rotation, and "unrotated" before it), "mixed", "weights" (of the detail heads),
 //           "contributions" (of these, and where there are others a row of theirs), "asking" (queries before they became those of

@@ -1,5 +1,5 @@
-// Exact match and F1 of answers, with the numbers of SQuAD's evaluation script (Rajpurkar et al., 2016): both texts in lower case,
-// without ASCII punctuation and the articles a, an, the, and the best of several right answers counts.
+// Exact match and F1 of answers, with the numbers of SQuAD's evaluation script (Rajpurkar et al., 2016): both texts in lower
+// case, without ASCII punctuation and the articles a, an, the, and the best of several right answers counts.
 //
 // An answer that is not there is the empty text; it is right exactly where the list of right answers is empty (SQuAD 2.0).
 #pragma once

@@ -1,5 +1,6 @@
-// How often each label was predicted where each label was right, and the scores that follow from it: accuracy, F1 (van Rijsbergen,
-// 1979), Matthews' correlation (Matthews, 1975; for more than two labels Gorodkin, 2004). The numbers are those of scikit-learn.
+// How often each label was predicted where each label was right, and the scores that follow from it: accuracy, F1 (van
+// Rijsbergen, 1979), Matthews' correlation (Matthews, 1975; for more than two labels Gorodkin, 2004). The numbers are those of
+// scikit-learn.
 #pragma once
 #include <stdint.h>
 

@@ -48,7 +48,8 @@ static void set_matrix_start(const struct builder *builder, struct weight *weigh
 }
 
 // A linear layer whose output is up to three parts one after the other (rows[1] and rows[2] may be 0).
-static struct linear_weights add_linear(struct builder *builder, const char *name, int first, int second, int third, int inputs, bool bias) {
+static struct linear_weights add_linear(struct builder *builder, const char *name, int first, int second, int third, int inputs,
+                                        bool bias) {
   char full[48];
   int rows = first + second + third;
   snprintf(full, sizeof full, "%s.weight", name);
@@ -132,7 +133,9 @@ static struct weight *add_positions(struct builder *builder) {
   if (!weight) return NULL;
   bool learned = arch->positions == POSITIONS_LEARNED;
   weight->trainable = weight->decayed = learned;
-  weight->initialisation = learned ? INITIAL_NORMAL : arch->positions == POSITIONS_SINUSOID ? INITIAL_SINUSOID : INITIAL_SINUSOID_INTERLEAVED;
+  weight->initialisation = learned                                 ? INITIAL_NORMAL
+                           : arch->positions == POSITIONS_SINUSOID ? INITIAL_SINUSOID
+                                                                   : INITIAL_SINUSOID_INTERLEAVED;
   weight->deviation = table_deviation(arch);
   return weight;
 }
@@ -186,7 +189,8 @@ static void add_layer(struct builder *builder, struct layer *layer, const struct
   scale_start(builder, stack, layer->down.weight);
 }
 
-static void add_stack(struct builder *builder, struct stack *stack, const char *name, const struct stack_arch *shape, bool cross) {
+static void add_stack(struct builder *builder, struct stack *stack, const char *name, const struct stack_arch *shape,
+                      bool cross) {
   const struct arch *arch = &builder->model->arch;
   snprintf(builder->prefix, sizeof builder->prefix, "%s.", name);
   stack->arch = shape;
@@ -290,7 +294,8 @@ static void add_weights(struct builder *builder) {
   const struct arch *arch = &model->arch;
   add_embeddings(builder);
   if (arch->family != FAMILY_DECODER) add_stack(builder, &model->encoder, "encoder", &model->arch.encoder, false);
-  if (arch->family != FAMILY_ENCODER) add_stack(builder, &model->decoder, "decoder", &model->arch.decoder, arch->family == FAMILY_ENCODER_DECODER);
+  if (arch->family != FAMILY_ENCODER)
+    add_stack(builder, &model->decoder, "decoder", &model->arch.decoder, arch->family == FAMILY_ENCODER_DECODER);
   add_head(builder);
 }
 
@@ -316,7 +321,8 @@ struct model *model_new(const struct arch *arch, struct error *error) {
   model->decoder.causal = true;
   model->decoder.cross = arch->family == FAMILY_ENCODER_DECODER;
   model->decoder.site = 1 << 20;  // behind the encoder's: 1,024 for the embeddings and for each layer (enum site in stack.c)
-  bool ok = make_layers(&model->encoder, arch, &arch->encoder, error) && make_layers(&model->decoder, arch, &arch->decoder, error);
+  bool ok = make_layers(&model->encoder, arch, &arch->encoder, error) &&
+            make_layers(&model->decoder, arch, &arch->decoder, error);
   if (ok) {
     struct builder counter = {.model = model};
     add_weights(&counter);

@@ -110,12 +110,14 @@ struct tensor *model_encode(struct context *context, const struct model *model, 
 // Returns how many; 0 when the context has failed.
 int model_states(struct context *context, const struct model *model, const struct batch_side *side, struct tensor *states[]);
 // Decoder over whole sequences: hidden states [target rows, hidden]. encoded may be NULL (decoder-only).
-struct tensor *model_decode(struct context *context, const struct model *model, const struct batch *batch, struct tensor *encoded);
+struct tensor *model_decode(struct context *context, const struct model *model, const struct batch *batch,
+                            struct tensor *encoded);
 // Keys and values of `encoded` for every decoder layer into the cross pages: row r goes to slot slots[r].
-bool model_cache_source(struct context *context, const struct model *model, struct layer_cache *layers, struct tensor *encoded, const int32_t *slots);
+bool model_cache_source(struct context *context, const struct model *model, struct layer_cache *layers, struct tensor *encoded,
+                        const int32_t *slots);
 // Decoder over new rows only; cross spans name cross pages.
-struct tensor *model_decode_cached(struct context *context, const struct model *model, const struct batch_side *target, const struct span *cross,
-                                   int cross_count, const struct decoder_cache *cache);
+struct tensor *model_decode_cached(struct context *context, const struct model *model, const struct batch_side *target,
+                                   const struct span *cross, int cross_count, const struct decoder_cache *cache);
 
 // ---- heads (head.c)
 
@@ -125,7 +127,8 @@ struct tensor *model_hidden(struct context *context, const struct model *model, 
 // The same for a model with features: its states put together, then the LSTM (feature_head.c).
 struct tensor *model_features(struct context *context, const struct model *model, const struct batch_side *side);
 // Logits over the vocabulary for hidden states (NULL rows: all of them; otherwise the given rows); with the head's transform.
-struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows, int count);
+struct tensor *model_logits(struct context *context, const struct model *model, struct tensor *hidden, const int32_t *rows,
+                            int count);
 // The texts' rows (batch_text.row), through the pooler if the model has one: [text_count, hidden]
 // (without a pooler, arch_head_inputs).
 struct tensor *model_pooled(struct context *context, const struct model *model, const struct batch *batch, struct tensor *hidden);

@@ -48,10 +48,20 @@ static const char *name_of(const struct run *run, const char *what) {
   return name;
 }
 
-enum site { SITE_EMBEDDING, SITE_SELF, SITE_CROSS, SITE_ACTIVATION, SITE_FEED_FORWARD, SITE_SELF_WEIGHTS = 256, SITE_CROSS_WEIGHTS = 512, SITES = 1024 };
+enum site {
+  SITE_EMBEDDING,
+  SITE_SELF,
+  SITE_CROSS,
+  SITE_ACTIVATION,
+  SITE_FEED_FORWARD,
+  SITE_SELF_WEIGHTS = 256,
+  SITE_CROSS_WEIGHTS = 512,
+  SITES = 1024
+};
 
 static struct dropout dropout_at(const struct run *run, float rate, enum site site) {
-  return dropout_make(run->context, rate, (uint32_t)(run->stack->site + (run->layer + 1) * SITES + (int)site), run->side->row_keys);
+  return dropout_make(run->context, rate, (uint32_t)(run->stack->site + (run->layer + 1) * SITES + (int)site),
+                      run->side->row_keys);
 }
 
 // ---- norms ----
@@ -83,8 +93,8 @@ static struct tensor *normalise(const struct run *run, const char *what, struct 
 
 // ---- the wrapper ----
 
-static struct tensor *add_and_normalise(const struct run *run, const char *what, struct tensor **sum, struct tensor *x, struct tensor *f,
-                                        const struct norm_weights *norm, enum site site) {
+static struct tensor *add_and_normalise(const struct run *run, const char *what, struct tensor **sum, struct tensor *x,
+                                        struct tensor *f, const struct norm_weights *norm, enum site site) {
   const struct arch *arch = &run->model->arch;
   struct dropout dropout = dropout_at(run, arch->dropout, site);
   if (f && !arch->residual) {
@@ -99,8 +109,8 @@ static struct tensor *add_and_normalise(const struct run *run, const char *what,
 }
 
 // Adds a sublayer's result to the stream. `own` is this sublayer's norm, `next` the norm of the sublayer that follows.
-static void join(const struct run *run, const char *what, struct stream *stream, struct tensor *result, const struct norm_weights *own,
-                 const struct norm_weights *next, enum site site) {
+static void join(const struct run *run, const char *what, struct stream *stream, struct tensor *result,
+                 const struct norm_weights *own, const struct norm_weights *next, enum site site) {
   if (run->model->arch.norm_place == NORM_PRE) {
     stream->input = add_and_normalise(run, what, &stream->sum, stream->sum, result, next, site);
     return;
@@ -144,9 +154,9 @@ static struct tensor *unit(const struct run *run, const char *what, struct tenso
   return op_unit_heads(run->context, name_of(run, what), x, heads, arch_head_width(&run->model->arch, run->stack->arch));
 }
 
-static struct tensor *attend(const struct run *run, const char *what, struct columns query, struct columns keys, struct columns values,
-                             const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
-                             struct weight *score, struct attention *attention) {
+static struct tensor *attend(const struct run *run, const char *what, struct columns query, struct columns keys,
+                             struct columns values, const struct key_store *store, const struct span *spans, int span_count,
+                             struct tensor *bias, struct weight *score, struct attention *attention) {
   const char *name = name_of(run, what);
   bool additive = run->model->arch.attention_score == SCORE_ADDITIVE;
   if (score && !additive) {
@@ -160,8 +170,10 @@ static struct tensor *attend(const struct run *run, const char *what, struct col
                       attention);
 }
 
-static void store(const struct run *run, struct key_store *to, const int32_t *slots, const struct tensor *tensor, int key_column, int value_column) {
-  run->context->kernels->store_keys(to, slots, tensor->data + key_column, tensor->cols, tensor->data + value_column, tensor->cols, tensor->rows);
+static void store(const struct run *run, struct key_store *to, const int32_t *slots, const struct tensor *tensor, int key_column,
+                  int value_column) {
+  run->context->kernels->store_keys(to, slots, tensor->data + key_column, tensor->cols, tensor->data + value_column, tensor->cols,
+                                    tensor->rows);
 }
 
 // What a cache would hold of keys and values, so that whole sequences give its bits. Training keeps them exact, as its gradients
@@ -187,8 +199,9 @@ static struct tensor *self_attention(const struct run *run, const struct layer *
   if (!qkv) return NULL;
   if (pages) store(run, pages, run->cache->slots, qkv, key, value);
   else if (run->stack->causal) round_as_cached(run, qkv, key);
-  struct tensor *mixed = attend(run, "self.attention", (struct columns){qkv, 0}, (struct columns){qkv, key}, (struct columns){qkv, value}, pages,
-                                run->side->spans, run->side->span_count, run->relative, layer->self.score, &attention);
+  struct tensor *mixed = attend(run, "self.attention", (struct columns){qkv, 0}, (struct columns){qkv, key},
+                                (struct columns){qkv, value}, pages, run->side->spans, run->side->span_count, run->relative,
+                                layer->self.score, &attention);
   return output_of(run, "self.output", mixed, &layer->self.output);
 }
 
@@ -217,7 +230,9 @@ static struct tensor *feed_forward(const struct run *run, const struct layer *la
   if (arch->gated)
     inner = op_gate(run->context, name_of(run, "feed_forward.gate"), linear(run, "feed_forward.up", x, &layer->up),
                     arch->activation, &dropout);
-  else inner = op_linear(run->context, name_of(run, "feed_forward.up"), x, layer->up.weight, layer->up.bias, arch->activation, &dropout);
+  else
+    inner = op_linear(run->context, name_of(run, "feed_forward.up"), x, layer->up.weight, layer->up.bias, arch->activation,
+                      &dropout);
   return linear(run, "feed_forward.down", inner, &layer->down);
 }
 
@@ -231,7 +246,8 @@ static void run_layer(struct run *run, struct stream *stream) {
   join(run, "self", stream, self_attention(run, layer, stream->input), &layer->self.norm,
        cross ? &layer->cross.norm : &layer->feed_forward_norm, SITE_SELF);
   if (cross)
-    join(run, "cross", stream, cross_attention(run, layer, stream->input), &layer->cross.norm, &layer->feed_forward_norm, SITE_CROSS);
+    join(run, "cross", stream, cross_attention(run, layer, stream->input), &layer->cross.norm, &layer->feed_forward_norm,
+         SITE_CROSS);
   join(run, "feed_forward", stream, feed_forward(run, layer, stream->input), &layer->feed_forward_norm, after, SITE_FEED_FORWARD);
 }
 
@@ -282,8 +298,8 @@ static void report_hidden(const struct run *run, const struct stream *stream) {
   context_report(run->context, name, hidden);
 }
 
-// Without a tape nobody needs what a layer made beside its result: the two tensors of the stream move down to `mark`, and the next
-// layer works in the same memory.
+// Without a tape nobody needs what a layer made beside its result: the two tensors of the stream move down to `mark`, and the
+// next layer works in the same memory.
 static void forget_layer(struct context *context, size_t mark, const struct stream *stream) {
   struct tensor *kept[] = {stream->sum, stream->input == stream->sum ? NULL : stream->input};  // in the order of their addresses
   if (!context_ok(context)) return;
@@ -306,8 +322,9 @@ static void keep_state(struct run *run, const struct stream *stream, size_t *mar
 
 // ---- recomputing ----
 
-// A layer of which the tape holds only what went in and what came out (Chen et al. 2016, "Training deep nets with sublinear memory
-// cost"). In backward it runs again, on a tape of its own: the same operations on the same numbers, so the gradients have the same bits.
+// A layer of which the tape holds only what went in and what came out (Chen et al. 2016, "Training deep nets with sublinear
+// memory cost"). In backward it runs again, on a tape of its own: the same operations on the same numbers, so the gradients have
+// the same bits.
 struct layer_node {
   struct node node;
   struct run run;
@@ -391,7 +408,8 @@ static struct tensor *run_layers(struct run *run) {
   if (!make_angles(run)) return NULL;
   run->layer = -1;
   if (run->stack->relative) {
-    run->relative = op_relative_bias(run->context, name_of(run, "relative"), run->stack->relative, run->model->arch.relative_distance);
+    run->relative = op_relative_bias(run->context, name_of(run, "relative"), run->stack->relative,
+                                     run->model->arch.relative_distance);
     if (!run->relative) return NULL;
   }
   size_t mark = run->context->arena.low;
@@ -401,7 +419,8 @@ static struct tensor *run_layers(struct run *run) {
   report_hidden(run, &stream);
   keep_state(run, &stream, &mark);
   if (run->model->arch.norm_place == NORM_PRE)
-    stream.input = add_and_normalise(run, "first_norm", &stream.sum, stream.sum, NULL, &run->stack->layers[0].self.norm, SITE_EMBEDDING);
+    stream.input = add_and_normalise(run, "first_norm", &stream.sum, stream.sum, NULL, &run->stack->layers[0].self.norm,
+                                     SITE_EMBEDDING);
   int layers = layers_to_run(run);
   for (run->layer = 0; run->layer < layers && context_ok(run->context); run->layer++) {
     if (run->context->recording && run->context->recompute) run_lightly(run, &stream);
@@ -445,13 +464,21 @@ int model_states(struct context *context, const struct model *model, const struc
   return run_stack(&run) ? run.state_count : 0;
 }
 
-struct tensor *model_decode(struct context *context, const struct model *model, const struct batch *batch, struct tensor *encoded) {
-  struct run run = {.context = context, .model = model, .stack = &model->decoder, .stack_name = "decoder", .side = &batch->target, .encoded = encoded,
-                    .cross = batch->cross, .cross_count = batch->cross_count};
+struct tensor *model_decode(struct context *context, const struct model *model, const struct batch *batch,
+                            struct tensor *encoded) {
+  struct run run = {.context = context,
+                    .model = model,
+                    .stack = &model->decoder,
+                    .stack_name = "decoder",
+                    .side = &batch->target,
+                    .encoded = encoded,
+                    .cross = batch->cross,
+                    .cross_count = batch->cross_count};
   return run_stack(&run);
 }
 
-bool model_cache_source(struct context *context, const struct model *model, struct layer_cache *layers, struct tensor *encoded, const int32_t *slots) {
+bool model_cache_source(struct context *context, const struct model *model, struct layer_cache *layers, struct tensor *encoded,
+                        const int32_t *slots) {
   struct run run = {.context = context, .model = model, .stack = &model->decoder, .stack_name = "decoder"};
   int heads = model->arch.decoder.kv_heads, width = arch_head_width(&model->arch, &model->arch.decoder);
   for (run.layer = 0; run.layer < model->arch.decoder.layers; run.layer++) {
@@ -462,9 +489,15 @@ bool model_cache_source(struct context *context, const struct model *model, stru
   return true;
 }
 
-struct tensor *model_decode_cached(struct context *context, const struct model *model, const struct batch_side *target, const struct span *cross,
-                                   int cross_count, const struct decoder_cache *cache) {
-  struct run run = {.context = context, .model = model, .stack = &model->decoder, .stack_name = "decoder", .side = target, .cross = cross,
-                    .cross_count = cross_count, .cache = cache};
+struct tensor *model_decode_cached(struct context *context, const struct model *model, const struct batch_side *target,
+                                   const struct span *cross, int cross_count, const struct decoder_cache *cache) {
+  struct run run = {.context = context,
+                    .model = model,
+                    .stack = &model->decoder,
+                    .stack_name = "decoder",
+                    .side = target,
+                    .cross = cross,
+                    .cross_count = cross_count,
+                    .cache = cache};
   return run_stack(&run);
 }

@@ -34,7 +34,8 @@ struct context {
   // Attention weights are made only while this is set: called with [heads, qn, kn] of every span. attention_name limits it to
   // one operation ("decoder.3.cross.attention"): the weights of a long text take much memory. NULL: all operations.
   const char *attention_name;
-  void (*probe_attention)(void *user, const char *name, const struct span *spans, int span_count, int heads, const float *probabilities);
+  void (*probe_attention)(void *user, const char *name, const struct span *spans, int span_count, int heads,
+                          const float *probabilities);
   const float *(*head_gain)(void *user, const char *name);  // per-head factors, or NULL
 };
 

@@ -58,7 +58,8 @@ struct lstm_step {
 
 enum { GRADIENT_ROWS = 256, GRADIENT_UNIT = 64, GRADIENT_FLOATS = 2 << 20 };
 
-// How many rows linear_gradient takes at a time: as many as fit into GRADIENT_FLOATS in half precision, in units of GRADIENT_ROWS.
+// How many rows linear_gradient takes at a time: as many as fit into GRADIENT_FLOATS in half precision, in units of
+// GRADIENT_ROWS.
 static inline size_t linear_gradient_part(int rows, int depth) {
   const size_t unit = GRADIENT_UNIT, width = ((size_t)depth + unit - 1) / unit * unit;
   size_t fit = 2 * GRADIENT_FLOATS / width / GRADIENT_ROWS, all = ((size_t)rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS;

@@ -32,7 +32,8 @@ static float *slice_gradient(struct context *context, struct columns slice) {
 static float *bias_gradient(struct context *context, struct tensor *bias) {
   bool first;
   float *gradient = bias && bias->wanted ? tensor_gradient(context, bias, &first) : NULL;
-  if (gradient && first && !context->arena.measuring) memset(gradient, 0, (size_t)bias->rows * (size_t)bias->cols * sizeof *gradient);
+  if (gradient && first && !context->arena.measuring)
+    memset(gradient, 0, (size_t)bias->rows * (size_t)bias->cols * sizeof *gradient);
   return gradient;
 }
 
@@ -47,8 +48,8 @@ static void backward(struct context *context, struct node *base) {
   struct attention_keys keys = key_rows(node->keys, node->values);
   const struct tensor *query = node->query.tensor;
   context->kernels->attention_gradient(dquery, query->cols, dkeys, keys.key_stride, dvalues, keys.value_stride, dbias, NULL,
-                                       node->additive ? node->additive->gradient : NULL, node->out->gradient,
-                                       node->out->cols, node->out->data, node->out->cols, node->log_sum, query->data + node->query.column,
+                                       node->additive ? node->additive->gradient : NULL, node->out->gradient, node->out->cols,
+                                       node->out->data, node->out->cols, node->log_sum, query->data + node->query.column,
                                        query->cols, &keys, node->spans, node->span_count, &node->attention);
   tensor_gradient_release(context, node->out);
 }
@@ -63,9 +64,9 @@ static float *take_probabilities(struct context *context, const struct span *spa
   return context_memory(context, cells * (size_t)heads * sizeof(float));
 }
 
-struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys, struct columns values,
-                            const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
-                            struct weight *additive, const struct attention *given) {
+struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys,
+                            struct columns values, const struct key_store *store, const struct span *spans, int span_count,
+                            struct tensor *bias, struct weight *additive, const struct attention *given) {
   struct attention completed = *given;
   const struct attention *attention = &completed;
   if (bias) {
@@ -86,8 +87,8 @@ struct tensor *op_attention(struct context *context, const char *name, struct co
   float *probabilities = is_watched(context, name) ? take_probabilities(context, spans, span_count, attention->heads) : NULL;
   if (!context_ok(context)) return NULL;
   struct attention_keys source = store ? (struct attention_keys){.store = store} : key_rows(keys, values);
-  context->kernels->attention(out->data, out->cols, log_sum, probabilities, query.tensor->data + query.column, query.tensor->cols, &source, spans,
-                              span_count, attention);
+  context->kernels->attention(out->data, out->cols, log_sum, probabilities, query.tensor->data + query.column, query.tensor->cols,
+                              &source, spans, span_count, attention);
   if (probabilities) {
     context->probe_attention(context->probe_user, name, spans, span_count, attention->heads, probabilities);
     context->arena.low = mark;

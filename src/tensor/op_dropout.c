@@ -13,7 +13,8 @@ static void backward(struct context *context, struct node *base) {
   struct tensor *out = node->out;
   if (!out->gradient) return;
   if (node->x->wanted) {
-    context->kernels->activate_gradient(out->gradient, out->gradient, out->gradient, out->rows, out->cols, ACTIVATION_NONE, &node->dropout);
+    context->kernels->activate_gradient(out->gradient, out->gradient, out->gradient, out->rows, out->cols, ACTIVATION_NONE,
+                                        &node->dropout);
     tensor_gradient_add(context, node->x, out->gradient);
     out->gradient = NULL;
     return;

@@ -18,9 +18,11 @@ static const int32_t *without_padding(struct context *context, const struct embe
   return ids;
 }
 
-static void add_to_table(struct context *context, const struct embedding_node *node, struct weight *table, const int32_t *ids, float scale) {
+static void add_to_table(struct context *context, const struct embedding_node *node, struct weight *table, const int32_t *ids,
+                         float scale) {
   if (!table || !table->trainable || !table->gradient) return;
-  context->kernels->embed_gradient(table->gradient, ids, scale, node->out->gradient, node->out->rows, node->out->cols, &node->dropout);
+  context->kernels->embed_gradient(table->gradient, ids, scale, node->out->gradient, node->out->rows, node->out->cols,
+                                   &node->dropout);
 }
 
 static void backward(struct context *context, struct node *base) {
@@ -39,8 +41,10 @@ struct tensor *op_embedding(struct context *context, const char *name, const str
   struct embedding_node *node = tape_record(context, sizeof *node, backward, name);
   struct tensor *out = tensor_new(context, rows, cols);
   if (!out) return NULL;
-  out->wanted = tables->table->trainable || (tables->positions && tables->positions->trainable) || (tables->types && tables->types->trainable);
-  context->kernels->embed(out->data, tables->table, ids, tables->scale, tables->positions, positions, tables->types, types, rows, cols, dropout);
+  out->wanted = tables->table->trainable || (tables->positions && tables->positions->trainable) ||
+                (tables->types && tables->types->trainable);
+  context->kernels->embed(out->data, tables->table, ids, tables->scale, tables->positions, positions, tables->types, types, rows,
+                          cols, dropout);
   if (node) {
     node->tables = *tables;
     node->ids = ids;

@@ -43,7 +43,8 @@ static void add_up(struct head_loss *loss, const struct chunk_memory *memory, co
 // A padding row that is zero stays zero (the decoder's start symbol in Marian's convention, where other programs rely on it).
 static void hold_frozen_row(const struct weight *weight) {
   if (weight->gradient && weight->frozen_row >= 0)
-    memset(weight->gradient + (size_t)weight->frozen_row * (size_t)weight->cols, 0, (size_t)weight->cols * sizeof *weight->gradient);
+    memset(weight->gradient + (size_t)weight->frozen_row * (size_t)weight->cols, 0,
+           (size_t)weight->cols * sizeof *weight->gradient);
 }
 
 bool op_head_loss(struct context *context, const char *name, struct tensor *x, struct weight *weight, struct weight *bias,
@@ -60,21 +61,22 @@ bool op_head_loss(struct context *context, const char *name, struct tensor *x, s
   for (int row = 0; row < x->rows; row += chunk) {
     int rows = x->rows - row < chunk ? x->rows - row : chunk;
     const float *input = x->data + (size_t)row * (size_t)depth;
-    kernels->linear(memory.logits, columns, NULL, input, depth, rows, columns, depth, weight->packed, bias ? bias->values : NULL, ACTIVATION_NONE, false);
-    kernels->cross_entropy(memory.losses, memory.means, memory.best, memory.logits, columns, labels + row, rows, columns, smoothing,
-                           learn ? scale : 0);
+    kernels->linear(memory.logits, columns, NULL, input, depth, rows, columns, depth, weight->packed, bias ? bias->values : NULL,
+                    ACTIVATION_NONE, false);
+    kernels->cross_entropy(memory.losses, memory.means, memory.best, memory.logits, columns, labels + row, rows, columns,
+                           smoothing, learn ? scale : 0);
     if (!context->arena.measuring) {
       add_up(loss, &memory, labels + row, rows, smoothing);
       for (int i = 0; losses && i < rows; i++) losses[row + i] = memory.losses[i];
     }
     if (learn && weight->gradient)
-      kernels->linear_gradient(weight->gradient, bias ? bias->gradient : NULL, memory.logits, columns, input, depth, rows, columns, depth,
-                               memory.scratch);
+      kernels->linear_gradient(weight->gradient, bias ? bias->gradient : NULL, memory.logits, columns, input, depth, rows,
+                               columns, depth, memory.scratch);
     else if (learn && bias && bias->gradient && !context->arena.measuring)  // the matrix is an embedding table that is frozen
       weight_add_column_sums(bias, memory.logits, rows);
     if (dx)
-      kernels->linear(dx + (size_t)row * (size_t)depth, depth, NULL, memory.logits, columns, rows, depth, columns, weight->packed_transposed, NULL,
-                      ACTIVATION_NONE, !first);
+      kernels->linear(dx + (size_t)row * (size_t)depth, depth, NULL, memory.logits, columns, rows, depth, columns,
+                      weight->packed_transposed, NULL, ACTIVATION_NONE, !first);
   }
   if (learn && !context->arena.measuring) hold_frozen_row(weight);
   context->arena.low = mark;

@@ -19,7 +19,8 @@ struct linear_node {
 static void backward_activation(struct context *context, const struct linear_node *node) {
   if (node->activation == ACTIVATION_NONE && node->dropout.threshold == 0) return;
   float *gradient = node->out->gradient;
-  context->kernels->activate_gradient(gradient, gradient, node->before, node->out->rows, node->out->cols, node->activation, &node->dropout);
+  context->kernels->activate_gradient(gradient, gradient, node->before, node->out->rows, node->out->cols, node->activation,
+                                      &node->dropout);
 }
 
 static void backward_input(struct context *context, const struct linear_node *node) {
@@ -37,8 +38,8 @@ static void backward_weight(struct context *context, const struct linear_node *n
   size_t mark = context->arena.low;
   float *scratch = context_memory(context, linear_gradient_scratch(out->rows, x->cols) * sizeof *scratch);
   if (!context_ok(context)) return;
-  kernels->linear_gradient(node->weight->gradient, node->bias ? node->bias->gradient : NULL, out->gradient, out->cols, x->data, x->cols,
-                           out->rows, out->cols, x->cols, scratch);
+  kernels->linear_gradient(node->weight->gradient, node->bias ? node->bias->gradient : NULL, out->gradient, out->cols, x->data,
+                           x->cols, out->rows, out->cols, x->cols, scratch);
   context->arena.low = mark;
 }
 
@@ -55,13 +56,14 @@ static void backward(struct context *context, struct node *base) {
 }
 
 // Runs the product so that `before` is kept where backward will want it.
-static const float *run(struct context *context, struct tensor *out, const struct tensor *x, const struct weight *weight, const float *bias,
-                        enum activation activation, const struct dropout *dropout, bool keep) {
+static const float *run(struct context *context, struct tensor *out, const struct tensor *x, const struct weight *weight,
+                        const float *bias, enum activation activation, const struct dropout *dropout, bool keep) {
   const struct kernels *kernels = context->kernels;
   bool separate = keep && activation != ACTIVATION_NONE && activation != ACTIVATION_RELU;
   float *before = separate ? context_memory(context, (size_t)out->rows * (size_t)out->cols * sizeof *before) : NULL;
   if (separate && !before) return NULL;
-  kernels->linear(out->data, out->cols, before, x->data, x->cols, out->rows, out->cols, x->cols, weight->packed, bias, activation, false);
+  kernels->linear(out->data, out->cols, before, x->data, x->cols, out->rows, out->cols, x->cols, weight->packed, bias, activation,
+                  false);
   if (dropout->threshold) kernels->activate(out->data, out->data, out->rows, out->cols, ACTIVATION_NONE, dropout);
   return separate ? before : out->data;
 }

@@ -28,9 +28,10 @@ static void backward(struct context *context, struct node *base) {
     dx = tensor_gradient_fresh(context, node->x);
     if (!dx) return;
   }
-  context->kernels->residual_norm_gradient(dx, !first, df, node->gain ? node->gain->gradient : NULL, node->bias ? node->bias->gradient : NULL,
-                                           dy, dresidual, node->sum->data, node->mean, node->deviation, node->gain ? node->gain->values : NULL,
-                                           node->sum->rows, node->sum->cols, &node->norm, &node->dropout);
+  context->kernels->residual_norm_gradient(dx, !first, df, node->gain ? node->gain->gradient : NULL,
+                                           node->bias ? node->bias->gradient : NULL, dy, dresidual, node->sum->data, node->mean,
+                                           node->deviation, node->gain ? node->gain->values : NULL, node->sum->rows,
+                                           node->sum->cols, &node->norm, &node->dropout);
   if (node->gain) tensor_gradient_release(context, node->out);
   if (node->f) tensor_gradient_release(context, node->sum);
 }
@@ -41,8 +42,9 @@ static bool take_statistics(struct context *context, struct residual_norm_node *
   return node->deviation != NULL;
 }
 
-struct tensor *op_residual_norm(struct context *context, const char *name, struct tensor **sum_out, struct tensor *x, struct tensor *f,
-                                struct weight *gain, struct weight *bias, const struct norm *norm, const struct dropout *dropout) {
+struct tensor *op_residual_norm(struct context *context, const char *name, struct tensor **sum_out, struct tensor *x,
+                                struct tensor *f, struct weight *gain, struct weight *bias, const struct norm *norm,
+                                const struct dropout *dropout) {
   if (!x) return NULL;
   struct residual_norm_node *node = tape_record(context, sizeof *node, backward, name);
   struct tensor *sum = f ? tensor_new(context, x->rows, x->cols) : x;
@@ -51,8 +53,9 @@ struct tensor *op_residual_norm(struct context *context, const char *name, struc
   bool wanted = x->wanted || (f && f->wanted);
   if (f) sum->wanted = wanted;
   if (gain) out->wanted = wanted || gain->trainable;
-  context->kernels->residual_norm(gain ? out->data : NULL, sum->data, node ? node->mean : NULL, node ? node->deviation : NULL, x->data,
-                                  f ? f->data : NULL, gain ? gain->values : NULL, bias ? bias->values : NULL, x->rows, x->cols, norm, dropout);
+  context->kernels->residual_norm(gain ? out->data : NULL, sum->data, node ? node->mean : NULL, node ? node->deviation : NULL,
+                                  x->data, f ? f->data : NULL, gain ? gain->values : NULL, bias ? bias->values : NULL, x->rows,
+                                  x->cols, norm, dropout);
   if (node) {
     node->x = x;
     node->f = f;

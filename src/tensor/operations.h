@@ -25,8 +25,9 @@ struct tensor *op_dropout(struct context *context, const char *name, struct tens
 
 // *sum = x + dropout(f) and its norm, which is returned. f NULL: *sum is x. gain NULL: no norm, the sum is returned.
 // sum may be NULL where only the norm is used.
-struct tensor *op_residual_norm(struct context *context, const char *name, struct tensor **sum, struct tensor *x, struct tensor *f,
-                                struct weight *gain, struct weight *bias, const struct norm *norm, const struct dropout *dropout);
+struct tensor *op_residual_norm(struct context *context, const char *name, struct tensor **sum, struct tensor *x,
+                                struct tensor *f, struct weight *gain, struct weight *bias, const struct norm *norm,
+                                const struct dropout *dropout);
 
 // Batch norm's: followed while a model learns, used instead of the batch's where it does not.
 struct running_statistics {
@@ -65,9 +66,9 @@ struct tensor *op_copies(struct context *context, const char *name, struct tenso
 // softmax(scale * query keys^T + bias) values for each span. keys.tensor NULL: keys and values lie in `store`. bias as
 // op_relative_bias makes it, or NULL for none or that of `attention`. additive: v [heads, head_width] of scores
 // v . tanh(query + key) (Bahdanau et al. 2015), or NULL.
-struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys, struct columns values,
-                            const struct key_store *store, const struct span *spans, int span_count, struct tensor *bias,
-                            struct weight *additive, const struct attention *attention);
+struct tensor *op_attention(struct context *context, const char *name, struct columns query, struct columns keys,
+                            struct columns values, const struct key_store *store, const struct span *spans, int span_count,
+                            struct tensor *bias, struct weight *additive, const struct attention *attention);
 
 // Turns the first `heads` heads of x, each 2 * half columns, by the angles of each row's position. In place: x is returned.
 struct rotary {
@@ -114,8 +115,8 @@ struct row_group {
   int first, count;
   int32_t targets[GROUP_COLUMNS];
 };
-bool op_group_loss(struct context *context, const char *name, struct tensor *logits, const struct row_group *groups, int count, float scale,
-                   struct head_loss *loss, float *losses);
+bool op_group_loss(struct context *context, const char *name, struct tensor *logits, const struct row_group *groups, int count,
+                   float scale, struct head_loss *loss, float *losses);
 // The mean of each group's rows; targets don't count. Groups don't overlap, and none is empty.
 struct tensor *op_mean(struct context *context, const char *name, struct tensor *x, const struct row_group *groups, int count);
 
@@ -124,5 +125,5 @@ bool op_binary_loss(struct context *context, const char *name, struct tensor *x,
                     struct head_loss *loss, float *losses);
 
 // Sum of (x[i] - values[i])^2, x being [rows, 1]; a value that is NaN is passed over. losses (may be NULL) is [rows].
-bool op_squared_error(struct context *context, const char *name, struct tensor *x, const float *values, float scale, struct head_loss *loss,
-                      float *losses);
+bool op_squared_error(struct context *context, const char *name, struct tensor *x, const float *values, float scale,
+                      struct head_loss *loss, float *losses);

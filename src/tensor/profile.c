@@ -284,7 +284,8 @@ static void count_scatter(float *x, int x_rows, const float *y, const int32_t *r
   end(started, SLOT_scatter, 0, 4 * area(count, columns) + 4 * area(x_rows, columns));
 }
 
-static void count_gate(float *y, const float *x, int rows, int columns, enum activation activation, const struct dropout *dropout) {
+static void count_gate(float *y, const float *x, int rows, int columns, enum activation activation,
+                       const struct dropout *dropout) {
   double started = begin();
   profile.real->gate(y, x, rows, columns, activation, dropout);
   end(started, SLOT_gate, 0, 12 * area(rows, columns));
@@ -311,7 +312,8 @@ static void count_lstm_gradient(float *gates, float *dcells, const float *dhidde
   end(started, SLOT_lstm_gradient, 0, 56 * area(step->count, step->columns));
 }
 
-static void count_rotary_table(float *table, const int32_t *positions, const float *frequencies, float scale, int rows, int half) {
+static void count_rotary_table(float *table, const int32_t *positions, const float *frequencies, float scale, int rows,
+                               int half) {
   double started = begin();
   profile.real->rotary_table(table, positions, frequencies, scale, rows, half);
   end(started, SLOT_rotary_table, 0, 8 * area(rows, half));

@@ -162,8 +162,8 @@ static const float *as_matrix(const struct weight *weight, float **converted, st
   return *converted;
 }
 
-static bool pack_one(float **packed, const float *values, const struct weight *weight, const struct kernels *kernels, bool transposed,
-                     struct error *error) {
+static bool pack_one(float **packed, const float *values, const struct weight *weight, const struct kernels *kernels,
+                     bool transposed, struct error *error) {
   int rows = transposed ? weight->cols : weight->rows, cols = transposed ? weight->rows : weight->cols;
   if (!*packed) *packed = memory_new_aligned(error, kernels->packed_size(rows, cols), sizeof **packed);
   if (!*packed) return false;

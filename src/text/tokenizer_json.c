@@ -127,7 +127,9 @@ static bool refuse_invalid_bytes(const char *json, size_t size, const char *name
 }
 
 static cJSON *parse(const char *json, size_t size, const char *name, struct error *error) {
-  return refuse_invalid_bytes(json, size, name, error) && refuse_zero_bytes(json, size, name, error) ? json_parse(json, size, name, error) : NULL;
+  return refuse_invalid_bytes(json, size, name, error) && refuse_zero_bytes(json, size, name, error)
+           ? json_parse(json, size, name, error)
+           : NULL;
 }
 
 static bool is_sentencepiece(const char *name) {

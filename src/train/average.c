@@ -21,8 +21,9 @@ bool average_open(struct average *average, int capacity, bool best, size_t size,
   size_t bytes = (size_t)capacity * size * sizeof(float);
   bool ok = unnamed_file_open(&average->file, directory, error);
   if (ok && !unnamed_file_reserve(&average->file, bytes))
-    ok = error_set(error, ERROR_FILE, "%s: no room for %d copies of the weights to average (%zu MB): %s; ask for fewer with --average",
-                   directory, capacity, bytes >> 20, strerror(errno));
+    ok = error_set(error, ERROR_FILE,
+                   "%s: no room for %d copies of the weights to average (%zu MB): %s; ask for fewer with --average", directory,
+                   capacity, bytes >> 20, strerror(errno));
   average->slots = average->file.map;
   average->kept = memory_new(error, (size_t)capacity, sizeof *average->kept);
   if (ok && average->kept) return true;

@@ -9,7 +9,8 @@ bool bert_learn_tokenizer(struct job *job, tokenizer_next_line *next, void *data
   double start = clock_seconds();
   if (!(job->tokenizer = tokenizer_learn(&wanted, next, data, job->error))) return false;
   char took[32];
-  job_say(job, "a vocabulary of %zu word pieces, learnt in %s", tokenizer_size(job->tokenizer), clock_text(took, clock_seconds() - start));
+  job_say(job, "a vocabulary of %zu word pieces, learnt in %s", tokenizer_size(job->tokenizer),
+          clock_text(took, clock_seconds() - start));
   return true;
 }
 

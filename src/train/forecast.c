@@ -77,8 +77,8 @@ static bool measure_batch(struct context *context, const struct model *model, co
   return true;
 }
 
-static bool measure_batches(struct context *context, struct job *job, const struct samples *samples, const struct batch_plan *plan,
-                            bool learning, struct room *room) {
+static bool measure_batches(struct context *context, struct job *job, const struct samples *samples,
+                            const struct batch_plan *plan, bool learning, struct room *room) {
   struct front front = {0};
   bool ok = true;
   for (size_t i = 0; ok && i < plan->batch_count; i++) {
@@ -171,12 +171,13 @@ static bool fits_with(struct job *job, struct forecast *forecast, int64_t batch_
 
 static bool say_too_large(struct job *job, const struct forecast *forecast, int64_t least) {
   bool again = job->options.recompute > 0;
-  return error_set(job->error, ERROR_MEMORY,
-                   "--memory allows %.0f MiB, but with the smallest batches that hold the longest sample (%" PRId64
-                   " tokens) this training takes %.0f MiB: weights and optimizer %.0f, activations %.0f, validation %.0f, the rest "
-                   "%.0f. Allow as much, or take a smaller model (--size) or shorter samples (--max-length)%s",
-                   mib((size_t)job->options.memory), least, mib(forecast->all), mib(forecast->weights + forecast->optimizer),
-                   mib(forecast->activations), mib(forecast->validation), mib(forecast->present), again ? "" : ", or try --recompute");
+  return error_set(
+    job->error, ERROR_MEMORY,
+    "--memory allows %.0f MiB, but with the smallest batches that hold the longest sample (%" PRId64
+    " tokens) this training takes %.0f MiB: weights and optimizer %.0f, activations %.0f, validation %.0f, the rest "
+    "%.0f. Allow as much, or take a smaller model (--size) or shorter samples (--max-length)%s",
+    mib((size_t)job->options.memory), least, mib(forecast->all), mib(forecast->weights + forecast->optimizer),
+    mib(forecast->activations), mib(forecast->validation), mib(forecast->present), again ? "" : ", or try --recompute");
 }
 
 bool forecast_fit(struct job *job, struct forecast *forecast) {

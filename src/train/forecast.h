@@ -1,7 +1,7 @@
 // What a training will take of memory, told before its first update; and batches that fit into what may be taken.
 //
-// Only memory that no file stands behind counts (what the kernel calls anonymous). The text's tokens, the mapped weights of --from
-// and the copies for the mean lie in files, whose pages the kernel may drop at any time.
+// Only memory that no file stands behind counts (what the kernel calls anonymous). The text's tokens, the mapped weights of
+// --from and the copies for the mean lie in files, whose pages the kernel may drop at any time.
 //
 // The activations are those of the largest batches of an epoch, as the same code finds them that trains, run with kernels that do
 // nothing over an arena that only counts. Batches of other epochs may have a few tokens more or less.

@@ -1,7 +1,7 @@
 // OUT/log.jsonl, one JSON object a line for every update and every validation, and OUT/curves.svg drawn from the same numbers.
 //
-// State: the points of the curves, in memory; lines that found no room on the disk; the file's size, which a training's state keeps
-// so that a resumed run cuts off what was written after its beginning.
+// State: the points of the curves, in memory; lines that found no room on the disk; the file's size, which a training's state
+// keeps so that a resumed run cuts off what was written after its beginning.
 #pragma once
 #include <stdint.h>
 

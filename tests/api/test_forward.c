@@ -14,8 +14,9 @@
 #include "qkv.h"
 
 static const char *folder;
-static const char *const cases[] = {"marian", "marian-knobs", "marian-unshared", "marian-untied", "marian-one-head", "marian-long",
-                                    "marian-sharded", "marian-f16", "marian-bf16", "pegasus", "pegasus-tanh", "pegasus-silu"};
+static const char *const cases[] = {"marian",          "marian-knobs", "marian-unshared", "marian-untied",
+                                    "marian-one-head", "marian-long",  "marian-sharded",  "marian-f16",
+                                    "marian-bf16",     "pegasus",      "pegasus-tanh",    "pegasus-silu"};
 
 struct golden {
   struct safetensors file;
@@ -66,7 +67,8 @@ static struct qkv_array *forward(const struct golden *golden, const struct qkv_f
 }
 
 // The pass gives the golden numbers, and to the bit the same ones when the decoder goes token by token.
-static void compare(const struct golden *golden, struct qkv_forward_options options, const char *name, const float *wanted, size_t count) {
+static void compare(const struct golden *golden, struct qkv_forward_options options, const char *name, const float *wanted,
+                    size_t count) {
   struct qkv_array *array = forward(golden, &options);
   size_t size = 1;
   for (int i = 0; i < array->dimensions; i++) size *= array->shape[i];
@@ -83,7 +85,8 @@ static void compare(const struct golden *golden, struct qkv_forward_options opti
   qkv_array_free(array);
 }
 
-static void compare_rows(const struct golden *golden, const char *name, const char *want, const char *stack, int64_t layer, const int32_t *offsets) {
+static void compare_rows(const struct golden *golden, const char *name, const char *want, const char *stack, int64_t layer,
+                         const int32_t *offsets) {
   const struct stored_tensor *wanted = tensor(golden, name);
   size_t columns = (size_t)wanted->shape[1];
   for (int i = 0; i < golden->sequences; i++) {
@@ -91,7 +94,8 @@ static void compare_rows(const struct golden *golden, const char *name, const ch
     options.want = want;
     options.stack = stack;
     options.layer = layer;
-    compare(golden, options, name, (const float *)wanted->data + (size_t)offsets[i] * columns, (size_t)(offsets[i + 1] - offsets[i]) * columns);
+    compare(golden, options, name, (const float *)wanted->data + (size_t)offsets[i] * columns,
+            (size_t)(offsets[i + 1] - offsets[i]) * columns);
   }
 }
 
@@ -105,8 +109,10 @@ static void test_golden(void **state) {
     const struct stored_tensor *stored = &golden.file.tensors[i];
     int layer;
     struct qkv_forward_options options = sequence(&golden, 1);
-    if (sscanf(stored->name, "encoder.hidden.%d", &layer) == 1) compare_rows(&golden, stored->name, "hidden", "encoder", layer, golden.source_offsets);
-    else if (sscanf(stored->name, "decoder.hidden.%d", &layer) == 1) compare_rows(&golden, stored->name, "hidden", NULL, layer, golden.target_offsets);
+    if (sscanf(stored->name, "encoder.hidden.%d", &layer) == 1)
+      compare_rows(&golden, stored->name, "hidden", "encoder", layer, golden.source_offsets);
+    else if (sscanf(stored->name, "decoder.hidden.%d", &layer) == 1)
+      compare_rows(&golden, stored->name, "hidden", NULL, layer, golden.target_offsets);
     else if (sscanf(stored->name, "encoder_attention.%d", &layer) == 1) options.want = "attention", options.stack = "encoder";
     else if (sscanf(stored->name, "decoder_attention.%d", &layer) == 1) options.want = "attention";
     else if (sscanf(stored->name, "cross_attention.%d", &layer) == 1) options.want = "cross-attention";
@@ -179,7 +185,8 @@ static void open_head(struct golden *golden, const char *name) {
 static struct qkv_forward_options text_of(const struct golden *golden, int first, int count, size_t *ends) {
   const struct stored_tensor *types = safetensors_find(&golden->file, "source.types");
   int row = golden->source_offsets[first];
-  struct qkv_forward_options options = {.ids = golden->source + row, .id_count = (size_t)(golden->source_offsets[first + count] - row), .layer = -1};
+  struct qkv_forward_options options = {
+    .ids = golden->source + row, .id_count = (size_t)(golden->source_offsets[first + count] - row), .layer = -1};
   if (types) options.type_ids = (const int32_t *)types->data + row;
   for (int i = 0; i < count; i++) ends[i] = (size_t)(golden->source_offsets[first + i + 1] - row);
   if (count > 1) options.text_ends = ends, options.text_count = (size_t)count;
@@ -194,7 +201,8 @@ static void check_part(const struct golden *golden, const struct qkv_forward_opt
   if (wanted->shape[1] != (int64_t)columns) assert_true(array->shape[0] == 1 && wanted->shape[1] == 1);  // choices lie in one row
   const float *numbers = (const float *)wanted->data + row * (size_t)wanted->shape[1];
   for (size_t i = 0; i < size; i++)
-    if (!(fabsf(array->data[i] - numbers[i]) <= 3e-5f * (1 + fabsf(numbers[i])))) fail_msg("%s: number %zu is %.9g; wanted %.9g", name, i, array->data[i], numbers[i]);
+    if (!(fabsf(array->data[i] - numbers[i]) <= 3e-5f * (1 + fabsf(numbers[i]))))
+      fail_msg("%s: number %zu is %.9g; wanted %.9g", name, i, array->data[i], numbers[i]);
   qkv_array_free(array);
 }
 
@@ -241,7 +249,9 @@ static void test_bad_calls_of_heads(void **state) {
   refuses(&golden, options, QKV_USAGE, "ids: 17 tokens; the model has 16 positions");
   options = good;
   options.want = "nsp";
-  refuses(&golden, options, QKV_USAGE, "bert-classify: this bert model has a head for sequence classification, but a head for pre-training is needed; make one with: qkv train OUT --task mlm --from");
+  refuses(
+    &golden, options, QKV_USAGE,
+    "bert-classify: this bert model has a head for sequence classification, but a head for pre-training is needed; make one with: qkv train OUT --task mlm --from");
   options.want = "logits";
   options.cached = true;
   refuses(&golden, options, QKV_USAGE, "without decoder_ids there is nothing to cache");
@@ -323,7 +333,8 @@ int main(int count, char **arguments) {
   folder = arguments[1];
   enum { CASES = sizeof cases / sizeof *cases };
   struct CMUnitTest tests[CASES + 4];
-  for (int i = 0; i < CASES; i++) tests[i] = (struct CMUnitTest){.name = cases[i], .test_func = test_golden, .initial_state = (void *)cases[i]};
+  for (int i = 0; i < CASES; i++)
+    tests[i] = (struct CMUnitTest){.name = cases[i], .test_func = test_golden, .initial_state = (void *)cases[i]};
   tests[CASES] = (struct CMUnitTest)cmocka_unit_test(test_attention_mask);
   tests[CASES + 1] = (struct CMUnitTest)cmocka_unit_test(test_bad_calls);
   tests[CASES + 2] = (struct CMUnitTest)cmocka_unit_test(test_heads);

@@ -26,7 +26,8 @@ static double made(const struct model *model, const struct kernels *kernels) {
 }
 
 static void memory_is_what_is_made(void **state) {
-  static const char *const cases[] = {"marian", "marian-untied", "marian-bf16", "pegasus", "bert-pretraining", "albert-span", "roberta-masked", "mpnet-masked"};
+  static const char *const cases[] = {"marian",           "marian-untied", "marian-bf16",    "pegasus",
+                                      "bert-pretraining", "albert-span",   "roberta-masked", "mpnet-masked"};
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char path[4096];

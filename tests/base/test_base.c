@@ -209,7 +209,8 @@ static void utf8_round_trips(void **state) {
     assert_int_equal(utf8_invalid(bytes, (size_t)length), length);
     if (length > 1) assert_int_equal(utf8_invalid(bytes, (size_t)length - 1), 0);
   }
-  static const char *const bad[] = {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "\x80", "\xE2\x28\xA1", "\xF0\x80\x80\x80"};
+  static const char *const bad[] = {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF",
+                                    "\x80",     "\xE2\x28\xA1", "\xF0\x80\x80\x80"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(utf8_invalid(bad[i], strlen(bad[i])), 0);
   assert_int_equal(utf8_invalid("0123456789\xFF", 11), 10);
   assert_int_equal(utf8_length("a\xC3\xA4\xE2\x82\xAC", 6), 3);
@@ -368,16 +369,26 @@ static void json_text_is_escaped(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(every_index_runs_once), cmocka_unit_test(works_after_fork),
+    cmocka_unit_test(every_index_runs_once),
+    cmocka_unit_test(works_after_fork),
 #if defined(__x86_64__)
     cmocka_unit_test(denormals_are_flushed_inside_and_kept_outside),
 #endif
-    cmocka_unit_test(random_numbers_are_a_function), cmocka_unit_test(random_numbers_have_their_moments),
-    cmocka_unit_test(permutations_hold_each_element_once), cmocka_unit_test(arenas_grow_from_both_ends),
-    cmocka_unit_test(measuring_arenas_map_nothing), cmocka_unit_test(failing_memory_is_reported), cmocka_unit_test(errors_keep_the_first_message),
-    cmocka_unit_test(utf8_round_trips), cmocka_unit_test(durations_read_well), cmocka_unit_test(files_appear_whole_or_not_at_all),
-    cmocka_unit_test(a_full_disk_is_reported), cmocka_unit_test(json_mistakes_name_their_place),
+    cmocka_unit_test(random_numbers_are_a_function),
+    cmocka_unit_test(random_numbers_have_their_moments),
+    cmocka_unit_test(permutations_hold_each_element_once),
+    cmocka_unit_test(arenas_grow_from_both_ends),
+    cmocka_unit_test(measuring_arenas_map_nothing),
+    cmocka_unit_test(failing_memory_is_reported),
+    cmocka_unit_test(errors_keep_the_first_message),
+    cmocka_unit_test(utf8_round_trips),
+    cmocka_unit_test(durations_read_well),
+    cmocka_unit_test(files_appear_whole_or_not_at_all),
+    cmocka_unit_test(a_full_disk_is_reported),
+    cmocka_unit_test(json_mistakes_name_their_place),
     cmocka_unit_test(numbers_are_written_short_and_read_back),
-    cmocka_unit_test(numbers_have_a_point_in_every_locale), cmocka_unit_test(json_text_is_escaped)};
+    cmocka_unit_test(numbers_have_a_point_in_every_locale),
+    cmocka_unit_test(json_text_is_escaped)
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,9 @@
 //   saboteur kill N COMMAND...         kills it (SIGKILL) before the N-th takes place; 3 if it makes fewer
 //   saboteur full N TIMES COMMAND...   from the N-th on, TIMES calls that need room fail: no space left on the device
 //
-// SIGINT and SIGTERM are handed on to the command. The kernel asks this program about each such call (seccomp's user notification),
-// so the command is the one that is installed, and no call escapes, whichever library or thread makes it. Exit status: the
-// command's, 137 if it was killed, 77 where the kernel does not offer this.
+// SIGINT and SIGTERM are handed on to the command. The kernel asks this program about each such call (seccomp's user
+// notification), so the command is the one that is installed, and no call escapes, whichever library or thread makes it. Exit
+// status: the command's, 137 if it was killed, 77 where the kernel does not offer this.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>

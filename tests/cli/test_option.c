@@ -75,7 +75,8 @@ static void test_sizes_and_durations(void **state) {
   static const struct {
     const char *text;
     int64_t bytes;
-  } sizes[] = {{"0", 0}, {"1000", 1000}, {"1K", 1024}, {"1.5k", 1536}, {"4G", 4ll << 30}, {"512MiB", 512ll << 20}, {"2T", 2ll << 40}, {"7B", 7}};
+  } sizes[] = {{"0", 0},          {"1000", 1000},          {"1K", 1024},      {"1.5k", 1536},
+               {"4G", 4ll << 30}, {"512MiB", 512ll << 20}, {"2T", 2ll << 40}, {"7B", 7}};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     assert_true(set(SIZE, sizes[i].text));
     assert_int_equal(arguments.size, sizes[i].bytes);

@@ -92,9 +92,8 @@ void attention_gradient_case(const struct kernels *kernels, const struct shape *
   float *dadditive = case_output(outputs, (size_t)(4 * shape->depth), 1e-4f);
   kernels->attention(out, s.query_stride, log_sum, NULL, s.query, s.query_stride, &s.keys, s.spans, s.span_count, a);
   kernels->attention_gradient(dquery, s.query_stride, dkeys, s.key_stride, dvalues, s.value_stride, a->bias ? dbias : NULL,
-                              a->gain ? dgain : NULL,
-                              a->additive ? dadditive : NULL, dout, s.query_stride, out, s.query_stride, log_sum, s.query, s.query_stride,
-                              &s.keys, s.spans, s.span_count, a);
+                              a->gain ? dgain : NULL, a->additive ? dadditive : NULL, dout, s.query_stride, out, s.query_stride,
+                              log_sum, s.query, s.query_stride, &s.keys, s.spans, s.span_count, a);
 }
 
 // The same keys in pages: page numbers fall so that their order is not the keys'. pages [page_count] belongs to the caller.
@@ -104,7 +103,8 @@ struct key_store attention_store(const struct kernels *kernels, enum number_type
                             .value_width = span_value_width(s->attention.head_width)};
   for (int i = 0; i < s->span_count; i++) store.pages += (s->spans[i].kn + KEY_PAGE - 1) / KEY_PAGE;
   size_t heads = (size_t)(store.pages * store.kv_heads);
-  size_t keys = heads * (size_t)store.head_width * KEY_PAGE * number_size(type), values = heads * (size_t)store.value_width * KEY_PAGE * number_size(type);
+  size_t keys = heads * (size_t)store.head_width * KEY_PAGE * number_size(type),
+         values = heads * (size_t)store.value_width * KEY_PAGE * number_size(type);
   store.keys = memset(case_floats(keys / sizeof(float)), 0, keys);
   store.values = memset(case_floats(values / sizeof(float)), 0, values);
   int page = 0;

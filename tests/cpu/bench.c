@@ -58,7 +58,8 @@ static void bench_products(int rows, int columns, int depth) {
   kernels->pack(packed, w, columns, depth, false);
   if (wanted("linear")) {
     BEST(time, kernels->linear(y, columns, NULL, x, depth, rows, columns, depth, packed, bias, ACTIVATION_RELU, false))
-    report("linear", rows, columns, depth, time, operations, rows < 32 ? (kernels->dtype[0] == 'b' ? 2.0 : 4.0) * (double)size : 0);
+    report("linear", rows, columns, depth, time, operations,
+           rows < 32 ? (kernels->dtype[0] == 'b' ? 2.0 : 4.0) * (double)size : 0);
   }
   if (wanted("linear_gradient") && rows > 32) {
     float *scratch = numbers(linear_gradient_scratch(rows, depth));
@@ -144,8 +145,8 @@ static void bench_attention(int spans_count, int length, int heads, int width, b
     report(causal ? "attention causal" : "attention", spans_count, length, columns, time, operations, 0);
   }
   if (wanted("attention_gradient")) {
-    BEST(time, kernels->attention_gradient(a, columns, b, columns, c, columns, NULL, NULL, NULL, dout, columns, out, columns, log_sum,
-                                           query, columns, &keys, spans, spans_count, &attention))
+    BEST(time, kernels->attention_gradient(a, columns, b, columns, c, columns, NULL, NULL, NULL, dout, columns, out, columns,
+                                           log_sum, query, columns, &keys, spans, spans_count, &attention))
     report(causal ? "attention_gradient causal" : "attention_gradient", spans_count, length, columns, time, 2.5 * operations, 0);
   }
   free(query), free(key), free(value), free(out), free(dout), free(a), free(b), free(c), free(log_sum), free(spans);

@@ -171,7 +171,8 @@ enum { SCORE_HEADS = 3 };
 
 static void unit_heads_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   int stride = SCORE_HEADS * s->columns + s->variant % 4;
-  float *x = case_output(outputs, (size_t)(s->rows * stride), 1e-5f), *lengths = case_output(outputs, (size_t)(s->rows * SCORE_HEADS), 1e-5f);
+  float *x = case_output(outputs, (size_t)(s->rows * stride), 1e-5f),
+        *lengths = case_output(outputs, (size_t)(s->rows * SCORE_HEADS), 1e-5f);
   float *dx = case_output(outputs, (size_t)(s->rows * stride), 1e-4f);
   for (int d = 0; d < s->columns; d++) x[d] = 0;  // a vector without a length
   kernels->unit_heads(x, stride, lengths, s->rows, SCORE_HEADS, s->columns);
@@ -179,7 +180,8 @@ static void unit_heads_case(const struct kernels *kernels, const struct shape *s
   kernels->unit_heads_gradient(dx, stride, x, stride, lengths, s->rows, SCORE_HEADS, s->columns);
 }
 
-static const struct shape head_shapes[] = {{1, 1, 0, 0}, {3, 5, 0, 1}, {7, 16, 0, 0}, {65, 20, 0, 1}, {33, 64, 0, 0}, {9, 100, 0, 1}};
+static const struct shape head_shapes[] = {{1, 1, 0, 0},   {3, 5, 0, 1},   {7, 16, 0, 0},
+                                           {65, 20, 0, 1}, {33, 64, 0, 0}, {9, 100, 0, 1}};
 
 static void head_products_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   int stride = SCORE_HEADS * s->columns + 5 * (s->variant & 1);
@@ -215,7 +217,8 @@ static void column_norm_case(const struct kernels *kernels, const struct shape *
   int count = column_spans(spans, s), groups = column_groups(s);
   struct norm norm = {.epsilon = 1e-2f, .epsilon_outside = s->variant & 2};
   float *x = case_floats(n), *gain = case_floats(columns), *bias = case_floats(columns);
-  float *mean = case_output(outputs, (size_t)(count * groups), 1e-5f), *variance = case_output(outputs, (size_t)(count * groups), 1e-5f);
+  float *mean = case_output(outputs, (size_t)(count * groups), 1e-5f),
+        *variance = case_output(outputs, (size_t)(count * groups), 1e-5f);
   float *y = case_output(outputs, n, 1e-4f);
   kernels->column_statistics(mean, variance, x, s->columns, spans, count, groups);
   kernels->column_norm(y, x, mean, variance, gain, bias, s->columns, spans, count, groups, &norm);
@@ -229,7 +232,8 @@ static void column_norm_gradient_case(const struct kernels *kernels, const struc
   float *x = case_floats(n), *dy = case_floats(n), *gain = case_floats(columns);
   float *mean = case_floats((size_t)(count * groups)), *variance = case_floats((size_t)(count * groups));
   for (int i = 0; i < count * groups; i++) variance[i] = 0.1f + fabsf(variance[i]);
-  float *dx = case_output(outputs, n, 1e-4f), *dgain = case_output(outputs, columns, 1e-4f), *dbias = case_output(outputs, columns, 1e-4f);
+  float *dx = case_output(outputs, n, 1e-4f), *dgain = case_output(outputs, columns, 1e-4f),
+        *dbias = case_output(outputs, columns, 1e-4f);
   kernels->column_norm_gradient(dx, s->variant & 4, dgain, dbias, dy, x, mean, variance, gain, s->columns, spans, count, groups,
                                 s->variant & 8, &norm);
 }

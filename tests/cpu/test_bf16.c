@@ -110,7 +110,8 @@ static float *pack(const struct kernels *kernels, const struct product *p, bool 
 }
 
 static void products_on_ugly_shapes(void **state) {
-  static const int rows[] = {1, 2, 5, 7, 13, 97, 300}, columns[] = {1, 5, 16, 63, 64, 65, 100, 257}, depths[] = {1, 2, 3, 31, 32, 33, 128, 1025, 2100};
+  static const int rows[] = {1, 2, 5, 7, 13, 97, 300}, columns[] = {1, 5, 16, 63, 64, 65, 100, 257},
+                   depths[] = {1, 2, 3, 31, 32, 33, 128, 1025, 2100};
   const struct kernels *kernels = table(*state);
   if (!kernels) skip();
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -172,7 +173,8 @@ static void same_bits_over_rows_and_threads(void **state) {
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
       for (int row = 0; row + counts[i] <= ROWS; row += 31) {
         float *some = y + ROWS * COLUMNS;
-        kernels->linear(some, COLUMNS, NULL, p.x + row * DEPTH, DEPTH, counts[i], COLUMNS, DEPTH, p.packed, NULL, ACTIVATION_NONE, false);
+        kernels->linear(some, COLUMNS, NULL, p.x + row * DEPTH, DEPTH, counts[i], COLUMNS, DEPTH, p.packed, NULL, ACTIVATION_NONE,
+                        false);
         expect_same("rows", some, y + row * COLUMNS, (size_t)counts[i] * COLUMNS);
       }
     }
@@ -204,19 +206,19 @@ static void gradients_of_many_columns_and_rows(void **state) {
 #if defined(QKV_X86_KERNELS)
 static const struct kernels *right;
 
-static void wrong_linear(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, const float *packed,
-                         const float *bias, enum activation activation, bool accumulate) {
+static void wrong_linear(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth,
+                         const float *packed, const float *bias, enum activation activation, bool accumulate) {
   right->linear(y, y_stride, pre, x, x_stride, rows, columns, depth, packed, bias, activation, accumulate);
   y[(size_t)(rows - 1) * (size_t)y_stride + (size_t)(columns - 1)] += 0.01f;
 }
 
-static void unbiased_linear(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, const float *packed,
-                            const float *bias, enum activation activation, bool accumulate) {
+static void unbiased_linear(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth,
+                            const float *packed, const float *bias, enum activation activation, bool accumulate) {
   right->linear(y, y_stride, pre, x, x_stride, rows, columns, depth, packed, NULL, activation, accumulate);
 }
 
-static void wrong_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, int columns, int depth,
-                           float *scratch) {
+static void wrong_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
+                           int columns, int depth, float *scratch) {
   right->linear_gradient(dw, db, dy, dy_stride, x, x_stride, rows - 1, columns, depth, scratch);
 }
 
@@ -245,7 +247,8 @@ static void check_finds_wrong_products(void **state) { skip(); }
 
 int main(void) {
 #define PER_TABLE(test) \
-  cmocka_unit_test_prestate(test, "avx512-bf16"), cmocka_unit_test_prestate(test, "amx-bf16"), cmocka_unit_test_prestate(test, "amx emulated")
+  cmocka_unit_test_prestate(test, "avx512-bf16"), cmocka_unit_test_prestate(test, "amx-bf16"), \
+    cmocka_unit_test_prestate(test, "amx emulated")
   const struct CMUnitTest tests[] = {PER_TABLE(products_on_ugly_shapes), PER_TABLE(factors_are_rounded_to_nearest_even),
                                      PER_TABLE(same_bits_over_rows_and_threads), PER_TABLE(gradients_of_many_columns_and_rows),
                                      cmocka_unit_test(check_finds_wrong_products)};

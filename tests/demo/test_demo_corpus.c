@@ -219,7 +219,8 @@ static void every_word_of_the_test_is_taught(void **state) {
 // demo.sh shows how these are translated.
 static void the_sentences_shown_are_unseen(void **state) {
   (void)state;
-  static const char *const shown[] = {"The baker's fat bear looked for the lawyer.", "Does Lucía hug the old lawyer in the morning?"};
+  static const char *const shown[] = {"The baker's fat bear looked for the lawyer.",
+                                      "Does Lucía hug the old lawyer in the morning?"};
   for (size_t s = 0; s < sizeof shown / sizeof *shown; s++) {
     bool found = false;
     for (size_t i = 0; i < corpus.counts[TEST]; i++) found = found || !strcmp(corpus.pairs[TEST][i].english, shown[s]);

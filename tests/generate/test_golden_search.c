@@ -163,6 +163,7 @@ static void llama_agrees(void **state) { check_file("llama-generate", "generatio
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(marian_agrees), cmocka_unit_test(pegasus_agrees),
-                                     cmocka_unit_test(gpt2_agrees), cmocka_unit_test(openai_gpt_agrees), cmocka_unit_test(llama_agrees)};
+                                     cmocka_unit_test(gpt2_agrees), cmocka_unit_test(openai_gpt_agrees),
+                                     cmocka_unit_test(llama_agrees)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

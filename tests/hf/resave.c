@@ -32,7 +32,8 @@ static void make_decoder(struct arch *arch, const char *kind) {
   arch->positions = POSITIONS_ROTARY;
   arch->rotary.base = 5000;
   if (strstr(kind, "yarn"))
-    arch->rotary = (struct rotary_arch){.base = 100, .scaling = ROTARY_YARN, .factor = 2, .original_positions = 8, .low = 1, .high = 32};
+    arch->rotary = (struct rotary_arch){
+      .base = 100, .scaling = ROTARY_YARN, .factor = 2, .original_positions = 8, .low = 1, .high = 32};
   arch->decoder.kv_heads = 1;
   arch->gated = true;
   arch->activation = ACTIVATION_SILU;
@@ -94,7 +95,8 @@ int main(int count, char **words) {
   if (count != 5 + new_model) return 2;
   struct checkpoint_saving saving = {.type = type_named(words[count - 2]), .shard_size = strtoul(words[count - 1], NULL, 10)};
   struct error error = {0};
-  bool ok = new_model ? (strchr(words[2], '/') ? save_new_encoder : save_new)(words[2], words[3], &saving, &error) : save_again(words[1], words[2], &saving, &error);
+  bool ok = new_model ? (strchr(words[2], '/') ? save_new_encoder : save_new)(words[2], words[3], &saving, &error)
+                      : save_again(words[1], words[2], &saving, &error);
   if (!ok) fprintf(stderr, "%s\n", error.message);
   return ok ? 0 : 1;
 }

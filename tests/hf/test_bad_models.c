@@ -309,7 +309,8 @@ int main(void) {
     cmocka_unit_test_setup_teardown(refuses_what_is_no_model, make_test_folder, remove_test_folder),
     cmocka_unit_test_setup_teardown(refuses_bad_tensors, make_test_folder, remove_test_folder),
     cmocka_unit_test_setup_teardown(reads_odd_but_valid_tensors, make_test_folder, remove_test_folder),
-    cmocka_unit_test_setup_teardown(names_both_shapes, make_test_folder, remove_test_folder), cmocka_unit_test(survives_every_failing_allocation),
+    cmocka_unit_test_setup_teardown(names_both_shapes, make_test_folder, remove_test_folder),
+    cmocka_unit_test(survives_every_failing_allocation),
     cmocka_unit_test_setup_teardown(survives_failing_allocations_when_saving, make_test_folder, remove_test_folder)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,8 @@ static void check_saving(const struct arch *arch, const char *what) {
   read.head_dropout = arch->head_dropout;  // incidental
   read.pooler_dropout = arch->pooler_dropout;
   read.initial_deviation = arch->initial_deviation;
-  if (strcmp(read.layout, arch->layout) != 0 || !config_same(layout_qkv.keys, &read, arch)) fail_msg("%s: another arch came back", what);
+  if (strcmp(read.layout, arch->layout) != 0 || !config_same(layout_qkv.keys, &read, arch))
+    fail_msg("%s: another arch came back", what);
   assert_int_equal(error.warnings, 0);
   assert_int_equal(checkpoint.labels.count, arch->labels);
   if (!model_prepare(checkpoint.model, context.kernels, false, &error)) fail_msg("%s", error.message);
@@ -112,8 +113,8 @@ static void every_layout_has_its_heads(void **state) {
   assert_int_equal(fine, 8 + 6 + 6 + 6 + 7 + 7 + 6 + 6 + 4 + 4);
 }
 
-// A mix of knobs has no class that says its head's parts: asked for the head that is there, it keeps them. So does a training that
-// is resumed.
+// A mix of knobs has no class that says its head's parts: asked for the head that is there, it keeps them. So does a training
+// that is resumed.
 static void the_head_that_is_there_is_kept(void **state) {
   for (int head = 0; head < HEADS; head++) {
     struct checkpoint checkpoint;
@@ -123,7 +124,8 @@ static void the_head_that_is_there_is_kept(void **state) {
     snprintf(arch.layout, sizeof arch.layout, "qkv");
     struct model *model = model_new(&arch, &error);
     assert_true(model && model_initialise(model, 3, &error) && checkpoint_save(folder, model, &saving, &error));
-    if (!checkpoint_open_as(folder, &(struct head_choice){arch.head, arch.labels, 7}, &checkpoint, &error)) fail_msg("%s", error.message);
+    if (!checkpoint_open_as(folder, &(struct head_choice){arch.head, arch.labels, 7}, &checkpoint, &error))
+      fail_msg("%s", error.message);
     if (!config_same(layout_qkv.keys, &checkpoint.arch, &arch)) fail_msg("head %d: another arch came back", head);
     assert_int_equal(error.warnings, 0);
     assert_int_equal(checkpoint.labels.count, arch.labels);

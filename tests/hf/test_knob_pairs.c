@@ -70,12 +70,20 @@ static void rotary(struct arch *arch) { arch->positions = POSITIONS_ROTARY, arch
 static void rotary_linear(struct arch *arch) { rotary(arch), arch->rotary.scaling = ROTARY_LINEAR, arch->rotary.factor = 2.5f; }
 static void rotary_llama3(struct arch *arch) {
   arch->positions = POSITIONS_ROTARY;
-  arch->rotary = (struct rotary_arch){.base = 100, .scaling = ROTARY_LLAMA3, .factor = 4, .original_positions = 5, .low = 1, .high = 4};
+  arch->rotary = (struct rotary_arch){
+    .base = 100, .scaling = ROTARY_LLAMA3, .factor = 4, .original_positions = 5, .low = 1, .high = 4};
 }
 static void rotary_yarn(struct arch *arch) {
   arch->positions = POSITIONS_ROTARY;
-  arch->rotary = (struct rotary_arch){.base = 100, .scaling = ROTARY_YARN, .factor = 4, .original_positions = 5, .low = 1, .high = 32,
-                                      .mscale = 0.5f, .mscale_all = 0.7f, .truncated = true};
+  arch->rotary = (struct rotary_arch){.base = 100,
+                                      .scaling = ROTARY_YARN,
+                                      .factor = 4,
+                                      .original_positions = 5,
+                                      .low = 1,
+                                      .high = 32,
+                                      .mscale = 0.5f,
+                                      .mscale_all = 0.7f,
+                                      .truncated = true};
 }
 static void gated(struct arch *arch);
 static void llama(struct arch *arch) {
@@ -113,7 +121,8 @@ struct trial {
 static double loss_now(struct trial *trial) {
   struct loss loss = {0};
   context_begin(&trial->context, false, trial->model->arch.norm == NORM_BATCH, 1, 0);
-  require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0, (struct loss_scale){0}, &loss, NULL), trial->context.error->message);
+  require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0, (struct loss_scale){0}, &loss, NULL),
+          trial->context.error->message);
   return loss.sum;
 }
 
@@ -124,9 +133,9 @@ static void train(struct trial *trial) {
     struct loss loss = {0};
     double norm;
     context_begin(&trial->context, true, true, 1, (uint64_t)step);
-    require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0.1f, (struct loss_scale){1.0f / (float)trial->tiny.batch.label_count, 0},
-                       &loss, NULL) &&
-                optimizer_step(trial->model, &options, step, 0.002, &norm, trial->context.error),
+    require(model_loss(&trial->context, trial->model, &trial->tiny.batch, 0.1f,
+                       (struct loss_scale){1.0f / (float)trial->tiny.batch.label_count, 0}, &loss, NULL) &&
+              optimizer_step(trial->model, &options, step, 0.002, &norm, trial->context.error),
             trial->context.error->message);
   }
   double after = loss_now(trial);

@@ -218,8 +218,8 @@ static void writes_what_it_reads(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-    cmocka_unit_test(reads_a_small_file), cmocka_unit_test(copies_what_is_not_aligned), cmocka_unit_test(refuses_damaged_files), cmocka_unit_test(refuses_what_is_no_file),
-    cmocka_unit_test(refuses_bad_indexes), cmocka_unit_test(writes_what_it_reads)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(reads_a_small_file),    cmocka_unit_test(copies_what_is_not_aligned),
+                                     cmocka_unit_test(refuses_damaged_files), cmocka_unit_test(refuses_what_is_no_file),
+                                     cmocka_unit_test(refuses_bad_indexes),   cmocka_unit_test(writes_what_it_reads)};
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

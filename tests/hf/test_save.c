@@ -70,7 +70,8 @@ static void same_bytes_as_transformers(void **state) {
 
 static void same_weights_in_every_type(void **state) {
   (void)state;
-  static const char *const cases[] = {"marian", "marian-unshared", "marian-untied", "marian-sharded", "pegasus", "pegasus-silu", "gpt2", "llama-knobs"};
+  static const char *const cases[] = {"marian",  "marian-unshared", "marian-untied", "marian-sharded",
+                                      "pegasus", "pegasus-silu",    "gpt2",          "llama-knobs"};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     for (int type = TYPE_F32; type <= TYPE_BF16; type++) {
       for (size_t shard_size = 0; shard_size <= 5000; shard_size += 5000) {

@@ -1,4 +1,5 @@
-// BLEU, chrF and lower-casing against the numbers that make_metrics_golden.py got from sacreBLEU and Python (argument 1: golden.json).
+// BLEU, chrF and lower-casing against the numbers that make_metrics_golden.py got from sacreBLEU and Python (argument 1:
+// golden.json).
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,8 +11,8 @@ struct golden_batch {
   struct span *spans[2], *cross;
 };
 
-static inline void golden_side(struct golden_batch *golden, int side, const struct safetensors *file, const char *ids, const char *offsets,
-                               struct batch_side *out) {
+static inline void golden_side(struct golden_batch *golden, int side, const struct safetensors *file, const char *ids,
+                               const char *offsets, struct batch_side *out) {
   const struct stored_tensor *tokens = safetensors_find(file, ids), *starts = safetensors_find(file, offsets);
   if (!tokens) return;  // a model without this side
   const int32_t *start = starts->data;
@@ -24,7 +24,10 @@ static inline void golden_side(struct golden_batch *golden, int side, const stru
     golden->spans[side][s] = (struct span){.q0 = start[s], .qn = length, .k0 = start[s], .kn = length};
     for (int i = 0; i < length; i++) golden->positions[side][start[s] + i] = i;
   }
-  *out = (struct batch_side){.rows = (int)tokens->count, .ids = tokens->data, .positions = golden->positions[side], .spans = golden->spans[side],
+  *out = (struct batch_side){.rows = (int)tokens->count,
+                             .ids = tokens->data,
+                             .positions = golden->positions[side],
+                             .spans = golden->spans[side],
                              .span_count = sequences};
 }
 

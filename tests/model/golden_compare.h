@@ -40,7 +40,8 @@ static inline void compare_hidden(void *user, const char *name, const struct ten
 }
 
 // The golden attention is that of sequence 1; records come span after span, [heads, queries, keys] each.
-static inline void compare_attention(void *user, const char *name, const struct span *spans, int span_count, int heads, const float *probabilities) {
+static inline void compare_attention(void *user, const char *name, const struct span *spans, int span_count, int heads,
+                                     const float *probabilities) {
   struct records *records = user;
   int layer;
   char stack[16], kind[16], key[64];
@@ -56,7 +57,9 @@ static inline void compare_attention(void *user, const char *name, const struct 
   records->compared++;
 }
 
-static inline float number(const struct safetensors *golden, const char *name) { return *(const float *)safetensors_find(golden, name)->data; }
+static inline float number(const struct safetensors *golden, const char *name) {
+  return *(const float *)safetensors_find(golden, name)->data;
+}
 
 // A new folder, in memory where there is such a place: hundreds of small files are written and synced.
 static inline void make_scratch(char out[64]) {
@@ -77,7 +80,8 @@ static inline void check_gradients(struct model *model, const struct safetensors
     weight->gradient = weight->gradient ? values : NULL;
   }
   struct checkpoint_saving saving = {.type = TYPE_F32};
-  if (!checkpoint_save(directory, model, &saving, &error) || !safetensors_open_directory(&saved, directory, &error)) fail_msg("%s", error.message);
+  if (!checkpoint_save(directory, model, &saving, &error) || !safetensors_open_directory(&saved, directory, &error))
+    fail_msg("%s", error.message);
   int compared = 0;
   for (size_t i = 0; i < golden->count; i++) {
     const struct stored_tensor *expected = &golden->tensors[i];

@@ -41,8 +41,18 @@ static void fill(struct text *text, int first, int step, int count) {
       text->row_keys[row] = (uint64_t)sequence << 24 | (uint64_t)i;
     }
   }
-  struct batch_side side = {.rows = row, .ids = text->ids, .positions = text->positions, .row_keys = text->row_keys, .spans = text->spans, .span_count = count};
-  text->batch = (struct batch){.source = side, .target = side, .cross = text->spans, .cross_count = count, .labels = text->labels, .label_count = row,
+  struct batch_side side = {.rows = row,
+                            .ids = text->ids,
+                            .positions = text->positions,
+                            .row_keys = text->row_keys,
+                            .spans = text->spans,
+                            .span_count = count};
+  text->batch = (struct batch){.source = side,
+                               .target = side,
+                               .cross = text->spans,
+                               .cross_count = count,
+                               .labels = text->labels,
+                               .label_count = row,
                                .sequences = count};
 }
 
@@ -64,7 +74,8 @@ static struct arch decoder_arch(void) {
   arch.source_vocab = 0;
   arch.norm = NORM_RMS;
   arch.positions = POSITIONS_ROTARY;
-  arch.rotary = (struct rotary_arch){.base = 10000, .scaling = ROTARY_YARN, .factor = 4, .original_positions = 16, .low = 1, .high = 32};
+  arch.rotary = (struct rotary_arch){
+    .base = 10000, .scaling = ROTARY_YARN, .factor = 4, .original_positions = 16, .low = 1, .high = 32};
   arch.gated = true;
   arch.activation = ACTIVATION_SILU;
   arch.attention_bias = arch.ffn_bias = arch.shared_embeddings = false;
@@ -110,7 +121,8 @@ static void logits_of(float *out, const struct model *model, const struct text *
 
 static void expect_same(const char *what, const float *a, const float *b, size_t n) {
   for (size_t i = 0; i < n; i++)
-    if (memcmp(&a[i], &b[i], sizeof *a) != 0) fail_msg("%s: number %zu is %.9g in one and %.9g in the other", what, i, a[i], b[i]);
+    if (memcmp(&a[i], &b[i], sizeof *a) != 0)
+      fail_msg("%s: number %zu is %.9g in one and %.9g in the other", what, i, a[i], b[i]);
 }
 
 static const struct kernels *kernels_or_skip(void **state) {
@@ -140,8 +152,8 @@ static void inference_over_neighbours_order_and_threads(void **state) {
         logits_of(some, model, &part);
         for (int s = 0; s < counts[c]; s++) {
           int sequence = (first + s * step) % SEQUENCES;
-          expect_same("neighbours", all + (size_t)whole.spans[sequence].q0 * VOCABULARY, some + (size_t)part.spans[s].q0 * VOCABULARY,
-                      (size_t)length_of(sequence) * VOCABULARY);
+          expect_same("neighbours", all + (size_t)whole.spans[sequence].q0 * VOCABULARY,
+                      some + (size_t)part.spans[s].q0 * VOCABULARY, (size_t)length_of(sequence) * VOCABULARY);
         }
       }
     }
@@ -177,14 +189,17 @@ static void decode_in_pieces(float *out, const struct model *model, const struct
   assert_true(context_open(&context, model->kernels, (size_t)1 << 32, &error));
   context_begin(&context, false, false, 0, 0);
   bool crossed = model->arch.encoder.layers > 0;
-  if (crossed) assert_true(model_cache_source(&context, model, layers, model_encode(&context, model, &text->batch.source), slots));
+  if (crossed)
+    assert_true(model_cache_source(&context, model, layers, model_encode(&context, model, &text->batch.source), slots));
   for (int at = 0; at < n; at += piece) {
     int rows = n - at < piece ? n - at : piece;
     context_begin(&context, false, false, 0, 0);
     struct span self = {.qn = rows, .kn = at + rows, .pos = at, .pages = pages}, cross = {.qn = rows, .kn = n, .pages = pages};
-    struct batch_side side = {.rows = rows, .ids = text->ids + at, .positions = text->positions + at, .spans = &self, .span_count = 1};
+    struct batch_side side = {
+      .rows = rows, .ids = text->ids + at, .positions = text->positions + at, .spans = &self, .span_count = 1};
     struct decoder_cache cache = {.layers = layers, .slots = slots + at};
-    struct tensor *logits = model_logits(&context, model, model_decode_cached(&context, model, &side, &cross, crossed, &cache), NULL, 0);
+    struct tensor *logits = model_logits(&context, model, model_decode_cached(&context, model, &side, &cross, crossed, &cache),
+                                         NULL, 0);
     assert_non_null(logits);
     memcpy(out + (size_t)at * VOCABULARY, logits->data, (size_t)rows * VOCABULARY * sizeof *out);
   }
@@ -240,7 +255,8 @@ static void check_gradients(const struct kernels *kernels, struct arch arch) {
     assert_true(memcmp(&sums[t], &sums[0], sizeof *sums) == 0);
     for (int w = 0; w < models[t]->weight_count; w++)
       if (models[t]->weights[w].gradient)
-        expect_same(models[t]->weights[w].name, models[0]->weights[w].gradient, models[t]->weights[w].gradient, weight_size(&models[t]->weights[w]));
+        expect_same(models[t]->weights[w].name, models[0]->weights[w].gradient, models[t]->weights[w].gradient,
+                    weight_size(&models[t]->weights[w]));
   }
   for (int t = 0; t < 3; t++) model_free(models[t]);
   parallel_set_threads(0);
@@ -254,9 +270,10 @@ static void gradients_over_threads(void **state) {
 
 // ---- recomputing ----
 
-// The gradients of all weights one after the other, as one learning pass leaves them; what that took of work memory, and the loss.
-static size_t learn(float **gradients, const struct arch *arch, const struct kernels *kernels, bool recompute, bool measuring, size_t *peak,
-                    double *sum) {
+// The gradients of all weights one after the other, as one learning pass leaves them; what that took of work memory, and the
+// loss.
+static size_t learn(float **gradients, const struct arch *arch, const struct kernels *kernels, bool recompute, bool measuring,
+                    size_t *peak, double *sum) {
   static struct text text;
   struct error error = {0};
   struct context context;
@@ -425,10 +442,12 @@ static void measuring_tells_the_peak(void **state) {
   const struct kernels *kernels = cpu_kernels_named("reference");
   struct model *model = make(&arch, kernels, true);
   fill(&text, 0, 1, SEQUENCES);
-  assert_true(context_open(&real, kernels, (size_t)1 << 32, &error) && context_open_measuring(&measured, cpu_kernels_measuring(), &error));
+  assert_true(context_open(&real, kernels, (size_t)1 << 32, &error) &&
+              context_open_measuring(&measured, cpu_kernels_measuring(), &error));
   context_begin(&real, true, true, 1, 2);
   context_begin(&measured, true, true, 1, 2);
-  assert_true(model_loss(&real, model, &text.batch, 0, (struct loss_scale){1, 0}, &loss, NULL) && model_loss(&measured, model, &text.batch, 0, (struct loss_scale){1, 0}, &loss, NULL));
+  assert_true(model_loss(&real, model, &text.batch, 0, (struct loss_scale){1, 0}, &loss, NULL) &&
+              model_loss(&measured, model, &text.batch, 0, (struct loss_scale){1, 0}, &loss, NULL));
   assert_int_equal(real.arena.peak, measured.arena.peak);
   assert_true(real.arena.peak > 1000000);
   context_close(&real);
@@ -446,7 +465,8 @@ static size_t peak_of_inference(int layers, int style, bool measuring) {
   const struct kernels *kernels = cpu_kernels_named("reference");
   struct model *model = make(&arch, kernels, false);
   fill(&text, 0, 1, 9);
-  assert_true(measuring ? context_open_measuring(&context, cpu_kernels_measuring(), &error) : context_open(&context, kernels, (size_t)1 << 32, &error));
+  assert_true(measuring ? context_open_measuring(&context, cpu_kernels_measuring(), &error)
+                        : context_open(&context, kernels, (size_t)1 << 32, &error));
   context_begin(&context, false, false, 0, 0);
   struct tensor *encoded = arch.encoder.layers ? model_encode(&context, model, &text.batch.source) : NULL;
   assert_non_null(model_decode(&context, model, &text.batch, encoded));
@@ -492,10 +512,15 @@ static void positions_begin_at_the_offset(void **state) {
 int main(void) {
 #define PER_TABLE(test) cmocka_unit_test_prestate(test, "reference"), cmocka_unit_test_prestate(test, "avx2"), cmocka_unit_test_prestate(test, "avx512"), \
   cmocka_unit_test_prestate(test, "avx512-bf16"), cmocka_unit_test_prestate(test, "amx-bf16")
-  const struct CMUnitTest tests[] = {
-    PER_TABLE(inference_over_neighbours_order_and_threads), PER_TABLE(cached_steps_and_chunks), PER_TABLE(gradients_over_threads),
-    PER_TABLE(half_a_megabyte_of_stack_is_enough), PER_TABLE(gradients_with_recomputing),
-    cmocka_unit_test(allocations_fail_one_by_one), cmocka_unit_test(too_little_work_memory_is_an_error), cmocka_unit_test(measuring_tells_the_peak),
-    cmocka_unit_test(positions_begin_at_the_offset), cmocka_unit_test(layers_of_inference_share_their_memory)};
+  const struct CMUnitTest tests[] = {PER_TABLE(inference_over_neighbours_order_and_threads),
+                                     PER_TABLE(cached_steps_and_chunks),
+                                     PER_TABLE(gradients_over_threads),
+                                     PER_TABLE(half_a_megabyte_of_stack_is_enough),
+                                     PER_TABLE(gradients_with_recomputing),
+                                     cmocka_unit_test(allocations_fail_one_by_one),
+                                     cmocka_unit_test(too_little_work_memory_is_an_error),
+                                     cmocka_unit_test(measuring_tells_the_peak),
+                                     cmocka_unit_test(positions_begin_at_the_offset),
+                                     cmocka_unit_test(layers_of_inference_share_their_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,8 +31,8 @@ static const void *numbers(const struct safetensors *golden, const char *name) {
 // The texts of the batch; a choice model learns once from each pair of texts.
 static void fill_texts(struct encoder_batch *filled, const struct arch *arch, const struct safetensors *golden) {
   struct batch *batch = &filled->golden.batch;
-  const int32_t *labels = numbers(golden, "text.labels"), *starts = numbers(golden, "text.starts"), *ends = numbers(golden, "text.ends"),
-                *groups = numbers(golden, "text.groups");
+  const int32_t *labels = numbers(golden, "text.labels"), *starts = numbers(golden, "text.starts"),
+                *ends = numbers(golden, "text.ends"), *groups = numbers(golden, "text.groups");
   const float *values = numbers(golden, "text.values");
   const struct span *spans = batch->source.rows ? batch->source.spans : batch->target.spans;
   int orders = arch->both_orders ? 2 : 1;
@@ -89,7 +89,8 @@ static void check_outputs(struct context *context, const struct model *model, st
   const int32_t asked[] = {4, 1};  // rows alone, in any order, to the bit
   struct tensor *some = model_logits(context, model, hidden, asked, 2);
   for (int i = 0; i < 2; i++)
-    assert_memory_equal(some->data + i * some->cols, outputs.rows->data + asked[i] * some->cols, (size_t)some->cols * sizeof(float));
+    assert_memory_equal(some->data + i * some->cols, outputs.rows->data + asked[i] * some->cols,
+                        (size_t)some->cols * sizeof(float));
 }
 
 // Of the loss of the rows beside that of the texts.
@@ -137,7 +138,8 @@ static void check_learning(struct context *context, struct model *model, const s
   }
 }
 
-static void check_directory(const char *path, const struct safetensors *golden, const struct kernels *kernels, const char *save_to) {
+static void check_directory(const char *path, const struct safetensors *golden, const struct kernels *kernels,
+                            const char *save_to) {
   struct error error = {0};
   struct checkpoint checkpoint;
   struct context context;
@@ -182,7 +184,8 @@ static void test_golden(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_golden, (void *)0), cmocka_unit_test_prestate(test_golden, (void *)1),
+  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_golden, (void *)0),
+                                     cmocka_unit_test_prestate(test_golden, (void *)1),
                                      cmocka_unit_test_prestate(test_golden, (void *)2)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

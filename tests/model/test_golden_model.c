@@ -117,19 +117,37 @@ static void check_case(const struct golden_case *tested, const struct kernels *k
 }
 
 static void test_golden(void **state) {
-  static const struct golden_case cases[] = {
-    {"marian", true}, {"marian-knobs", true}, {"marian-unshared", true}, {"marian-untied", true}, {"marian-one-head", true}, {"marian-long", true},
-    {"pegasus", true}, {"pegasus-tanh", true}, {"pegasus-silu", true}, {"marian-sharded", false}, {"marian-f16", false}, {"marian-bf16", false},
-    {"gpt2", true}, {"gpt2-knobs", true}, {"openai-gpt", true}, {"llama", true}, {"llama-knobs", true}, {"llama-linear", true},
-    {"llama-dynamic", true}, {"llama-dynamic-beyond", true}, {"llama-llama3", true}, {"llama-yarn", true},
-    {"llama-yarn-scaled", true}};
+  static const struct golden_case cases[] = {{"marian", true},
+                                             {"marian-knobs", true},
+                                             {"marian-unshared", true},
+                                             {"marian-untied", true},
+                                             {"marian-one-head", true},
+                                             {"marian-long", true},
+                                             {"pegasus", true},
+                                             {"pegasus-tanh", true},
+                                             {"pegasus-silu", true},
+                                             {"marian-sharded", false},
+                                             {"marian-f16", false},
+                                             {"marian-bf16", false},
+                                             {"gpt2", true},
+                                             {"gpt2-knobs", true},
+                                             {"openai-gpt", true},
+                                             {"llama", true},
+                                             {"llama-knobs", true},
+                                             {"llama-linear", true},
+                                             {"llama-dynamic", true},
+                                             {"llama-dynamic-beyond", true},
+                                             {"llama-llama3", true},
+                                             {"llama-yarn", true},
+                                             {"llama-yarn-scaled", true}};
   const struct kernels *kernels = cpu_kernels_named(kernel_names[(intptr_t)*state]);
   if (!kernels) skip();
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case(&cases[i], kernels);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_golden, (void *)0), cmocka_unit_test_prestate(test_golden, (void *)1),
+  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_golden, (void *)0),
+                                     cmocka_unit_test_prestate(test_golden, (void *)1),
                                      cmocka_unit_test_prestate(test_golden, (void *)2)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,8 +37,12 @@ static void gelu(struct arch *arch) { arch->activation = ACTIVATION_GELU; }
 static void gelu_tanh(struct arch *arch) { arch->activation = ACTIVATION_GELU_TANH; }
 static void silu(struct arch *arch) { arch->activation = ACTIVATION_SILU; }
 static void tanh_activation(struct arch *arch) { arch->activation = ACTIVATION_TANH; }
-static void grouped(struct arch *arch) { arch->encoder.heads = arch->decoder.heads = 6, arch->encoder.kv_heads = 2, arch->decoder.kv_heads = 3; }
-static void one_head(struct arch *arch) { arch->encoder.heads = arch->encoder.kv_heads = 1, arch->decoder.heads = arch->decoder.kv_heads = 12; }
+static void grouped(struct arch *arch) {
+  arch->encoder.heads = arch->decoder.heads = 6, arch->encoder.kv_heads = 2, arch->decoder.kv_heads = 3;
+}
+static void one_head(struct arch *arch) {
+  arch->encoder.heads = arch->encoder.kv_heads = 1, arch->decoder.heads = arch->decoder.kv_heads = 12;
+}
 static void wide_heads(struct arch *arch) { arch->head_width = 5; }
 static void no_biases(struct arch *arch) { arch->attention_bias = arch->ffn_bias = false; }
 static void head_bias(struct arch *arch) { arch->head_bias = arch->head_bias_trainable = true; }
@@ -56,15 +60,36 @@ static void gated(struct arch *arch) { arch->gated = true; }
 static void rotary(struct arch *arch) { arch->positions = POSITIONS_ROTARY, arch->rotary.base = 30; }
 static void inner_dropout(struct arch *arch) { arch->attention_dropout = 0.2f, arch->activation_dropout = 0.25f; }
 
-static const struct knob knobs[] = {
-  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"no norm", no_norm}, {"epsilon outside", epsilon_outside},
-  {"embedding norm", embedding_norm}, {"no residual", no_residual},
-  {"learned positions", learned}, {"no positions", no_positions}, {"gelu", gelu}, {"gelu tanh", gelu_tanh}, {"silu", silu},
-  {"tanh", tanh_activation}, {"grouped heads", grouped}, {"one head", one_head}, {"wide heads", wide_heads}, {"no biases", no_biases},
-  {"head bias", head_bias}, {"untied", untied}, {"unshared", unshared}, {"scale", scaled}, {"cosine", cosine},
-  {"general", general}, {"additive", additive}, {"bare", bare}, {"window", window},
-  {"dropout", dropout}, {"learnt padding", learnt_padding}, {"gated", gated}, {"rotary", rotary},
-  {"inner dropout", inner_dropout}};
+static const struct knob knobs[] = {{"pre-norm", pre_norm},
+                                    {"rms", rms_norm},
+                                    {"no norm", no_norm},
+                                    {"epsilon outside", epsilon_outside},
+                                    {"embedding norm", embedding_norm},
+                                    {"no residual", no_residual},
+                                    {"learned positions", learned},
+                                    {"no positions", no_positions},
+                                    {"gelu", gelu},
+                                    {"gelu tanh", gelu_tanh},
+                                    {"silu", silu},
+                                    {"tanh", tanh_activation},
+                                    {"grouped heads", grouped},
+                                    {"one head", one_head},
+                                    {"wide heads", wide_heads},
+                                    {"no biases", no_biases},
+                                    {"head bias", head_bias},
+                                    {"untied", untied},
+                                    {"unshared", unshared},
+                                    {"scale", scaled},
+                                    {"cosine", cosine},
+                                    {"general", general},
+                                    {"additive", additive},
+                                    {"bare", bare},
+                                    {"window", window},
+                                    {"dropout", dropout},
+                                    {"learnt padding", learnt_padding},
+                                    {"gated", gated},
+                                    {"rotary", rotary},
+                                    {"inner dropout", inner_dropout}};
 
 enum { KNOBS = sizeof knobs / sizeof *knobs };
 
@@ -73,7 +98,9 @@ static struct kernels kernels;
 enum { HEADS = HEAD_REPLACED + 1 };
 
 static void relative(struct arch *arch) { arch->relative_buckets = 8, arch->relative_distance = 4; }
-static void shared_layers(struct arch *arch) { arch->encoder.groups = arch->encoder.layers ? 1 : 0, arch->decoder.groups = arch->decoder.layers ? 1 : 0; }
+static void shared_layers(struct arch *arch) {
+  arch->encoder.groups = arch->encoder.layers ? 1 : 0, arch->decoder.groups = arch->decoder.layers ? 1 : 0;
+}
 static void narrow(struct arch *arch) { arch->embedding_width = 7; }
 static void no_transform(struct arch *arch) { arch->head_transform = false, arch->head_activation = ACTIVATION_NONE; }
 static void no_pooler(struct arch *arch) { arch->pooler = false, arch->pooler_activation = ACTIVATION_NONE; }
@@ -101,18 +128,35 @@ static void concat_last_4(struct arch *arch) { features(arch, FEATURES_CONCAT_LA
 static void sum_all(struct arch *arch) { features(arch, FEATURES_SUM_ALL); }
 static void weighted(struct arch *arch) { features(arch, FEATURES_WEIGHTED), arch->lstm = (struct lstm_arch){0}; }
 
-static const struct knob head_knobs[] = {
-  {"plain", no_types}, {"relative", relative}, {"shared layers", shared_layers}, {"narrow embedding", narrow}, {"no transform", no_transform},
-  {"no pooler", no_pooler}, {"relu pooler", relu_pooler}, {"head dropout", head_dropout}, {"mean", mean_pooling},
-  {"unbiased", unbiased}, {"regression", regression},
-  {"pre-norm", pre_norm}, {"rms", rms_norm}, {"untied", untied}, {"dropout", dropout}, {"additive", additive},
-  {"language too", language_too}, {"both orders", both_orders},
-  {"lstm", lstm},
-  {"embeddings", embeddings}, {"second to last", second_to_last}, {"sum of the last 4", sum_last_4},
-  {"the last 4", concat_last_4},
-  {"sum of all", sum_all}, {"weighted", weighted},
-  {"batch norm", batch_norm}, {"instance norm", instance_norm}, {"group norm", group_norm},
-  {"epsilon outside", epsilon_outside_batch}};
+static const struct knob head_knobs[] = {{"plain", no_types},
+                                         {"relative", relative},
+                                         {"shared layers", shared_layers},
+                                         {"narrow embedding", narrow},
+                                         {"no transform", no_transform},
+                                         {"no pooler", no_pooler},
+                                         {"relu pooler", relu_pooler},
+                                         {"head dropout", head_dropout},
+                                         {"mean", mean_pooling},
+                                         {"unbiased", unbiased},
+                                         {"regression", regression},
+                                         {"pre-norm", pre_norm},
+                                         {"rms", rms_norm},
+                                         {"untied", untied},
+                                         {"dropout", dropout},
+                                         {"additive", additive},
+                                         {"language too", language_too},
+                                         {"both orders", both_orders},
+                                         {"lstm", lstm},
+                                         {"embeddings", embeddings},
+                                         {"second to last", second_to_last},
+                                         {"sum of the last 4", sum_last_4},
+                                         {"the last 4", concat_last_4},
+                                         {"sum of all", sum_all},
+                                         {"weighted", weighted},
+                                         {"batch norm", batch_norm},
+                                         {"instance norm", instance_norm},
+                                         {"group norm", group_norm},
+                                         {"epsilon outside", epsilon_outside_batch}};
 
 static double loss_of(struct context *context, struct model *model, const struct tiny_batch *tiny, bool recording) {
   struct loss loss = {0};
@@ -200,7 +244,8 @@ static void check_alone(const struct arch *arch, const char *name) {
   for (int alone = 0; alone < 2; alone++) {
     struct model *model = model_new(arch, &error);
     assert_non_null(model);
-    for (int w = 0; alone && w < model->weight_count; w++) model->weights[w].trainable = strcmp(model->weights[w].name, name) == 0;
+    for (int w = 0; alone && w < model->weight_count; w++)
+      model->weights[w].trainable = strcmp(model->weights[w].name, name) == 0;
     assert_true(model_initialise(model, 1, &error) && model_prepare(model, &kernels, true, &error));
     assert_true(context_open(&context, &kernels, (size_t)1 << 30, &error));
     loss_of(&context, model, &tiny, true);

@@ -23,8 +23,12 @@ static inline void tiny_side(struct tiny_batch *tiny, int side, const int *lengt
       tiny->row_keys[side][row] = (uint64_t)(s + 5) << 24 | (uint64_t)i;
     }
   }
-  *out = (struct batch_side){.rows = row, .ids = tiny->ids[side], .positions = tiny->positions[side], .row_keys = tiny->row_keys[side],
-                             .spans = tiny->spans[side], .span_count = TINY_SEQUENCES};
+  *out = (struct batch_side){.rows = row,
+                             .ids = tiny->ids[side],
+                             .positions = tiny->positions[side],
+                             .row_keys = tiny->row_keys[side],
+                             .spans = tiny->spans[side],
+                             .span_count = TINY_SEQUENCES};
 }
 
 static inline void tiny_batch_fill(struct tiny_batch *tiny) {
@@ -34,7 +38,8 @@ static inline void tiny_batch_fill(struct tiny_batch *tiny) {
   tiny_side(tiny, 1, target, &tiny->batch.target);
   for (int s = 0; s < TINY_SEQUENCES; s++)
     tiny->cross[s] = (struct span){.q0 = tiny->spans[1][s].q0, .qn = target[s], .k0 = tiny->spans[0][s].q0, .kn = source[s]};
-  for (int row = 0; row < tiny->batch.target.rows; row++) tiny->labels[row] = row == 2 ? -1 : (row * 5 + 1) % (TINY_VOCABULARY - 1);
+  for (int row = 0; row < tiny->batch.target.rows; row++)
+    tiny->labels[row] = row == 2 ? -1 : (row * 5 + 1) % (TINY_VOCABULARY - 1);
   tiny->batch.cross = tiny->cross;
   tiny->batch.cross_count = TINY_SEQUENCES;
   tiny->batch.labels = tiny->labels;

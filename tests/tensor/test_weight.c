@@ -66,8 +66,16 @@ static void parts_of_any_type_make_one_matrix(void **state) {
 
 static struct weight made(enum initialisation initialisation, int rows, int cols) {
   struct error error = {0};
-  struct weight weight = {.name = "w", .rows = rows, .cols = cols, .part_count = 1, .parts = {{.rows = rows}}, .initialisation = initialisation,
-                          .deviation = 0.02f, .zero_row = 1, .frozen_row = -1, .trainable = true};
+  struct weight weight = {.name = "w",
+                          .rows = rows,
+                          .cols = cols,
+                          .part_count = 1,
+                          .parts = {{.rows = rows}},
+                          .initialisation = initialisation,
+                          .deviation = 0.02f,
+                          .zero_row = 1,
+                          .frozen_row = -1,
+                          .trainable = true};
   assert_true(weight_own_values(&weight, &error));
   weight_initialise(&weight, 7);
   return weight;
@@ -106,8 +114,9 @@ static void a_zero_padding_row_is_frozen_and_another_is_not(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-    cmocka_unit_test(sixteen_bits_round_trip), cmocka_unit_test(rounding_is_to_nearest_even), cmocka_unit_test(parts_of_any_type_make_one_matrix),
-    cmocka_unit_test(first_values_are_as_published), cmocka_unit_test(a_zero_padding_row_is_frozen_and_another_is_not)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(sixteen_bits_round_trip), cmocka_unit_test(rounding_is_to_nearest_even),
+                                     cmocka_unit_test(parts_of_any_type_make_one_matrix),
+                                     cmocka_unit_test(first_values_are_as_published),
+                                     cmocka_unit_test(a_zero_padding_row_is_frozen_and_another_is_not)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
