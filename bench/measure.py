@@ -225,16 +225,18 @@ def embedding(dtype, engine, peer_dtype, bar, aim):
     source = data("train.en.txt")
 
     def measure(folder):
-        sentences, count = os.path.join(folder, "sentences"), 2758
-        with open(source) as file, open(sentences, "w") as out:
-            out.writelines(line for line, _ in zip(file, range(count)))
+        sentences, first, count = os.path.join(folder, "sentences"), os.path.join(folder, "first"), 2758
+        for path, lines in ((sentences, count), (first, 1)):
+            with open(source) as file, open(path, "w") as out:
+                out.writelines(line for line, _ in zip(file, range(lines)))
         options = ["--engine", engine, "--model", args.model, "--input", sentences]
         for _ in range(args.pairs):
-            seconds, _, _ = run([args.qkv, "embed", args.model, sentences, "--dtype", dtype, "--format", "npy", "-o", os.path.join(folder, "vectors.npy")])
+            seconds, start = (run([args.qkv, "embed", args.model, path, "--dtype", dtype, "--format", "npy", "-o", os.path.join(folder, "vectors.npy")])[0]
+                              for path in (sentences, first))
             theirs = [peer("embed.py", *options, "--dtype", d)["sentences_per_s"] for d in peer_dtype]
-            yield count / seconds, max(theirs)
+            yield (count - 1) / (seconds - start), max(theirs)
     return dict(name=f"sentence vectors, MiniLM, {dtype}", unit="sentences/s", peer=f"{engine} {' or '.join(peer_dtype)}", bar=bar, aim=aim, measure=measure,
-                notes="qkv: the whole process, text to file; the peer: ids to vectors, loading and tokenization left out")
+                notes="loading left out on both sides; qkv: text to file; the peer: ids to vectors, tokenization left out")
 
 
 def some_ids(count, seed=0):
