@@ -114,10 +114,9 @@ static int decode_plainly(struct context *context, const struct generation_reque
     struct tensor *hidden = model_decode(context, model, &batch, model_encode(context, model, &batch.source));
     struct tensor *logits = model_logits(context, model, hidden, &(int32_t){rows - 1}, 1);
     assert_non_null(logits);
-    float best;
-    model->kernels->largest(&best, &ids[count], NULL, logits->data, logits->cols, 1, logits->cols, 1);
-    model->kernels->cross_entropy(&log_probs[count], NULL, NULL, logits->data, logits->cols, &ids[count], 1, logits->cols, 0, 0);
-    log_probs[count] = best - (best + log_probs[count]);
+    float best, log_sum;
+    model->kernels->largest(&best, &ids[count], &log_sum, logits->data, logits->cols, 1, logits->cols, 1);
+    log_probs[count] = best - log_sum;
     count++;
   }
   return count;
