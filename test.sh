@@ -70,7 +70,8 @@ checked=("kernels" "bf16" "golden model" "hf golden_open" "generate golden_score
 threads=("base" "exactness of kernels" "updates" "forward" "command translate")
 
 # What takes minutes under a sanitizer and runs there on no code that the other tests don't run.
-slow=("gradients" "command bench" "command train_disk" "command train_killed" "text golden_tokenizers" "installed library and examples" "lectures")
+slow=("gradients" "command bench" "command train_disk" "command train_killed" "text golden_tokenizers" "installed library and examples" "lectures"
+  "hf knob_pairs" "same bits of heads")
 
 # all_but NAME WORD...: fills the array `chosen` with the names of the tests of build-test/NAME except those given.
 all_but() {
