@@ -113,7 +113,7 @@ static int run(struct call *call) {
     struct qkv_strings all = {malloc((lines.list.count + 1) * sizeof *all.items), lines.list.count + 1};
     if (all.items) {
       all.items[0] = call->positional.items[1];
-      memcpy(all.items + 1, lines.list.items, lines.list.count * sizeof *all.items);
+      for (size_t i = 0; i < lines.list.count; i++) all.items[i + 1] = lines.list.items[i];
       status = compare_all(call, &lines, &all);
     } else {
       message_error("similar: out of memory");
@@ -129,10 +129,9 @@ const struct verb verb_similar = {
   .usage = "MODEL QUERY [FILE]",
   .summary = "lines ranked by their likeness to a text",
   .description =
-    "Ranks the lines of FILE (or standard input) by the cosine between their vectors and that of the text QUERY; the vectors are "
-    "those "
-    "of `qkv embed`. With --word, the word's own vectors are compared instead: which lines use it as QUERY does. A FILE without lines gives an empty "
-    "ranking, a warning and the exit status 0.",
+    "Ranks the lines of FILE (or standard input) by the cosine between their vectors and that of the text QUERY; the vectors "
+    "are those of `qkv embed`. With --word, the word's own vectors are compared instead: which lines use it as QUERY does. A "
+    "FILE without lines gives an empty ranking, a warning and the exit status 0.",
   .example =
     "qkv similar all-MiniLM-L6-v2 \"Where do I pay?\" questions.txt --top 3\n"
     "qkv similar all-MiniLM-L6-v2 \"The bank of the river.\" lines.txt --word bank",
