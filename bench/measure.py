@@ -87,13 +87,18 @@ def learnt_tokenizer(folder):
     return out
 
 
-def qkv_rate(folder, *options):
-    """Tokens per second of a training: the median over updates, the first three left out."""
+def log_of_training(folder, *options):
+    """What qkv writes into log.jsonl in a training that is validated at its end only."""
     out = os.path.join(folder, "out")
     shutil.rmtree(out, ignore_errors=True)
-    run([args.qkv, "train", out, *map(str, options), "--valid-every", "100000", "--average", "0"])
+    run([args.qkv, "train", out, *map(str, options), "--valid-every", "1000000", "--average", "0"])
     with open(os.path.join(out, "log.jsonl")) as file:
-        updates = [u for u in map(json.loads, file) if "tokens" in u and "step" in u]
+        return list(map(json.loads, file))
+
+
+def qkv_rate(folder, *options):
+    """Tokens per second of a training: the median over updates, the first three left out."""
+    updates = [line for line in log_of_training(folder, *options) if "tokens" in line and "step" in line]
     pairs = list(zip(updates, updates[1:]))[3:]
     return statistics.median(b["tokens"] / (b["seconds"] - a["seconds"]) for a, b in pairs)
 
@@ -190,11 +195,7 @@ def learnt_pieces(folder, text, valid, count):
 
 def learnt_loss(folder, *options):
     """The loss of qkv's model at the end of its training."""
-    out = os.path.join(folder, "out")
-    shutil.rmtree(out, ignore_errors=True)
-    run([args.qkv, "train", out, *map(str, options), "--valid-every", "1000000", "--average", "0"])
-    with open(os.path.join(out, "log.jsonl")) as file:
-        return [line["valid_loss"] for line in map(json.loads, file) if "valid_loss" in line][-1]
+    return [line["valid_loss"] for line in log_of_training(folder, *options) if "valid_loss" in line][-1]
 
 
 def learning(name, shape, iterations, dtype, peer_dtype, vocabulary=None, same_time=False, bar="", notes="", rate=0.001):

@@ -6,20 +6,16 @@
 
 static const char introduction[] =
   "qkv trains, fine-tunes, runs and looks inside Transformers. Models are directories in the layout of Hugging Face: "
-  "config.json, "
-  "model.safetensors, tokenizer.json.";
+  "config.json, model.safetensors, tokenizer.json.";
 
 static const struct {
   const char *heading, *text;
 } sections[] = {
   {"Arguments and options",
    "Options may stand anywhere after the verb: --name value or --name=value. After -- everything is an argument; - is standard "
-   "input. "
-   "When an option that takes one value is given twice, the last one counts. Sizes are written 512M or 4G, durations 90s, 20m or "
-   "1h30m. "
-   "Results go to standard output or to the file of -o, one per input line; notes, progress, warnings and errors go to standard "
-   "error. "
-   "Layers and heads count from 0."},
+   "input. When an option that takes one value is given twice, the last one counts. Sizes are written 512M or 4G, durations 90s, 20m or "
+   "1h30m. Results go to standard output or to the file of -o, one per input line; notes, progress, warnings and errors go to standard "
+   "error. Layers and heads count from 0."},
   {"Exit status",
    "0: all done. 1: it failed. 2: the call was wrong. 3: done, but some input was cut or refused, as standard error says."},
   {"Environment",

@@ -130,8 +130,7 @@ const struct verb verb_embed = {
   .summary = "vectors of sentences, or of a word in them",
   .description =
     "Writes a vector for each line of FILE (or standard input), in the order of the lines. How a model's hidden states become "
-    "one "
-    "vector is read from its modules.json and 1_Pooling/config.json; without these files --pooling has to say it.",
+    "one vector is read from its modules.json and 1_Pooling/config.json; without these files --pooling has to say it.",
   .example =
     "qkv embed all-MiniLM-L6-v2 sentences.txt -o vectors.npy\n"
     "qkv embed all-MiniLM-L6-v2 --text \"A bank of the river.\" --text \"A bank gave a loan.\" --word bank --format json",

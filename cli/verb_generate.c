@@ -324,8 +324,7 @@ const struct verb verb_generate = {
   .description =
     "Continues each --prompt, or each line of FILE or of standard input, with a language model. A --prompt is printed with its "
     "text, as it is generated if it is the only one, else with --- between texts; for a line, the text alone is printed, on a "
-    "line. "
-    "The same seed gives the same texts, whatever is generated together and with however many threads.",
+    "line. The same seed gives the same texts, whatever is generated together and with however many threads.",
   .example =
     "qkv generate out --prompt \"Once upon a time\"\nqkv generate out --prompt \"Once upon a time\" --temperature 0.8 "
     "--top-p 0.95 --samples 3 --seed 7\nqkv generate out prompts.txt --max-new 40 --stop \".\" > texts.txt",

@@ -13,6 +13,7 @@
 #include "generate/page_cache.h"
 #include "data/ledger.h"
 #include "hf/layout.h"
+#include "model/knob_names.h"
 
 enum { MOST_FACTS = 128, LABELS_SHOWN = 12 };
 
@@ -92,12 +93,11 @@ static void add_switch(struct info *info, const char *name, bool value) { add(in
 // --- what it is
 
 static void describe_kind(struct info *info, const struct qkv_model *model) {
-  static const char *const families[] = {"encoder-decoder", "encoder", "decoder"};
   const struct arch *arch = &model->checkpoint.arch;
   add_text(info, "directory", model->directory);
   add_text(info, "layout", arch->layout);
   add_text(info, "architecture", heads_architecture(model->checkpoint.layout, arch));
-  add_text(info, "family", families[arch->family]);
+  add_text(info, "family", knob_find_name(family_names, arch->family));
   add_count(info, "parameters", (double)model_parameters(model->checkpoint.model));
 }
 
@@ -129,14 +129,9 @@ static void describe_shape(struct info *info, const struct arch *arch) {
 
 static void describe_features(struct info *info, const struct arch *arch) {
   if (!arch_has_features(arch)) return;
-  for (const struct config_choice *choice = feature_choices; choice->name; choice++)
-    if (choice->value == (int)arch->features) add_text(info, "head.features", choice->name);
+  add_text(info, "head.features", knob_find_name(feature_names, arch->features));
   if (arch->lstm.layers) add_number(info, "head.lstm.layers", arch->lstm.layers);
   if (arch->lstm.layers) add_count(info, "head.lstm.hidden", arch->lstm.hidden);
-}
-
-static const char *pooling_name(const struct arch *arch) {
-  return arch->pooling == POOLING_MEAN ? "mean" : arch->pooling == POOLING_LAST ? "last" : "first";
 }
 
 static void describe_head(struct info *info, const struct checkpoint *checkpoint) {
@@ -150,7 +145,7 @@ static void describe_head(struct info *info, const struct checkpoint *checkpoint
   if (arch->language_too) add_switch(info, "head.language_too", true);
   if (arch->both_orders) add_switch(info, "head.both_orders", true);
   describe_features(info, arch);
-  if (arch_has_texts(arch)) add_text(info, "head.pooling", pooling_name(arch));
+  if (arch_has_texts(arch)) add_text(info, "head.pooling", knob_find_name(pooling_names, arch->pooling));
   if (arch->head == HEAD_NONE && arch->family == FAMILY_ENCODER) add_switch(info, "pooler", arch->pooler);
   struct buffer labels = {0};
   for (int i = 0; !regression && i < checkpoint->labels.count && i < LABELS_SHOWN; i++)
@@ -161,27 +156,25 @@ static void describe_head(struct info *info, const struct checkpoint *checkpoint
 }
 
 static void describe_rotary(struct info *info, const struct rotary_arch *rotary) {
-  static const char *const scalings[] = {"none", "linear", "dynamic", "llama3", "yarn"};
   add_float(info, "rotary.base", rotary->base);
   if (rotary->scaling == ROTARY_PLAIN) return;
-  add_text(info, "rotary.scaling", scalings[rotary->scaling]);
+  add_text(info, "rotary.scaling", knob_find_name(rotary_scaling_names, rotary->scaling));
   add_float(info, "rotary.factor", rotary->factor);
   if (rotary->original_positions) add_count(info, "rotary.original_positions", rotary->original_positions);
 }
 
 static void describe_knobs(struct info *info, const struct arch *arch) {
-  static const char *const norms[] = {"layer", "rms", "none", "batch", "instance", "group"};
   static const char *const places[] = {"after each sublayer (post)", "before each sublayer (pre)"};
   static const char *const positions[] = {"none", "sinusoid", "sinusoid, interleaved", "learned", "rotary"};
   static const char *const activations[] = {"none", "relu", "gelu", "gelu (tanh form)", "silu", "tanh"};
-  add_text(info, "norm", norms[arch->norm]);
+  add_text(info, "norm", knob_find_name(norm_names, arch->norm));
   if (arch->norm != NORM_NONE) add_text(info, "norm.place", places[arch->norm_place]);
   if (arch->norm != NORM_NONE) add_float(info, "norm.epsilon", arch->norm_epsilon);
   if (arch->norm_groups) add_number(info, "norm.groups", arch->norm_groups);
   if (arch->norm_epsilon_outside) add_text(info, "norm.epsilon.place", "outside the root");
-  static const char *const scores[] = {"product", "cosine", "general", "additive"};
   if (arch->attention_bare) add_switch(info, "attention.weights", false);
-  if (arch->attention_score != SCORE_PRODUCT) add_text(info, "attention.score", scores[arch->attention_score]);
+  if (arch->attention_score != SCORE_PRODUCT)
+    add_text(info, "attention.score", knob_find_name(score_names, arch->attention_score));
   if (arch->attention_scale != 0) add_float(info, "attention.scale", arch->attention_scale);
   if (arch->attention_window) add_number(info, "attention.window", arch->attention_window);
   if (!arch->residual) add_switch(info, "residual", false);

@@ -14,8 +14,8 @@
 struct arena {
   char *base;
   size_t size, low, high, peak;
-  size_t peak_low,
-    peak_high;     // of each end: what was touched stays in memory, also when the ends had their peaks at different times
+  // Of each end: what was touched stays in memory, also when the ends had their peaks at different times.
+  size_t peak_low, peak_high;
   bool measuring;  // nothing is mapped and blocks must not be touched: only sizes count (the memory forecast)
 };
 

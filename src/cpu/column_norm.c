@@ -87,8 +87,8 @@ static void mean_of(const struct job *job, const struct unit *unit, float *to, b
   float whole = 0;
   for (int c = 0; c < unit->columns; c += LANES) {
     vec centre = squares ? per_column(job, unit, job->mean) : vec_zero();
-    sum =
-        sum_down(job->x + unit->start + c, (size_t)job->columns, unit->span->qn, mask_first(unit->columns - c), squares, centre);
+    lane_mask mask = mask_first(unit->columns - c);
+    sum = sum_down(job->x + unit->start + c, (size_t)job->columns, unit->span->qn, mask, squares, centre);
     if (job->width > 1) whole += vec_sum(sum);
   }
   if (job->width > 1) sum = vec_set(whole);
@@ -120,6 +120,10 @@ void KERNEL_NAME(column_statistics)(float *mean, float *variance, const float *x
 
 // ---- forward ----
 
+INLINE vec normalised(const struct job *job, size_t at, lane_mask mask, vec centre, vec factor) {
+  return vec_mul(vec_sub(vec_load_mask(job->x + at, mask), centre), factor);
+}
+
 static void norm_task(void *data, size_t index, int worker) {
   const struct job *job = data;
   for (int s = 0; s < job->span_count; s++) {
@@ -131,7 +135,7 @@ static void norm_task(void *data, size_t index, int worker) {
       vec gain = vec_load_mask(job->gain + unit.column + c, mask), bias = vec_load_mask(job->bias + unit.column + c, mask);
       for (int row = 0; row < unit.span->qn; row++) {
         size_t at = unit.start + (size_t)row * job->columns + c;
-        vec normed = vec_mul(vec_sub(vec_load_mask(job->x + at, mask), centre), factor);
+        vec normed = normalised(job, at, mask, centre, factor);
         vec_store_mask(job->y + at, vec_fma(normed, gain, bias), mask);
       }
     }
@@ -167,7 +171,7 @@ static void gradient_sums(const struct job *job, const struct unit *unit, int c,
     for (int end = row + PART < unit->span->qn ? row + PART : unit->span->qn; row < end; row++) {
       size_t at = unit->start + (size_t)row * job->columns + c;
       vec dy = vec_load_mask(job->dy + at, mask);
-      vec normed = vec_mul(vec_sub(vec_load_mask(job->x + at, mask), centre), factor);
+      vec normed = normalised(job, at, mask, centre, factor);
       part = vec_add(part, dy);
       part_normed = vec_fma(dy, normed, part_normed);
     }
@@ -208,7 +212,7 @@ static void unit_gradient(const struct job *job, const struct unit *unit) {
     vec gain = vec_load_mask(job->gain + unit->column + c, mask), centre = per_column(job, unit, job->means);
     for (int row = 0; row < unit->span->qn; row++) {
       size_t at = unit->start + (size_t)row * job->columns + c;
-      vec normed = vec_mul(vec_sub(vec_load_mask(job->x + at, mask), centre), factor);
+      vec normed = normalised(job, at, mask, centre, factor);
       vec g = vec_sub(vec_mul(vec_load_mask(job->dy + at, mask), gain), mean_g);
       vec dx = vec_mul(vec_negative_fma(normed, mean_gx, g), factor);
       if (job->accumulate) dx = vec_add(vec_load_mask(job->y + at, mask), dx);

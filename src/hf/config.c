@@ -62,7 +62,7 @@ static bool wants(struct error *error, const char *path, const char *key, const 
 static bool read_choice(double *value, const struct config_key *key, const cJSON *item, const char *path, struct error *error) {
   if (!cJSON_IsString(item)) return wants(error, path, key->key, "a text");
   struct buffer known = {0};
-  for (const struct config_choice *choice = key->choices; choice->name; choice++) {
+  for (const struct knob_name *choice = key->choices; choice->name; choice++) {
     if (strcmp(choice->name, item->valuestring) == 0) {
       *value = choice->value;
       buffer_free(&known);
@@ -317,10 +317,8 @@ static cJSON *new_value(const struct arch *arch, const struct config_key *key) {
     case CONFIG_TABLE_ROWS: return cJSON_CreateNumber(value);
     case CONFIG_CHOICE: break;
   }
-  for (const struct config_choice *choice = key->choices; choice->name; choice++) {
-    if (choice->value == (int)value) return cJSON_CreateString(choice->name);
-  }
-  return cJSON_CreateNull();  // the layout has no name for it: config_can_say refuses such an arch before
+  const char *name = knob_find_name(key->choices, (int)value);
+  return name ? cJSON_CreateString(name) : cJSON_CreateNull();  // NULL: config_can_say refuses such an arch before
 }
 
 static bool says(const cJSON *item, const struct arch *arch, const struct config_key *key) {

@@ -3,23 +3,19 @@
 #pragma once
 #include "base/json.h"
 #include "model/arch.h"
+#include "model/knob_names.h"
 
 // --- config.json
 
 enum config_type {
-  CONFIG_INTEGER,     // int
-  CONFIG_ID,          // int; null is -1, of a list the first counts
-  CONFIG_NUMBER,      // float
-  CONFIG_BOOLEAN,     // bool
-  CONFIG_CHOICE,      // an enum by its name, see `choices`
-  CONFIG_TABLE_ROWS,  // int max_positions: the file counts the position_offset rows before them, too. `complete` takes those off
-  CONFIG_TABLE_WIDTH, // int embedding_width, which the file says even if it is `hidden`
-  CONFIG_SCALED_BY_WIDTH, // float: false is 1, true is sqrt(hidden)
-};
-
-struct config_choice {
-  const char *name;
-  int value;  // several names may mean one value: the first is written
+  CONFIG_INTEGER,          // int
+  CONFIG_ID,               // int; null is -1, of a list the first counts
+  CONFIG_NUMBER,           // float
+  CONFIG_BOOLEAN,          // bool
+  CONFIG_CHOICE,           // an enum by its name, see `choices`
+  CONFIG_TABLE_ROWS,       // int max_positions: in the file with the position_offset rows before them, which `complete` takes off
+  CONFIG_TABLE_WIDTH,      // int embedding_width, which the file says even if it is `hidden`
+  CONFIG_SCALED_BY_WIDTH,  // float: false is 1, true is sqrt(hidden)
 };
 
 struct config_key {
@@ -28,7 +24,7 @@ struct config_key {
   size_t field;     // offset in struct arch
   double otherwise; // when the key is missing
   double low, high;
-  const struct config_choice *choices;  // ends with a NULL name
+  const struct knob_name *choices;  // ends with a NULL name
   const char *same_as;  // the key whose value counts when this one is missing
   bool unsaid_at_zero;  // 0 stands for a missing key and is not written
   bool incidental;  // no part of what a model computes: layouts may leave it out
@@ -102,9 +98,6 @@ extern const struct layout layout_marian, layout_pegasus, layout_qkv;
 extern const struct layout layout_openai_gpt, layout_gpt2, layout_llama;
 extern const struct layout layout_albert, layout_bert, layout_distilbert, layout_electra, layout_mpnet, layout_roberta,
   layout_xlm_roberta;
-
-// What --features and config.json call enum feature_kind.
-extern const struct config_choice feature_choices[];
 
 const struct layout *layout_find(const char *model_type);  // NULL: unknown
 // The first layout, in the order of the registry, that can say all of `arch`. layout_qkv always can.

@@ -47,9 +47,8 @@ static inline void gpt_constants(struct arch *arch, enum norm_place norm_place) 
 // The heads of text read the last token; that of two heads has one score a text.
 #define GPT_HEADS(name) \
   {name "LMHeadModel", HEAD_LANGUAGE}, {name "Model", HEAD_NONE}, \
-    {name "DoubleHeadsModel", HEAD_DOUBLE, .pooling = POOLING_LAST}, { \
-    name "ForSequenceClassification", HEAD_CLASSIFY, .pooling = POOLING_LAST, .unbiased = true \
-  }
+  {name "DoubleHeadsModel", HEAD_DOUBLE, .pooling = POOLING_LAST}, \
+  {name "ForSequenceClassification", HEAD_CLASSIFY, .pooling = POOLING_LAST, .unbiased = true}
 
 #define GPT_VOCABULARY (FOR_HEAD(HEAD_LANGUAGE) | FOR_HEAD(HEAD_DOUBLE))
 

@@ -67,7 +67,7 @@ static bool write_head(cJSON *config, const struct arch *arch, struct error *err
 
 // --- rotary positions: "rope_parameters", or "rope_theta" and "rope_scaling" as older versions have it
 
-static const struct config_choice kinds[] = {{"default", ROTARY_PLAIN}, {"linear", ROTARY_LINEAR}, {"dynamic", ROTARY_DYNAMIC},
+static const struct knob_name kinds[] = {{"default", ROTARY_PLAIN}, {"linear", ROTARY_LINEAR}, {"dynamic", ROTARY_DYNAMIC},
                                              {"llama3", ROTARY_LLAMA3}, {"yarn", ROTARY_YARN},     {0}};
 
 static const struct config_pair kind_aliases[] = {{"type", "rope_type"}, {0}};

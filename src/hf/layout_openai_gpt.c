@@ -3,7 +3,7 @@
 #include "hf/layout_gpt.h"
 
 // transformers' own table for this architecture: its "gelu" is the tanh form.
-static const struct config_choice activations[] = {
+static const struct knob_name activations[] = {
   {"gelu", ACTIVATION_GELU_TANH}, {"relu", ACTIVATION_RELU}, {"silu", ACTIVATION_SILU}, {"swish", ACTIVATION_SILU}, {0}};
 
 static const struct config_key keys[] = {

@@ -4,32 +4,6 @@
 // Invariant: the key table names every field of struct arch but `layout`; config_can_say compares archs by it.
 #include "hf/layout_tables.h"
 
-static const struct config_choice families[] = {
-  {"encoder-decoder", FAMILY_ENCODER_DECODER}, {"encoder", FAMILY_ENCODER}, {"decoder", FAMILY_DECODER}, {0}};
-static const struct config_choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE},
-                                             {"batch", NORM_BATCH}, {"instance", NORM_INSTANCE}, {"group", NORM_GROUP}, {0}};
-static const struct config_choice scores[] = {
-  {"product", SCORE_PRODUCT}, {"cosine", SCORE_COSINE}, {"general", SCORE_GENERAL}, {"additive", SCORE_ADDITIVE}, {0}};
-static const struct config_choice places[] = {{"post", NORM_POST}, {"pre", NORM_PRE}, {0}};
-static const struct config_choice positions[] = {
-  {"none", POSITIONS_NONE}, {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
-  {"learned", POSITIONS_LEARNED}, {"rotary", POSITIONS_ROTARY}, {0}};
-static const struct config_choice scalings[] = {{"none", ROTARY_PLAIN},    {"linear", ROTARY_LINEAR}, {"dynamic", ROTARY_DYNAMIC},
-                                                {"llama3", ROTARY_LLAMA3}, {"yarn", ROTARY_YARN},     {0}};
-static const struct config_choice activations[] = {
-  {"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu-tanh", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU},
-  {"tanh", ACTIVATION_TANH}, {"none", ACTIVATION_NONE}, {0}};
-
-static const struct config_choice heads[] = {
-  {"language", HEAD_LANGUAGE}, {"none", HEAD_NONE}, {"pretraining", HEAD_PRETRAINING}, {"next-sentence", HEAD_NEXT_SENTENCE},
-  {"classify", HEAD_CLASSIFY}, {"tag", HEAD_TAG}, {"span", HEAD_SPAN}, {"choice", HEAD_CHOICE}, {"double", HEAD_DOUBLE},
-  {"replaced", HEAD_REPLACED}, {0}};
-const struct config_choice feature_choices[] = {
-  {"last", FEATURES_LAST}, {"embeddings", FEATURES_EMBEDDINGS}, {"second-to-last", FEATURES_SECOND_TO_LAST},
-  {"sum-last-4", FEATURES_SUM_LAST_4}, {"concat-last-4", FEATURES_CONCAT_LAST_4}, {"sum-all", FEATURES_SUM_ALL},
-  {"weighted", FEATURES_WEIGHTED}, {0}};
-static const struct config_choice poolings[] = {{"first", POOLING_FIRST}, {"last", POOLING_LAST}, {"mean", POOLING_MEAN}, {0}};
-
 #define STACK(side)                                                                                                           \
   CONFIG_WHOLE(#side "_layers", side.layers, 0, 0, LAYER_LIMIT), CONFIG_WHOLE(#side "_heads", side.heads, 0, 0, HEAD_LIMIT),  \
   {.key = #side "_kv_heads", .type = CONFIG_INTEGER, .field = FIELD(side.kv_heads), .high = HEAD_LIMIT,                       \
@@ -37,7 +11,7 @@ static const struct config_choice poolings[] = {{"first", POOLING_FIRST}, {"last
   CONFIG_WHOLE(#side "_ffn", side.ffn, 0, 0, FFN_LIMIT), CONFIG_WHOLE(#side "_groups", side.groups, 0, 0, LAYER_LIMIT)
 
 static const struct config_key keys[] = {
-  CONFIG_NAMED("family", family, FAMILY_ENCODER_DECODER, families),
+  CONFIG_NAMED("family", family, FAMILY_ENCODER_DECODER, family_names),
   CONFIG_WHOLE("hidden", hidden, 0, 1, WIDTH_LIMIT),
   CONFIG_WHOLE("head_width", head_width, 0, 0, WIDTH_LIMIT),
   CONFIG_WHOLE("source_vocab", source_vocab, 0, 0, VOCABULARY_LIMIT),
@@ -46,19 +20,19 @@ static const struct config_key keys[] = {
   CONFIG_WHOLE("types", types, 0, 0, POSITION_LIMIT),
   STACK(encoder),
   STACK(decoder),
-  CONFIG_NAMED("norm", norm, NORM_LAYER, norms),
-  CONFIG_NAMED("norm_place", norm_place, NORM_POST, places),
+  CONFIG_NAMED("norm", norm, NORM_LAYER, norm_names),
+  CONFIG_NAMED("norm_place", norm_place, NORM_POST, norm_place_names),
   CONFIG_WHOLE("norm_groups", norm_groups, 0, 0, WIDTH_LIMIT),
   CONFIG_REAL("norm_epsilon", norm_epsilon, 1e-5, 0, 1),
   CONFIG_SWITCH("norm_epsilon_outside", norm_epsilon_outside, false),
   CONFIG_SWITCH("embedding_norm", embedding_norm, false),
   CONFIG_SWITCH("final_norm", final_norm, false),
   CONFIG_SWITCH("residual", residual, true),
-  CONFIG_NAMED("positions", positions, POSITIONS_SINUSOID, positions),
+  CONFIG_NAMED("positions", positions, POSITIONS_SINUSOID, position_names),
   CONFIG_WHOLE("max_positions", max_positions, 0, 0, POSITION_LIMIT),
   CONFIG_WHOLE("position_offset", position_offset, 0, 0, POSITION_LIMIT),
   CONFIG_REAL("rotary_base", rotary.base, 0, 0, 1e12),
-  CONFIG_NAMED("rotary_scaling", rotary.scaling, ROTARY_PLAIN, scalings),
+  CONFIG_NAMED("rotary_scaling", rotary.scaling, ROTARY_PLAIN, rotary_scaling_names),
   CONFIG_REAL("rotary_factor", rotary.factor, 0, 0, 1e6),
   CONFIG_WHOLE("rotary_original_positions", rotary.original_positions, 0, 0, POSITION_LIMIT),
   CONFIG_REAL("rotary_low", rotary.low, 0, 0, 1e6),
@@ -68,7 +42,7 @@ static const struct config_key keys[] = {
   CONFIG_REAL("rotary_mscale_all", rotary.mscale_all, 0, 0, 1e6),
   CONFIG_SWITCH("rotary_truncated", rotary.truncated, false),
   CONFIG_REAL("embedding_scale", embedding_scale, 1, -1e6, 1e6),
-  CONFIG_NAMED("activation", activation, ACTIVATION_RELU, activations),
+  CONFIG_NAMED("activation", activation, ACTIVATION_RELU, activation_names),
   CONFIG_SWITCH("gated", gated, false),
   CONFIG_SWITCH("attention_bias", attention_bias, true),
   CONFIG_SWITCH("ffn_bias", ffn_bias, true),
@@ -76,24 +50,24 @@ static const struct config_key keys[] = {
   CONFIG_SWITCH("head_bias_trainable", head_bias_trainable, false),
   CONFIG_SWITCH("shared_embeddings", shared_embeddings, true),
   CONFIG_SWITCH("tied_head", tied_head, true),
-  CONFIG_NAMED("attention_score", attention_score, SCORE_PRODUCT, scores),
+  CONFIG_NAMED("attention_score", attention_score, SCORE_PRODUCT, score_names),
   CONFIG_WHOLE("attention_window", attention_window, 0, 0, POSITION_LIMIT),
   CONFIG_SWITCH("attention_bare", attention_bare, false),
   CONFIG_REAL("attention_scale", attention_scale, 0, -1e6, 1e6),
   CONFIG_WHOLE("relative_buckets", relative_buckets, 0, 0, POSITION_LIMIT),
   CONFIG_WHOLE("relative_distance", relative_distance, 0, 0, POSITION_LIMIT),
-  CONFIG_NAMED("head", head, HEAD_LANGUAGE, heads),
-  CONFIG_NAMED("features", features, FEATURES_LAST, feature_choices),
+  CONFIG_NAMED("head", head, HEAD_LANGUAGE, head_names),
+  CONFIG_NAMED("features", features, FEATURES_LAST, feature_names),
   CONFIG_WHOLE("lstm_layers", lstm.layers, 0, 0, LSTM_MOST_LAYERS),
   CONFIG_WHOLE("lstm_hidden", lstm.hidden, 0, 0, WIDTH_LIMIT),
   CONFIG_WHOLE("labels", labels, 0, 0, LABEL_LIMIT),
   CONFIG_SWITCH("language_too", language_too, false),
   CONFIG_SWITCH("both_orders", both_orders, false),
   CONFIG_SWITCH("head_transform", head_transform, false),
-  CONFIG_NAMED("head_activation", head_activation, ACTIVATION_NONE, activations),
-  CONFIG_NAMED("pooling", pooling, POOLING_FIRST, poolings),
+  CONFIG_NAMED("head_activation", head_activation, ACTIVATION_NONE, activation_names),
+  CONFIG_NAMED("pooling", pooling, POOLING_FIRST, pooling_names),
   CONFIG_SWITCH("pooler", pooler, false),
-  CONFIG_NAMED("pooler_activation", pooler_activation, ACTIVATION_NONE, activations),
+  CONFIG_NAMED("pooler_activation", pooler_activation, ACTIVATION_NONE, activation_names),
   CONFIG_SWITCH("classifier_bias", classifier_bias, false),
   {.key = "head_dropout", .type = CONFIG_NUMBER, .field = FIELD(head_dropout), .high = 0.999, .incidental = true},
   {.key = "pooler_dropout", .type = CONFIG_BOOLEAN, .field = FIELD(pooler_dropout), .incidental = true},

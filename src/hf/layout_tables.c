@@ -1,7 +1,7 @@
 #include "hf/layout_tables.h"
 
 // transformers' names (activations.py). Its other functions are none of ours.
-const struct config_choice activation_choices[] = {
+const struct knob_name activation_choices[] = {
   {"relu", ACTIVATION_RELU}, {"gelu", ACTIVATION_GELU}, {"gelu_python", ACTIVATION_GELU}, {"gelu_new", ACTIVATION_GELU_TANH},
   {"gelu_pytorch_tanh", ACTIVATION_GELU_TANH}, {"gelu_fast", ACTIVATION_GELU_TANH}, {"gelu_python_tanh", ACTIVATION_GELU_TANH},
   {"gelu_accurate", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU}, {"swish", ACTIVATION_SILU}, {"tanh", ACTIVATION_TANH},

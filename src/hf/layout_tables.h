@@ -30,7 +30,7 @@ enum {
 };
 
 // Of the translators of transformers (Marian, Pegasus), which took theirs from BART.
-extern const struct config_choice activation_choices[];
+extern const struct knob_name activation_choices[];
 #define TRANSLATOR_KEYS(vocabulary, pad, eos)                                                        \
   CONFIG_WHOLE("vocab_size", source_vocab, vocabulary, 1, VOCABULARY_LIMIT),                         \
   CONFIG_WHOLE("d_model", hidden, 1024, 1, WIDTH_LIMIT),                                             \

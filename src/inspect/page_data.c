@@ -27,6 +27,7 @@
 #include "base/memory.h"
 #include "inspect/logit_lens.h"
 #include "inspect/nearest_words.h"
+#include "model/knob_names.h"
 
 enum {
   SOME_NUMBERS = 1 << 20,     // from here on queries, keys, values and states are rounded to 24 bits,
@@ -503,8 +504,6 @@ static bool write_stack(struct writer *writer, const struct stack *stack, const 
 
 static void write_model(struct writer *writer) {
   static const char *const activations[] = {"none", "relu", "gelu", "gelu_tanh", "silu", "tanh"};
-  static const char *const scores[] = {"product", "cosine", "general", "additive"};
-  static const char *const norms[] = {"layer", "rms", "none", "batch", "instance", "group"};
   const struct model *model = writer->subject->model;
   const struct arch *arch = &model->arch;
   buffer_text(writer->out, ",\"model\":{\"layout\":");
@@ -512,10 +511,10 @@ static void write_model(struct writer *writer) {
   key_number(writer, "parameters", (double)model_parameters(model));
   key_number(writer, "hidden", arch->hidden);
   key_number(writer, "vocabulary", arch->family == FAMILY_ENCODER ? arch->source_vocab : arch->target_vocab);
-  key_text(writer, "score", scores[arch->attention_score]);
+  key_text(writer, "score", knob_find_name(score_names, arch->attention_score));
   buffer_format(writer->out, ",\"bare\":%s,\"window\":%d", arch->attention_bare ? "true" : "false", arch->attention_window);
-  key_text(writer, "norm", norms[arch->norm]);
-  key_text(writer, "place", arch->norm_place == NORM_PRE ? "pre" : "post");
+  key_text(writer, "norm", knob_find_name(norm_names, arch->norm));
+  key_text(writer, "place", knob_find_name(norm_place_names, arch->norm_place));
   key_text(writer, "activation", activations[arch->activation]);
   key_number(writer, "epsilon", arch->norm_epsilon);
   key_number(writer, "embedding_scale", arch->embedding_scale);

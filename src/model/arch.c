@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "model/knob_names.h"
+
 enum { WIDEST = 1 << 15, MOST_LAYERS = 1000, MOST_HEADS = 128, LARGEST_VOCABULARY = 1 << 24 };
 
 int arch_head_width(const struct arch *arch, const struct stack_arch *stack) {
@@ -149,12 +151,11 @@ static bool check_embeddings(const struct arch *arch, struct error *error) {
 }
 
 static bool check_head(const struct arch *arch, struct error *error) {
-  static const char *const names[] = {"language", "none", "pretraining", "next-sentence", "classify",
-                                      "tag",      "span", "choice",      "double",   "replaced"};
+  const char *name = knob_find_name(head_names, arch->head);
   bool labelled = arch->head == HEAD_CLASSIFY || arch->head == HEAD_TAG;
   if (labelled && !between(error, "the number of labels", arch->labels, 1, 1 << 20)) return false;
   if (!labelled && arch->labels)
-    return error_set(error, ERROR_UNSUPPORTED, "a model with the head \"%s\" has no labels; this one says %d", names[arch->head],
+    return error_set(error, ERROR_UNSUPPORTED, "a model with the head \"%s\" has no labels; this one says %d", name,
                      arch->labels);
   if (arch->both_orders && arch->pooling == POOLING_MEAN)
     return error_set(error, ERROR_UNSUPPORTED,
@@ -162,13 +163,13 @@ static bool check_head(const struct arch *arch, struct error *error) {
   if ((arch->language_too || arch->both_orders) && arch->head != HEAD_CLASSIFY)
     return error_set(error, ERROR_UNSUPPORTED,
                      "%s belongs to the head \"classify\"; this model's is \"%s\"",
-                     arch->language_too ? "a vocabulary beside the head" : "adding up both orders of a pair", names[arch->head]);
+                     arch->language_too ? "a vocabulary beside the head" : "adding up both orders of a pair", name);
   if (arch->language_too && arch->family != FAMILY_DECODER)
     return error_set(error, ERROR_UNSUPPORTED, "only a decoder's rows can learn the next token beside the head \"classify\"");
   if (arch->family == FAMILY_ENCODER_DECODER && arch->head != HEAD_LANGUAGE)
     return error_set(error, ERROR_UNSUPPORTED,
                      "the head \"%s\" needs a model with one stack; on an encoder-decoder only \"language\" is built",
-                     names[arch->head]);
+                     name);
   if (arch_has_vocabulary(arch) && arch->tied_head && !arch->head_transform && arch_embedding_width(arch) != arch->hidden)
     return error_set(error, ERROR_UNSUPPORTED,
                      "the head cannot be tied to embeddings of width %d: the hidden states have width %d; use a head "
@@ -230,7 +231,7 @@ static bool check_sinusoids(const struct arch *arch, struct error *error) {
 }
 
 static bool check_norm(const struct arch *arch, struct error *error) {
-  static const char *const names[] = {"layer", "rms", "none", "batch", "instance", "group"};
+  const char *name = knob_find_name(norm_names, arch->norm);
   if (!(arch->norm_epsilon >= 0) || !isfinite(arch->norm_epsilon))
     return error_set(error, ERROR_UNSUPPORTED, "the norm's epsilon is %g; it has to be 0 or more", arch->norm_epsilon);
   if (arch->final_norm && arch->norm_place == NORM_POST)
@@ -241,13 +242,13 @@ static bool check_norm(const struct arch *arch, struct error *error) {
         error, ERROR_UNSUPPORTED,
         "%s norm looks at the tokens that follow, so it cannot be part of a decoder; choose layer, rms or no norm, or a "
         "model that is an encoder only",
-        names[arch->norm]);
+        name);
   if (arch->norm == NORM_INSTANCE && arch->norm_epsilon == 0)
     return error_set(error, ERROR_UNSUPPORTED,
                      "instance norm divides by epsilon alone where a text has one token; it cannot be 0 (PyTorch's is 1e-5)");
   if (arch->norm != NORM_GROUP)
     return arch->norm_groups == 0 || error_set(error, ERROR_UNSUPPORTED, "%d norm groups belong to group norm; this is %s norm",
-                                               arch->norm_groups, names[arch->norm]);
+                                               arch->norm_groups, name);
   if (!between(error, "the number of norm groups", arch->norm_groups, 1, arch->hidden)) return false;
   int width = arch->hidden % arch->norm_groups ? arch->hidden : arch->embedding_norm ? arch_embedding_width(arch) : 0;
   if (width % arch->norm_groups)
@@ -267,7 +268,7 @@ static bool check_attention(const struct arch *arch, struct error *error) {
     return error_set(
         error, ERROR_UNSUPPORTED,
         "%s scores have weights of their own, which attention without weights has not; choose scaled, dot or cosine ones",
-        arch->attention_score == SCORE_GENERAL ? "general" : "additive");
+        knob_find_name(score_names, arch->attention_score));
   for (int side = 0; side < 2; side++) {
     const struct stack_arch *stack = side ? &arch->decoder : &arch->encoder;
     if (stack->layers && (stack->kv_heads != stack->heads || stack->heads * arch_head_width(arch, stack) != arch->hidden))

@@ -102,8 +102,7 @@ struct arch {
   float attention_scale;      // of the scores; 0: 1 / sqrt(head_width) for products, 1 for the others
   int attention_window;       // a token of a causal stack sees so many, itself and those before it; 0: all
   bool attention_bare;        // no weights: queries, keys and values are the input itself, and what attention gives is its output
-  int relative_buckets; // learnt biases by distance in the encoder's self-attention (T5's buckets, one table for all layers); 0:
-                        // none
+  int relative_buckets;       // biases by distance, learnt, in the encoder's self-attention (T5's, all layers share them); 0: none
   int relative_distance;      // from this distance on all are one bucket
 
   enum head_kind head;

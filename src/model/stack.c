@@ -283,12 +283,13 @@ static struct tensor *embed(const struct run *run) {
   return widen(run, op_dropout(run->context, name_of(run, "embedding_dropout"), x, &dropout));
 }
 
-// Reports the hidden state after each layer under one name for all places of the norm: "decoder.hidden.3". Hidden 0 is the
-// embeddings' output; a pre-norm stack's last one is after the final norm, as in transformers.
+// A pre-norm stack's last hidden state is after the final norm, as in transformers.
 static struct tensor *hidden_of(const struct run *run, const struct stream *stream) {
   return run->layer + 1 == run->stack->arch->layers ? stream->input : stream->sum;
 }
 
+// Reports the hidden state after each layer under one name for all places of the norm: "decoder.hidden.3". Hidden 0 is the
+// embeddings' output.
 static void report_hidden(const struct run *run, const struct stream *stream) {
   if (!run->context->probe) return;
   char *name = context_node(run->context, 48);
@@ -443,7 +444,8 @@ static bool learns(const struct model *model) {
 static struct tensor *run_stack(struct run *run) {
   struct context *context = run->context;
   bool recording = context->recording, training = context->training;
-  if (run->model->arch.family != FAMILY_ENCODER_DECODER && !learns(run->model)) context->recording = context->training = false;
+  if ((recording || training) && run->model->arch.family != FAMILY_ENCODER_DECODER && !learns(run->model))
+    context->recording = context->training = false;
   struct tensor *last = run_layers(run);
   context->recording = recording;
   context->training = training;

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "hf/layout.h"
+#include "model/knob_names.h"
 #include "train/task.h"
 
 bool job_get_tokenizer(struct job *job) {
@@ -22,34 +23,16 @@ int job_special_id(const struct job *job, const char *role, int32_t id, const ch
   return id;
 }
 
-struct choice {
-  const char *name;
-  int value;
-};
-
-static const struct choice activations[] = {{"relu", ACTIVATION_RELU},           {"gelu", ACTIVATION_GELU},
-                                            {"gelu-tanh", ACTIVATION_GELU_TANH}, {"silu", ACTIVATION_SILU},
-                                            {"tanh", ACTIVATION_TANH},           {0}};
-static const struct choice norms[] = {{"layer", NORM_LAYER}, {"rms", NORM_RMS}, {"none", NORM_NONE},
-                                      {"batch", NORM_BATCH}, {"instance", NORM_INSTANCE}, {"group", NORM_GROUP}, {0}};
-static const struct choice position_kinds[] = {
-  {"sinusoid", POSITIONS_SINUSOID}, {"sinusoid-interleaved", POSITIONS_SINUSOID_INTERLEAVED},
-  {"learned", POSITIONS_LEARNED},   {"rotary", POSITIONS_ROTARY},
-  {"none", POSITIONS_NONE},         {0}};
-
-// The names were checked when the options were read.
-static int chosen(const struct choice *choices, const char *name) {
-  while (choices->name && strcmp(choices->name, name) != 0) choices++;
-  return choices->value;
-}
-
 static bool is_on(const char *option) { return strcmp(option, "on") == 0; }
 
-static const struct choice scores[] = {{"scaled", SCORE_PRODUCT},   {"dot", SCORE_PRODUCT},       {"cosine", SCORE_COSINE},
-                                       {"general", SCORE_GENERAL}, {"additive", SCORE_ADDITIVE}, {0}};
+// --attention-score has two names for products, which differ in their scale.
+static enum attention_score score_of(const char *name) {
+  bool product = strcmp(name, "scaled") == 0 || strcmp(name, "dot") == 0;
+  return product ? SCORE_PRODUCT : (enum attention_score)knob_find_value(score_names, name);
+}
 
 static void describe_attention(const struct qkv_train_options *options, struct arch *arch) {
-  arch->attention_score = (enum attention_score)chosen(scores, options->attention_score);
+  arch->attention_score = score_of(options->attention_score);
   if (strcmp(options->attention_score, "dot") == 0) arch->attention_scale = 1;
   if (options->attention_scale > 0) arch->attention_scale = (float)options->attention_scale;
   arch->attention_bare = !is_on(options->attention_weights);
@@ -72,17 +55,18 @@ static void describe_norm(struct qkv_train_options *options, struct arch *arch) 
   if (options->norm_groups > 0) arch->norm_groups = (int)options->norm_groups;
 }
 
+// The names were checked when the options were read.
 static bool describe_model(struct job *job, struct arch *arch) {
   struct qkv_train_options *options = &job->options;
   bool pre = strcmp(options->norm_place, "pre") == 0;
   *arch = (struct arch){.hidden = (int)options->hidden,
-                        .norm = (enum norm_kind)chosen(norms, options->norm),
+                        .norm = (enum norm_kind)knob_find_value(norm_names, options->norm),
                         .norm_place = pre ? NORM_PRE : NORM_POST,
                         .norm_epsilon = 1e-5f,
                         .norm_epsilon_outside = strcmp(options->norm_epsilon_place, "outside") == 0,
                         .residual = is_on(options->residual),
-                        .positions = (enum position_kind)chosen(position_kinds, options->positions),
-                        .activation = (enum activation)chosen(activations, options->activation),
+                        .positions = (enum position_kind)knob_find_value(position_names, options->positions),
+                        .activation = (enum activation)knob_find_value(activation_names, options->activation),
                         .gated = is_on(options->gated),
                         .attention_bias = is_on(options->bias),
                         .ffn_bias = is_on(options->bias),

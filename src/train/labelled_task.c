@@ -7,6 +7,7 @@
 
 #include "hf/layout.h"
 #include "hf/sentence_modules.h"
+#include "model/knob_names.h"
 #include "train/bert_model.h"
 #include "train/gpt_model.h"
 #include "train/input_form.h"
@@ -173,8 +174,7 @@ static bool choose_features(struct job *job, enum family family, struct head_cho
                      "take --input-form plain",
                      options->input_form);
   choice->through = true;
-  for (const struct config_choice *named = feature_choices; named->name; named++)
-    if (strcmp(named->name, options->features) == 0) choice->features = (enum feature_kind)named->value;
+  choice->features = (enum feature_kind)knob_find_value(feature_names, options->features);
   // What stays as it is learns no new tokens and no language.
   if (!options->input_form && task_lists(job->task->options, "input-form")) options->input_form = "plain";
   choice->lstm = (struct lstm_arch){.layers = (int)options->lstm_layers,
