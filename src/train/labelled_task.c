@@ -125,26 +125,32 @@ static const struct {
 } poolings[] = {{"first", POOLING_FIRST, TEXT_FIRST}, {"last", POOLING_LAST, TEXT_LAST}, {"mean", POOLING_MEAN, TEXT_MEAN}};
 enum { POOLINGS = sizeof poolings / sizeof *poolings };
 
-// A model of sentence vectors put what it knows of a text where its modules.json says: fine-tuning starts from there.
-static void find_pooling(struct job *job) {
+// A model of sentence vectors put what it knows of a text where its modules.json says: fine-tuning starts from there. Modules
+// that no head can follow are no reason not to fine-tune; a file that cannot be read may hide what was meant.
+static bool find_pooling(struct job *job) {
   struct qkv_train_options *options = &job->options;
   struct sentence_modules modules;
-  struct error ignored = {0};
+  struct error unread = {0};
   bool for_texts = head_of(job) == HEAD_CLASSIFY || head_of(job) == HEAD_CHOICE;
-  if (!for_texts || options->pooling || !options->from || options->resume > 0) return;
-  if (!sentence_modules_read(&modules, options->from, &ignored)) return;
+  if (!for_texts || options->pooling || !options->from || options->resume > 0) return true;
+  if (!sentence_modules_read(&modules, options->from, &unread) && unread.code != ERROR_UNSUPPORTED)
+    return error_set(job->error, unread.code, "%s (--pooling first, last or mean does without the file)", unread.message);
   for (int i = 0; i < POOLINGS; i++)
     if (modules.pooling == poolings[i].text_pooling && poolings[i].pooling != POOLING_FIRST) options->pooling = poolings[i].name;
   if (options->pooling)
     job_say(job,
             "pooling %s, as modules.json of %s says (--pooling first: the one row that the heads of transformers look at)",
             options->pooling, options->from);
+  else if (modules.found && modules.pooling != TEXT_FIRST)
+    job_say(job, "pooling first, since no head can do what modules.json of %s says (--pooling chooses another one)",
+            options->from);
+  return true;
 }
 
 // Stays NULL where neither the user nor the model says it.
 static bool choose_pooling(struct job *job, enum family family, struct head_choice *choice) {
   struct labelled *own = job->state;
-  find_pooling(job);
+  if (!find_pooling(job)) return false;
   for (int i = 0; job->options.pooling && i < POOLINGS; i++)
     if (strcmp(job->options.pooling, poolings[i].name) == 0) own->pooling = poolings[i].pooling, choice->pooling = &own->pooling;
   if (choice->pooling && own->pooling == POOLING_FIRST && family == FAMILY_DECODER)

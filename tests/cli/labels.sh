@@ -98,6 +98,16 @@ run 0 "$QKV" train first $averaged --from vectors --pooling first --max-steps 1 
 check "--pooling first stays in the layout of transformers" grep -q BertForSequenceClassification first/config.json
 run 0 train fresh --task classify --train train.tsv --valid dev.tsv --pooling mean --max-steps 1
 check "a new model may have it, too" grep -q '"pooling": "mean"' fresh/config.json
+# One that no head can follow, and one that cannot be read.
+echo '[{"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}, {"type": "other.Dense", "path": "2"}]' > vectors/modules.json
+echo '{"pooling_mode_max_tokens": true}' > vectors/1_Pooling/config.json
+run 0 "$QKV" train most $averaged --from vectors --max-steps 1
+err_has "pooling first, since no head can do what modules.json of vectors says"
+echo '[{"type": ' > vectors/modules.json
+run 1 "$QKV" train broken $averaged --from vectors --max-steps 1
+err_has "vectors/modules.json"
+err_has "--pooling first, last or mean does without the file"
+check "nothing was begun" test ! -e broken
 
 # Bad examples.
 printf 'label\tsentence\ngood\tone\nbad\n' > missing.tsv
