@@ -5,42 +5,13 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-enum { PURPOSE_SAMPLES = 0x5A3, PURPOSE_BATCHES = 0xBA7 };
-
-static struct random_key epoch_key(const struct batch_plan *plan, uint64_t purpose) {
-  return random_key(random_bits(random_key(plan->options.seed, purpose), plan->epoch), purpose);
-}
+enum { PURPOSE_SAMPLES = 0x5A3 };
 
 static void order_samples(struct batch_plan *plan) {
-  struct random_key key = epoch_key(plan, PURPOSE_SAMPLES);
+  uint64_t epoch = random_bits(random_key(plan->options.seed, PURPOSE_SAMPLES), plan->epoch);
+  struct random_key key = random_key(epoch, PURPOSE_SAMPLES);
   for (size_t i = 0; i < plan->sample_count; i++)
     plan->order[i] = (uint32_t)(plan->options.shuffled ? random_permuted(key, i, plan->sample_count) : i);
-}
-
-struct lengths {
-  const struct samples *samples;
-  uint64_t epoch;
-};
-
-static int compare_lengths(const void *a, const void *b, void *data) {
-  const struct lengths *lengths = data;
-  const struct samples *samples = lengths->samples;
-  uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
-  struct sample_rows x = samples->rows(samples->user, lengths->epoch, first),
-                     y = samples->rows(samples->user, lengths->epoch, second);
-  if (x.target != y.target) return x.target < y.target ? -1 : 1;
-  if (x.source != y.source) return x.source < y.source ? -1 : 1;
-  return (first > second) - (first < second);
-}
-
-static void sort_windows(struct batch_plan *plan, const struct samples *samples) {
-  struct lengths lengths = {samples, plan->epoch};
-  size_t window = plan->options.shuffled ? samples->window : 0;
-  if (window < 2) return;
-  for (size_t start = 0; start < plan->sample_count; start += window) {
-    size_t left = plan->sample_count - start;
-    qsort_r(plan->order + start, left < window ? left : window, sizeof *plan->order, compare_lengths, &lengths);
-  }
 }
 
 static bool start_batch(struct batch_plan *plan, size_t position, struct error *error) {
@@ -80,7 +51,6 @@ bool batch_plan_make(struct batch_plan *plan, const struct samples *samples, con
   if (plan->options.accumulate < 1) plan->options.accumulate = 1;
   plan->epoch = epoch;
   order_samples(plan);
-  sort_windows(plan, samples);
   if (!cut_batches(plan, samples, error)) return false;
   size_t group = (size_t)plan->options.accumulate;
   plan->update_count = (plan->batch_count + group - 1) / group;
@@ -94,9 +64,7 @@ void batch_plan_free(struct batch_plan *plan) {
 }
 
 struct batch_list batch_plan_batch(const struct batch_plan *plan, size_t index) {
-  size_t batch = index;
-  if (plan->options.shuffled) batch = random_permuted(epoch_key(plan, PURPOSE_BATCHES), index, plan->batch_count);
-  return (struct batch_list){plan->order + plan->starts[batch], plan->starts[batch + 1] - plan->starts[batch]};
+  return (struct batch_list){plan->order + plan->starts[index], plan->starts[index + 1] - plan->starts[index]};
 }
 
 void batch_plan_update(const struct batch_plan *plan, size_t update, size_t *first, size_t *count) {

@@ -422,7 +422,6 @@ static const struct batch *fill(void *user, uint64_t epoch, const uint32_t *list
   return features_batch(user, list, count, error);
 }
 
-// Not sorted by length: nothing is padded, and texts alike in length are alike in other ways, too (the questions on one context).
 struct samples features_samples(struct features *features) {
   return (struct samples){.count = features->sample_count,
                           .user = features,

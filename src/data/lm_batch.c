@@ -7,7 +7,6 @@
 #include "base/random.h"
 
 enum { PURPOSE_BLOCKS = 0xB10C };
-static const size_t PAIR_WINDOW = 4096;  // pairs that are sorted by length together
 
 // --- Runs of samples
 
@@ -127,13 +126,13 @@ static const struct batch *fill_batch(void *user, uint64_t epoch, const uint32_t
 
 // --- The three kinds
 
-static struct samples make(struct lm_samples *of, size_t count, size_t window) {
+static struct samples make(struct lm_samples *of, size_t count) {
   return (struct samples){.count = count, .user = of, .rows = count_rows, .count_targets = count_targets, .fill = fill_batch,
-                          .window = window, .paths = of->stream->paths, .ledger = &of->stream->ledger};
+                          .paths = of->stream->paths, .ledger = &of->stream->ledger};
 }
 
 struct samples lm_blocks(struct lm_samples *of) {
-  return make(of, (size_t)((of->stream->count + of->context - 1) / of->context), 0);
+  return make(of, (size_t)((of->stream->count + of->context - 1) / of->context));
 }
 
 static bool add_windows(struct lm_samples *of, size_t *capacity, uint64_t first, uint64_t end, size_t stride,
@@ -158,7 +157,7 @@ bool lm_windows(struct lm_samples *of, size_t stride, struct samples *samples, s
   if (of->cross) ok = add_windows(of, &capacity, 0, stream->count, stride, error);
   for (size_t d = 0; ok && !of->cross && d < stream->document_count; d++)
     ok = add_windows(of, &capacity, stream->documents[d].start, stream_document_end(stream, d), stride, error);
-  *samples = make(of, of->run_count, 0);
+  *samples = make(of, of->run_count);
   return ok;
 }
 
@@ -172,7 +171,7 @@ bool lm_pairs(struct lm_samples *of, struct samples *samples, struct error *erro
     // The prompt's last token predicts the answer's first.
     of->runs[d] = (struct token_run){document->start, (uint32_t)(end - document->start), (uint32_t)(end - document->answer + 1)};
   }
-  *samples = make(of, of->run_count, PAIR_WINDOW);
+  *samples = make(of, of->run_count);
   return of->runs != NULL;
 }
 

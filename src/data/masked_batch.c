@@ -233,7 +233,6 @@ bool masked_samples_make(struct masked_samples *samples, struct samples *out, co
                           .rows = rows_of,
                           .count_targets = count_targets,
                           .fill = fill,
-                          .window = 4096,
                           .paths = paths,
                           .ledger = &samples->sentences->ledger};
   return true;

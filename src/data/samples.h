@@ -24,7 +24,6 @@ struct samples {
   void (*count_targets)(const void *user, uint64_t epoch, size_t sample, int64_t targets[TARGET_HEADS]);
   // The batch belongs to `user` and lives until the next call. NULL on failure.
   const struct batch *(*fill)(void *user, uint64_t epoch, const uint32_t *list, size_t count, struct error *error);
-  size_t window;              // so many samples at a time are sorted by length before they are cut into batches; 0: not sorted
   const char *const *paths;   // of the files that batch.lines name
   const struct ledger *ledger;
 };

@@ -100,9 +100,6 @@ void translation_batch_free(struct translation_batch *batch) {
 
 // --- Samples
 
-// Samples that are sorted by length together.
-static const size_t WINDOW = 4096;
-
 static struct sample_rows count_rows(const void *user, uint64_t epoch, size_t sample) {
   const struct translation_samples *of = user;
   (void)epoch;
@@ -128,5 +125,5 @@ static const struct batch *fill_batch(void *user, uint64_t epoch, const uint32_t
 
 struct samples translation_samples(struct translation_samples *of) {
   return (struct samples){.count = of->corpus->count, .user = of, .rows = count_rows, .count_targets = count_targets,
-                          .fill = fill_batch, .window = WINDOW, .paths = of->corpus->paths, .ledger = &of->corpus->ledger};
+                          .fill = fill_batch, .paths = of->corpus->paths, .ledger = &of->corpus->ledger};
 }
