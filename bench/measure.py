@@ -350,7 +350,7 @@ def page(tokens, what, unit, bound):
 
 
 FIGURES = {
-    "train-tiny": lambda: training("tiny", "f32", 1.5, "", args.steps or 12),
+    "train-tiny": lambda: training("tiny", "f32", 1.3 if args.cpu else 1.5, "", args.steps or 12),
     "train-base": lambda: training("base", "f32", 1.2, "", args.steps or 3),
     "train-tiny-bf16": lambda: training("tiny", "bf16", 3, 5, args.steps or 12),
     "train-base-bf16": lambda: training("base", "bf16", 3, 5, args.steps or 3),
