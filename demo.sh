@@ -48,7 +48,7 @@ demo_translator() {
     steps=600 layers=1
     echo "This processor has no AVX-512, so the model is smaller: 1 + 1 layers instead of 2 + 2, 600 updates instead of 1000."
   fi
-  early=$((steps / 10))
+  early=$((steps / 20))
   $qkv train $model --task translation --train $folder/train.en $folder/train.es --valid $folder/valid.en $folder/valid.es \
     --size tiny --layers $layers --vocab-size 2500 --batch-tokens 2048 --dropout 0.05 --learning-rate 0.005 --warmup-steps 200 \
     --schedule linear --max-steps $steps --valid-every $((steps / 2)) --keep-every $early --average 0
