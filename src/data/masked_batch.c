@@ -8,7 +8,8 @@
 
 enum { PURPOSE_PAIR = 0x9A1, PURPOSE_MASK = 0x3A5, SPECIALS = 3 };
 // What is drawn about a sample as a whole.
-enum { DRAW_SPLIT, DRAW_NEXT, DRAW_DOCUMENT, DRAW_SENTENCE, DRAW_PART };
+enum { DRAW_SPLIT, DRAW_NEXT, DRAW_PART, DRAW_OTHER };
+enum { OTHER_DRAWS = 8 };
 
 // A run of tokens.
 struct range {
@@ -31,29 +32,96 @@ static bool is_short(const struct masked_samples *samples, uint64_t epoch) {
   return samples->short_length && epoch < samples->short_epochs;
 }
 
+// Where a segment ends that begins with sentence `first`: sentences that fit into the room, and for random neighbours the one,
+// too, that no longer fits, so that true and random seconds are cut alike.
+static size_t segment_end(const struct masked_samples *samples, size_t first, size_t limit, size_t room) {
+  const uint64_t *starts = samples->sentences->starts;
+  size_t end = first + 1;
+  if (samples->next == NEXT_RANDOM)
+    while (end < limit && (end - first < 2 || starts[end] - starts[first] < room)) end++;
+  else
+    while (end < limit && starts[end + 1] - starts[first] <= room) end++;
+  return end;
+}
+
 // The sentences of the sample in this epoch: all of its segment, or a part that fits into the short length.
 static struct masked_segment part_of(const struct masked_samples *samples, struct random_key key, uint64_t epoch, size_t sample,
                                      size_t room) {
   struct masked_segment part = samples->segments[sample];
   if (!is_short(samples, epoch)) return part;
-  const uint64_t *starts = samples->sentences->starts;
-  part.first += random_below(key, DRAW_PART, part.end - part.first);
-  size_t end = part.first + 1;
-  while (end < part.end && starts[end + 1] - starts[part.first] <= room) end++;
-  part.end = end;
+  size_t count = part.end - part.first, last = samples->next == NEXT_RANDOM && count > 1;  // the last has none behind it
+  part.first += random_below(key, DRAW_PART, count - last);
+  part.end = segment_end(samples, part.first, part.end, room);
   return part;
 }
 
 static uint64_t least(uint64_t x, uint64_t y) { return x < y ? x : y; }
 
-// Sentences of another document, from a random one on, as many tokens as there is room for.
-static struct range other_sentences(const struct masked_samples *samples, struct random_key key, size_t document, size_t room) {
+// Sentences from `first` on, until `before` tokens and they fill the room, at most `most` of them.
+static struct range take_sentences(const struct masked_samples *samples, size_t first, size_t limit, size_t most, uint64_t before,
+                                   size_t room, size_t *taken) {
+  const uint64_t *starts = samples->sentences->starts;
+  size_t end = first + 1;
+  while (end < limit && end - first < most && before + starts[end] - starts[first] < room) end++;
+  *taken = end - first;
+  return (struct range){starts[first], starts[end]};
+}
+
+// Sentences of another document, from a random one on. Nothing but the words may tell them from the true ones: they fill the room
+// behind `before` tokens where those do, and are `most`, as many, where those do not; some draws are made for such ones.
+static struct range other_sentences(const struct masked_samples *samples, struct random_key key, size_t document, bool full,
+                                    size_t most, uint64_t before, size_t room) {
   const struct sentences *sentences = samples->sentences;
-  size_t other = random_below(key, DRAW_DOCUMENT, sentences->document_count - 1);
-  if (other >= document) other++;
-  size_t first = sentences->documents[other], count = sentences->documents[other + 1] - first;
-  uint64_t start = sentences->starts[first + random_below(key, DRAW_SENTENCE, count)];
-  return (struct range){start, least(start + room, sentences->starts[first + count])};
+  struct range range = {0};
+  bool alike = false;
+  for (uint64_t draw = DRAW_OTHER; draw < DRAW_OTHER + 2 * OTHER_DRAWS && !alike; draw += 2) {
+    size_t other = random_below(key, draw, sentences->document_count - 1), taken;
+    if (other >= document) other++;
+    size_t begin = sentences->documents[other], limit = sentences->documents[other + 1];
+    size_t first = begin + random_below(key, draw + 1, limit - begin);
+    range = take_sentences(samples, first, limit, full ? SIZE_MAX : most, before, room, &taken);
+    alike = before + (range.end - range.first) >= room ? full : !full && taken == most;
+  }
+  return range;
+}
+
+// A text of a single sentence is split in its middle, where nothing else can follow.
+static struct pair halves(struct range all) {
+  uint64_t middle = all.first + (all.end - all.first) / 2;
+  return (struct pair){.a = {all.first, middle}, .b = {middle, all.end}, .label = 0};
+}
+
+// Cuts what does not fit: the first text at its front, so that it still ends where the second may begin, down to half of the room.
+static struct pair fitted(struct range a, struct range b, int label, size_t room) {
+  uint64_t half = room / 2, first = least(a.end - a.first, room - least(b.end - b.first, half));
+  uint64_t second = least(b.end - b.first, room - first);
+  return (struct pair){.a = {a.end - first, a.end}, .b = {b.first, b.first + second}, .label = label};
+}
+
+static struct pair neighbours(const struct masked_samples *samples, struct random_key key, const struct masked_segment *part,
+                              bool other, size_t room) {
+  const uint64_t *starts = samples->sentences->starts;
+  size_t second = part->first + 1 + random_below(key, DRAW_SPLIT, part->end - part->first - 1);
+  struct range a = {starts[part->first], starts[second]}, b = {starts[second], starts[part->end]};
+  bool full = b.end - a.first >= room;
+  if (other) b = other_sentences(samples, key, part->document, full, part->end - second, a.end - a.first, room);
+  return fitted(a, b, other, room);
+}
+
+// A single sentence stays whole, and what follows is from elsewhere (released code of BERT).
+static struct pair alone(const struct masked_samples *samples, struct random_key key, size_t document, struct range all,
+                         size_t room) {
+  return fitted(all, other_sentences(samples, key, document, false, 1, all.end - all.first, room), 1, room);
+}
+
+// ALBERT's: the two parts of a segment, in their order or not.
+static struct pair swapped(const struct masked_samples *samples, struct random_key key, const struct masked_segment *part,
+                           struct range all, bool other) {
+  size_t count = part->end - part->first;
+  struct pair pair = halves(all);
+  if (count > 1)
+    pair.a.end = pair.b.first = samples->sentences->starts[part->first + 1 + random_below(key, DRAW_SPLIT, count - 1)];
+  return other ? (struct pair){.a = pair.b, .b = pair.a, .label = 1} : pair;
 }
 
 static struct pair draw_pair(const struct masked_samples *samples, uint64_t epoch, size_t sample) {
@@ -62,27 +130,12 @@ static struct pair draw_pair(const struct masked_samples *samples, uint64_t epoc
   struct masked_segment part = part_of(samples, key, epoch, sample, room);
   const uint64_t *starts = samples->sentences->starts;
   struct range all = {starts[part.first], least(starts[part.end], starts[part.first] + room)};
-  struct pair pair = {.a = all, .b = {all.end, all.end}, .label = -1};
-  size_t count = part.end - part.first;
-  bool other = random_uniform(key, DRAW_NEXT) < 0.5;
-  if (samples->next == NEXT_NONE || all.end - all.first < 2) return pair;
-  // Between two sentences, or in the middle of the only one.
-  uint64_t split =
-    count > 1 ? starts[part.first + 1 + random_below(key, DRAW_SPLIT, count - 1)] : all.first + (all.end - all.first) / 2;
-  bool several = samples->sentences->document_count > 1;
-  pair.label = other && (several || samples->next == NEXT_SWAPPED);
-  if (samples->next == NEXT_SWAPPED) {
-    pair.a = other ? (struct range){split, all.end} : (struct range){all.first, split};
-    pair.b = other ? (struct range){all.first, split} : (struct range){split, all.end};
-    return pair;
-  }
-  // A single sentence stays whole, and what follows is from elsewhere (released code of BERT).
-  bool alone = count == 1 && several;
-  if (alone) pair.label = 1, split = least(all.end, all.first + room / 2 + 1);
-  pair.a = (struct range){all.first, split};
-  pair.b = pair.label ? other_sentences(samples, key, part.document, room - (size_t)(split - all.first))
-                      : (struct range){split, all.end};
-  return pair;
+  bool other = random_uniform(key, DRAW_NEXT) < 0.5, several = samples->sentences->document_count > 1;
+  if (samples->next == NEXT_NONE || all.end - all.first < 2)
+    return (struct pair){.a = all, .b = {all.end, all.end}, .label = -1};
+  if (samples->next == NEXT_SWAPPED) return swapped(samples, key, &part, all, other);
+  if (part.end - part.first > 1) return neighbours(samples, key, &part, other && several, room);
+  return several ? alone(samples, key, part.document, all, room) : halves(all);
 }
 
 static size_t pair_rows(const struct pair *pair) {
@@ -207,14 +260,17 @@ static const struct batch *fill(void *user, uint64_t epoch, const uint32_t *list
 static bool cut_segments(struct masked_samples *samples, struct error *error) {
   const struct sentences *sentences = samples->sentences;
   size_t room = samples->max_length - SPECIALS;
-  for (size_t d = 0; d < sentences->document_count; d++)
-    for (size_t first = sentences->documents[d], end; first < sentences->documents[d + 1]; first = end) {
-      for (end = first + 1; end < sentences->documents[d + 1]; end++)
-        if (sentences->starts[end + 1] - sentences->starts[first] > room) break;
+  for (size_t d = 0; d < sentences->document_count; d++) {
+    size_t first = sentences->documents[d], limit = sentences->documents[d + 1];
+    while (first < limit) {
+      struct masked_segment segment = {first, segment_end(samples, first, limit, room), d};
       if (!memory_grow(error, &samples->segments, &samples->capacity, samples->count + 1, sizeof *samples->segments))
         return false;
-      samples->segments[samples->count++] = (struct masked_segment){first, end, d};
+      samples->segments[samples->count++] = segment;
+      // A last sentence takes the one before it along: it has no neighbour otherwise.
+      first = segment.end - (samples->next == NEXT_RANDOM && segment.end + 1 == limit);
     }
+  }
   return true;
 }
 

@@ -1,10 +1,11 @@
 // Samples of masked language modelling and next sentence prediction (Devlin et al., 2019, 3.1 and A.1; Lan et al., 2020, 3.1).
 //
-// The documents are cut once into segments: as many following sentences as fit into max_length with [CLS] and two [SEP]. A sample
-// is a segment; everything else is drawn anew in each epoch, as a function of (seed, epoch, sample, position):
+// The documents are cut once into segments: as many following sentences as fit into max_length with [CLS] and two [SEP], for
+// random neighbours also the one that no longer fits, and at least two, as in the released code of BERT. A sample is a segment;
+// everything else is drawn anew in each epoch, as a function of (seed, epoch, sample, position):
 //   - where the segment is split into A and B; in half of the cases B is replaced by sentences of another document (label 1), or
-//   A
-//     and B change places (label 1);
+//     A and B change places (label 1). What is too long is cut by the same rule whatever the label, so that neither lengths nor
+//     broken ends tell the labels apart (a model finds such a tell long before it reads);
 //   - which tokens are predicted (mask_rate of them, at least one), and which of these become [MASK], any token, or stay.
 // In the first short_epochs epochs a sample is a part of its segment that fits into short_length: short sequences, then long
 // ones.

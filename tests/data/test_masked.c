@@ -91,6 +91,59 @@ static void rates_are_those_of_the_paper(void **state) {
   sentences_free(&sentences);
 }
 
+// Documents of `each` sentences of 3 to 61 tokens, the last of which is FULL_STOP.
+enum { FULL_STOP = 99 };
+
+static struct sentences ragged_sentences(size_t documents, size_t each) {
+  struct sentences out = make_sentences(documents, each, 61);
+  size_t count = 0;
+  for (size_t i = 0; i < out.count; i++) {
+    out.starts[i] = count;
+    count += 3 + random_below(random_key(3, 4), i, 59);
+    out.tokens[count - 1] = FULL_STOP;
+  }
+  out.starts[out.count] = out.token_count = count;
+  return out;
+}
+
+// Of the samples of one label: how many there are, how many fill all rows, and end with a full stop, and the rows of the second.
+struct shape {
+  double count, full, stops, second;
+};
+
+static void count_shapes(struct samples *samples, uint64_t epoch, struct shape shapes[2]) {
+  for (uint32_t i = 0; i < samples->count; i++) {
+    const struct batch *batch = samples->fill(samples->user, epoch, &i, 1, &error);
+    assert_non_null(batch);
+    struct shape *shape = &shapes[batch->texts[0].label];
+    int rows = batch->source.rows;
+    shape->count++;
+    shape->full += rows == 64;
+    shape->stops += batch->source.ids[rows - 2] == FULL_STOP;
+    for (int row = 0; row < rows; row++) shape->second += batch->source.types[row];
+  }
+}
+
+static void nothing_but_words_tells_second_texts_apart(void **state) {
+  const size_t shapes_of_text[][2] = {{20, 400}, {2000, 4}, {3000, 2}};
+  for (size_t t = 0; t < sizeof shapes_of_text / sizeof *shapes_of_text; t++) {
+    struct sentences sentences = ragged_sentences(shapes_of_text[t][0], shapes_of_text[t][1]);
+    struct masked_samples masked = masked_of(&sentences, NEXT_RANDOM);
+    masked.masking.rate = 0;
+    struct samples samples;
+    assert_true(masked_samples_make(&masked, &samples, paths, &error));
+    struct shape shapes[2] = {{0}};
+    for (uint64_t epoch = 0; epoch < 4; epoch++) count_shapes(&samples, epoch, shapes);
+    const struct shape *follows = &shapes[0], *random = &shapes[1];
+    assert_true(fabs(random->count / (random->count + follows->count) - 0.5) < 0.02);
+    assert_true(fabs(random->full / random->count - follows->full / follows->count) < 0.04);
+    assert_true(fabs(random->stops / random->count - follows->stops / follows->count) < 0.04);
+    assert_true(fabs(random->second / random->count - follows->second / follows->count) < 1);
+    masked_samples_free(&masked);
+    sentences_free(&sentences);
+  }
+}
+
 static void epochs_differ_and_repeat(void **state) {
   struct sentences sentences = make_sentences(5, 50, 9);
   struct masked_samples masked = masked_of(&sentences, NEXT_RANDOM);
@@ -228,7 +281,7 @@ static void what_is_held_out_is_counted_once(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(rates_are_those_of_the_paper),
-    cmocka_unit_test(epochs_differ_and_repeat),
+    cmocka_unit_test(nothing_but_words_tells_second_texts_apart), cmocka_unit_test(epochs_differ_and_repeat),
     cmocka_unit_test(swapped_and_none),
     cmocka_unit_test(short_sequences_come_first),
     cmocka_unit_test(words_are_masked_whole),
