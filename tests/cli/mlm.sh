@@ -5,12 +5,12 @@
 awk 'BEGIN { srand(1); split("cat dog bird fish horse", a); split("sleeps runs eats sings swims", v); split("here there today now often", w)
   for (d = 0; d < 100; d++) { x = a[1 + d % 5]; for (i = 0; i < 20; i++) print "The " x " " v[1 + d % 5] " " w[1 + int(rand() * 5)] "."; print "" } }' > docs.txt
 small="--hidden 64 --heads 4 --ffn 128 --layers 2 --dtype f32 --batch-tokens 1000 --vocab-size 120 --max-length 32"
-run 0 "$QKV" train bert --task mlm --train docs.txt $small --max-steps 250 --valid-every 50 --learning-rate 0.003 --warmup-steps 50 --dropout 0
+run 0 "$QKV" train bert --task mlm --train docs.txt $small --max-steps 450 --valid-every 50 --learning-rate 0.003 --warmup-steps 50 --dropout 0
 err_has "word pieces, learnt"
 err_has "of next sentences right"
 last() { awk -v key="\"$1\":" 'i = index($0, key) { v = substr($0, i + length(key)) + 0 } END { print v }' bert/log.jsonl; }
 check "the words are learnt" awk -v found="$(last masked_accuracy)" 'BEGIN { exit !(found > 0.7) }'
-check "the next sentences are learnt" awk -v found="$(last next_accuracy)" 'BEGIN { exit !(found > 0.85) }'
+check "the next sentences are learnt" awk -v found="$(last next_accuracy)" 'BEGIN { exit !(found > 0.8) }'
 check "it is a BERT for pre-training" grep -q BertForPreTraining bert/config.json
 run 0 "$QKV" train --task mlm --train docs.txt $small --show-batch
 out_has "next sentence: 1 (B is from elsewhere)"
@@ -50,8 +50,8 @@ for norm in batch instance group; do
   check "$norm norm resumed and recomputed: the same bytes" cmp $norm-whole/model.safetensors $norm-parts/model.safetensors
   run 0 "$QKV" info $norm-whole
   out_has "$norm"
-  run 0 "$QKV" train $norm-learnt --task mlm --train docs.txt $small --norm $norm --max-steps 100 --valid-every 50 --learning-rate 0.003 --dropout 0 --quiet
-  check "$norm norm learns" awk 'match($0, /"masked_accuracy":[0-9.]+/) { v = substr($0, RSTART + 18, RLENGTH - 18) } END { exit !(v > 0.35) }' $norm-learnt/log.jsonl
+  run 0 "$QKV" train $norm-learnt --task mlm --train docs.txt $small --norm $norm --max-steps 200 --valid-every 100 --learning-rate 0.003 --dropout 0 --quiet
+  check "$norm norm learns" awk 'match($0, /"masked_accuracy":[0-9.]+/) { v = substr($0, RSTART + 18, RLENGTH - 18) } END { exit !(v > 0.45) }' $norm-learnt/log.jsonl
 done
 check "batch norm's three buffers are saved" test "$(strings -n 8 batch-whole/model.safetensors | grep -o 'self.norm.\(running_mean\|running_var\|num_batches_tracked\)' | sort -u | wc -l)" -eq 3
 check "group norm chose its groups" grep -q '"norm_groups": 32' group-whole/config.json
