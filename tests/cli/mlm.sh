@@ -67,6 +67,9 @@ out_has '"next":'
 printf 'label\tsentence\n' > labels.tsv
 awk 'BEGIN { for (i = 0; i < 60; i++) print (i % 2 ? "swims\tthe horse swims here" : "runs\tthe dog runs there") }' >> labels.tsv
 run 0 "$QKV" train fine --task classify --from bert --train labels.tsv --valid labels.tsv --max-steps 3 --quiet
+run 0 "$QKV" train pre --task mlm --train docs.txt $small --norm-place pre --max-steps 1 --quiet
+run 0 "$QKV" train pre-fine --task classify --from pre --train labels.tsv --valid labels.tsv --max-steps 1 --quiet
+check "what the pooler has learnt goes on in any layout" grep -q '"pooler": *true' pre-fine/config.json
 
 # Filling masks, and pseudo-log-likelihoods.
 run 0 "$QKV" fill bert --text "The [MASK] sleeps here. The cat [MASK] today." --top 3 --dtype f32
