@@ -32,16 +32,27 @@ static bool is_short(const struct masked_samples *samples, uint64_t epoch) {
   return samples->short_length && epoch < samples->short_epochs;
 }
 
-// Where a segment ends that begins with sentence `first`: sentences that fit into the room, and for random neighbours the one,
-// too, that no longer fits, so that true and random seconds are cut alike.
-static size_t segment_end(const struct masked_samples *samples, size_t first, size_t limit, size_t room) {
+// Where sentences from `first` on end that fill the room behind `before` tokens: the last of them may no longer fit.
+static size_t filling_end(const struct masked_samples *samples, size_t first, size_t limit, uint64_t before, size_t room) {
   const uint64_t *starts = samples->sentences->starts;
   size_t end = first + 1;
-  if (samples->next == NEXT_RANDOM)
-    while (end < limit && (end - first < 2 || starts[end] - starts[first] < room)) end++;
-  else
-    while (end < limit && starts[end + 1] - starts[first] <= room) end++;
+  while (end < limit && before + starts[end] - starts[first] < room) end++;
   return end;
+}
+
+static size_t fitting_end(const struct masked_samples *samples, size_t first, size_t limit, size_t room) {
+  const uint64_t *starts = samples->sentences->starts;
+  size_t end = first + 1;
+  while (end < limit && starts[end + 1] - starts[first] <= room) end++;
+  return end;
+}
+
+// Where a segment ends that begins with sentence `first`. For random neighbours it fills the room, and has two sentences where
+// there are two, so that true and random seconds are cut alike.
+static size_t segment_end(const struct masked_samples *samples, size_t first, size_t limit, size_t room) {
+  if (samples->next != NEXT_RANDOM) return fitting_end(samples, first, limit, room);
+  size_t end = filling_end(samples, first, limit, 0, room);
+  return end == first + 1 && end < limit ? end + 1 : end;
 }
 
 // The sentences of the sample in this epoch: all of its segment, or a part that fits into the short length.
@@ -57,16 +68,6 @@ static struct masked_segment part_of(const struct masked_samples *samples, struc
 
 static uint64_t least(uint64_t x, uint64_t y) { return x < y ? x : y; }
 
-// Sentences from `first` on, until `before` tokens and they fill the room, at most `most` of them.
-static struct range take_sentences(const struct masked_samples *samples, size_t first, size_t limit, size_t most, uint64_t before,
-                                   size_t room, size_t *taken) {
-  const uint64_t *starts = samples->sentences->starts;
-  size_t end = first + 1;
-  while (end < limit && end - first < most && before + starts[end] - starts[first] < room) end++;
-  *taken = end - first;
-  return (struct range){starts[first], starts[end]};
-}
-
 // Sentences of another document, from a random one on. Nothing but the words may tell them from the true ones: they fill the room
 // behind `before` tokens where those do, and are `most`, as many, where those do not; some draws are made for such ones.
 static struct range other_sentences(const struct masked_samples *samples, struct random_key key, size_t document, bool full,
@@ -75,12 +76,14 @@ static struct range other_sentences(const struct masked_samples *samples, struct
   struct range range = {0};
   bool alike = false;
   for (uint64_t draw = DRAW_OTHER; draw < DRAW_OTHER + 2 * OTHER_DRAWS && !alike; draw += 2) {
-    size_t other = random_below(key, draw, sentences->document_count - 1), taken;
+    size_t other = random_below(key, draw, sentences->document_count - 1);
     if (other >= document) other++;
     size_t begin = sentences->documents[other], limit = sentences->documents[other + 1];
     size_t first = begin + random_below(key, draw + 1, limit - begin);
-    range = take_sentences(samples, first, limit, full ? SIZE_MAX : most, before, room, &taken);
-    alike = before + (range.end - range.first) >= room ? full : !full && taken == most;
+    if (!full) limit = least(limit, first + most);
+    size_t end = filling_end(samples, first, limit, before, room);
+    range = (struct range){sentences->starts[first], sentences->starts[end]};
+    alike = before + (range.end - range.first) >= room ? full : !full && end - first == most;
   }
   return range;
 }

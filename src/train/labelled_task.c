@@ -118,12 +118,11 @@ static bool learn_tokenizer(struct job *job) {
     job->task->name);
 }
 
-static const struct {
-  const char *name;
-  enum pooling pooling;
-  int text_pooling;
-} poolings[] = {{"first", POOLING_FIRST, TEXT_FIRST}, {"last", POOLING_LAST, TEXT_LAST}, {"mean", POOLING_MEAN, TEXT_MEAN}};
-enum { POOLINGS = sizeof poolings / sizeof *poolings };
+// The name of what a head can do of modules.json's ways, beside the first row, which it does anyway; NULL: nothing.
+static const char *pooling_of_modules(const struct sentence_modules *modules) {
+  if (modules->pooling == TEXT_LAST) return knob_find_name(pooling_names, POOLING_LAST);
+  return modules->pooling == TEXT_MEAN ? knob_find_name(pooling_names, POOLING_MEAN) : NULL;
+}
 
 // A model of sentence vectors put what it knows of a text where its modules.json says: fine-tuning starts from there. Modules
 // that no head can follow are no reason not to fine-tune; a file that cannot be read may hide what was meant.
@@ -135,8 +134,7 @@ static bool find_pooling(struct job *job) {
   if (!for_texts || options->pooling || !options->from || options->resume > 0) return true;
   if (!sentence_modules_read(&modules, options->from, &unread) && unread.code != ERROR_UNSUPPORTED)
     return error_set(job->error, unread.code, "%s (--pooling first, last or mean does without the file)", unread.message);
-  for (int i = 0; i < POOLINGS; i++)
-    if (modules.pooling == poolings[i].text_pooling && poolings[i].pooling != POOLING_FIRST) options->pooling = poolings[i].name;
+  options->pooling = pooling_of_modules(&modules);
   if (options->pooling)
     job_say(job,
             "pooling %s, as modules.json of %s says (--pooling first: the one row that the heads of transformers look at)",
@@ -151,9 +149,10 @@ static bool find_pooling(struct job *job) {
 static bool choose_pooling(struct job *job, enum family family, struct head_choice *choice) {
   struct labelled *own = job->state;
   if (!find_pooling(job)) return false;
-  for (int i = 0; job->options.pooling && i < POOLINGS; i++)
-    if (strcmp(job->options.pooling, poolings[i].name) == 0) own->pooling = poolings[i].pooling, choice->pooling = &own->pooling;
-  if (choice->pooling && own->pooling == POOLING_FIRST && family == FAMILY_DECODER)
+  if (!job->options.pooling) return true;
+  own->pooling = (enum pooling)knob_find_value(pooling_names, job->options.pooling);
+  choice->pooling = &own->pooling;
+  if (own->pooling == POOLING_FIRST && family == FAMILY_DECODER)
     return error_set(
         job->error, ERROR_USAGE,
         "--pooling first: a decoder's first token sees nothing of the text, so it cannot stand for it; wanted last or mean");
