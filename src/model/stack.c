@@ -108,15 +108,26 @@ static struct tensor *add_and_normalise(const struct run *run, const char *what,
   return normalise(run, what, sum, x, f, norm, &dropout);
 }
 
+// The sublayer's input has been read, unless it is a state for the head or what is passed on.
+static void forget_input(const struct run *run, const struct stream *before, const struct stream *now) {
+  struct tensor *input = before->input;
+  if (!input || input == now->sum) return;
+  for (int i = 0; i < run->state_count; i++)
+    if (run->states[i] == input) return;
+  tensor_forget(run->context, input);
+}
+
 // Adds a sublayer's result to the stream. `own` is this sublayer's norm, `next` the norm of the sublayer that follows.
 static void join(const struct run *run, const char *what, struct stream *stream, struct tensor *result,
                  const struct norm_weights *own, const struct norm_weights *next, enum site site) {
+  struct stream before = *stream;
   if (run->model->arch.norm_place == NORM_PRE) {
-    stream->input = add_and_normalise(run, what, &stream->sum, stream->sum, result, next, site);
-    return;
+    stream->input = add_and_normalise(run, what, &stream->sum, before.sum, result, next, site);
+  } else {
+    struct tensor *sum;
+    stream->sum = stream->input = add_and_normalise(run, what, &sum, before.sum, result, own, site);
   }
-  struct tensor *sum;
-  stream->sum = stream->input = add_and_normalise(run, what, &sum, stream->sum, result, own, site);
+  forget_input(run, &before, stream);
 }
 
 // ---- sublayers ----
@@ -233,7 +244,9 @@ static struct tensor *feed_forward(const struct run *run, const struct layer *la
   else
     inner = op_linear(run->context, name_of(run, "feed_forward.up"), x, layer->up.weight, layer->up.bias, arch->activation,
                       &dropout);
-  return linear(run, "feed_forward.down", inner, &layer->down);
+  struct tensor *out = linear(run, "feed_forward.down", inner, &layer->down);
+  if (inner) tensor_forget(run->context, inner);
+  return out;
 }
 
 // ---- layers ----

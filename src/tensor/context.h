@@ -7,23 +7,26 @@
 #include "base/error.h"
 #include "tensor/kernels.h"
 
+struct node;
+
 struct tensor {
   int rows, cols;
-  float *data;      // [rows, cols]
+  float *data;      // [rows, cols]; NULL: forgotten (tape.h)
   float *gradient;  // NULL until backward first writes it
   bool wanted;      // something trainable lies below: backward passes through here
+  bool spent;       // its own operation doesn't read the values in backward: who reads them last may write over them
+  struct node *maker;  // can make the values again (tape.h), or NULL
 };
 
-struct node;
-struct spare;
+struct block;
 
 struct context {
   const struct kernels *kernels;
   struct error *error;           // sticky; operations do nothing once it is set
-  struct arena arena;            // values (low end) and gradients (high end)
+  struct arena arena;            // values that are kept (low end); gradients and what can be made again (high end)
   struct arena nodes;            // the tape and the tensors' descriptions
   struct node *last;             // the tape, newest first; NULL when not recording
-  struct spare *spares;          // gradient memory that is free again
+  struct block *blocks;          // of the high end
   bool recording;
   bool training;                 // dropout is on; keys and values are not rounded as in a cache
   bool recompute;                // while recording, layers keep only their inputs and run once more in backward

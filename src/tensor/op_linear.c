@@ -1,7 +1,7 @@
 // Linear: x W^T + bias, an activation and dropout behind it.
 //
 // Backward needs the value before the activation, except with relu, whose derivative can be read off its result (a dropped
-// element gets no gradient anyway).
+// element gets no gradient anyway). Where that is kept, the result can be made again from it.
 #include <assert.h>
 
 #include "tensor/operations.h"
@@ -36,9 +36,10 @@ static void backward_weight(struct context *context, const struct linear_node *n
   const struct kernels *kernels = context->kernels;
   const struct tensor *out = node->out, *x = node->x;
   size_t mark = context->arena.low;
+  const float *values = tensor_values(context, node->x);
   float *scratch = context_memory(context, linear_gradient_scratch(out->rows, x->cols) * sizeof *scratch);
   if (!context_ok(context)) return;
-  kernels->linear_gradient(node->weight->gradient, node->bias ? node->bias->gradient : NULL, out->gradient, out->cols, x->data,
+  kernels->linear_gradient(node->weight->gradient, node->bias ? node->bias->gradient : NULL, out->gradient, out->cols, values,
                            x->cols, out->rows, out->cols, x->cols, scratch);
   context->arena.low = mark;
 }
@@ -46,6 +47,7 @@ static void backward_weight(struct context *context, const struct linear_node *n
 static void backward(struct context *context, struct node *base) {
   struct linear_node *node = (struct linear_node *)base;
   struct tensor *out = node->out;
+  tensor_forget(context, out);
   if (!out->gradient) return;
   backward_activation(context, node);
   if (node->weight->gradient) backward_weight(context, node);
@@ -55,17 +57,18 @@ static void backward(struct context *context, struct node *base) {
   tensor_gradient_release(context, out);
 }
 
-// Runs the product so that `before` is kept where backward will want it.
-static const float *run(struct context *context, struct tensor *out, const struct tensor *x, const struct weight *weight,
-                        const float *bias, enum activation activation, const struct dropout *dropout, bool keep) {
-  const struct kernels *kernels = context->kernels;
-  bool separate = keep && activation != ACTIVATION_NONE && activation != ACTIVATION_RELU;
-  float *before = separate ? context_memory(context, (size_t)out->rows * (size_t)out->cols * sizeof *before) : NULL;
-  if (separate && !before) return NULL;
-  kernels->linear(out->data, out->cols, before, x->data, x->cols, out->rows, out->cols, x->cols, weight->packed, bias, activation,
-                  false);
-  if (dropout->threshold) kernels->activate(out->data, out->data, out->rows, out->cols, ACTIVATION_NONE, dropout);
-  return separate ? before : out->data;
+static void remake(struct context *context, struct node *base) {
+  const struct linear_node *node = (struct linear_node *)base;
+  context->kernels->activate(node->out->data, node->before, node->out->rows, node->out->cols, node->activation, &node->dropout);
+}
+
+// The result, and `before` where backward will want it.
+static struct tensor *take(struct context *context, struct linear_node *node, int rows, int cols, enum activation activation,
+                           float **before) {
+  *before = NULL;
+  if (!node || activation == ACTIVATION_NONE || activation == ACTIVATION_RELU) return tensor_new(context, rows, cols);
+  *before = context_memory(context, (size_t)rows * (size_t)cols * sizeof **before);
+  return tensor_new_remade(context, rows, cols, &node->node, remake);
 }
 
 struct tensor *op_linear(struct context *context, const char *name, struct tensor *x, struct weight *weight, struct weight *bias,
@@ -73,11 +76,15 @@ struct tensor *op_linear(struct context *context, const char *name, struct tenso
   if (!x) return NULL;
   assert(x->cols == weight->cols);
   struct linear_node *node = tape_record(context, sizeof *node, backward, name);
-  struct tensor *out = tensor_new(context, x->rows, weight->rows);
-  if (!out) return NULL;
+  float *before;
+  struct tensor *out = take(context, node, x->rows, weight->rows, activation, &before);
+  if (!context_ok(context)) return NULL;
   out->wanted = x->wanted || weight->trainable || (bias && bias->trainable);
-  const float *before = run(context, out, x, weight, bias ? bias->values : NULL, activation, dropout, node != NULL);
-  if (!before) return NULL;
+  out->spent = activation == ACTIVATION_NONE && dropout->threshold == 0;
+  const struct kernels *kernels = context->kernels;
+  kernels->linear(out->data, out->cols, before, x->data, x->cols, out->rows, out->cols, x->cols, weight->packed,
+                  bias ? bias->values : NULL, activation, false);
+  if (dropout->threshold) kernels->activate(out->data, out->data, out->rows, out->cols, ACTIVATION_NONE, dropout);
   if (node) {
     node->x = x;
     node->out = out;
@@ -85,7 +92,7 @@ struct tensor *op_linear(struct context *context, const char *name, struct tenso
     node->bias = bias;
     node->activation = activation;
     node->dropout = *dropout;
-    node->before = before;
+    node->before = before ? before : out->data;
   }
   context_report(context, name, out);
   return out;

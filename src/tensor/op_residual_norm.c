@@ -1,5 +1,7 @@
 // Residual connection and norm: sum = x + dropout(f), y = norm(sum). Post-norm layers use y alone, pre-norm layers both;
 // one operation serves both, and each row is read once.
+//
+// For backward only the sum is kept, in f's place where that is free: the norm can be made again from it.
 #include "tensor/operations.h"
 #include "tensor/tape.h"
 
@@ -16,6 +18,7 @@ struct residual_norm_node {
 // through other ways is already in x's gradient.
 static void backward(struct context *context, struct node *base) {
   struct residual_norm_node *node = (struct residual_norm_node *)base;
+  if (node->gain) tensor_forget(context, node->out);
   const float *dy = node->gain ? node->out->gradient : NULL;
   const float *dresidual = node->f ? node->sum->gradient : NULL;
   if (!dy && !dresidual) return;
@@ -36,6 +39,19 @@ static void backward(struct context *context, struct node *base) {
   if (node->f) tensor_gradient_release(context, node->sum);
 }
 
+static void remake(struct context *context, struct node *base) {
+  const struct residual_norm_node *node = (struct residual_norm_node *)base;
+  context->kernels->residual_norm(node->out->data, node->sum->data, NULL, NULL, node->sum->data, NULL, node->gain->values,
+                                  node->bias ? node->bias->values : NULL, node->out->rows, node->out->cols, &node->norm, NULL);
+}
+
+static struct tensor *take_sum(struct context *context, const struct tensor *x, const struct tensor *f) {
+  if (!f->spent) return tensor_new(context, x->rows, x->cols);
+  struct tensor *sum = context_node(context, sizeof *sum);
+  if (sum) *sum = (struct tensor){.rows = f->rows, .cols = f->cols, .data = f->data};
+  return sum;
+}
+
 static bool take_statistics(struct context *context, struct residual_norm_node *node, int rows) {
   node->mean = context_memory(context, (size_t)rows * sizeof *node->mean);
   node->deviation = context_memory(context, (size_t)rows * sizeof *node->deviation);
@@ -47,8 +63,8 @@ struct tensor *op_residual_norm(struct context *context, const char *name, struc
                                 const struct dropout *dropout) {
   if (!x) return NULL;
   struct residual_norm_node *node = tape_record(context, sizeof *node, backward, name);
-  struct tensor *sum = f ? tensor_new(context, x->rows, x->cols) : x;
-  struct tensor *out = gain ? tensor_new(context, x->rows, x->cols) : sum;
+  struct tensor *sum = f ? take_sum(context, x, f) : x;
+  struct tensor *out = gain ? tensor_new_remade(context, x->rows, x->cols, node ? &node->node : NULL, remake) : sum;
   if (!sum || !out || (node && !take_statistics(context, node, x->rows))) return NULL;
   bool wanted = x->wanted || (f && f->wanted);
   if (f) sum->wanted = wanted;

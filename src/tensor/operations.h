@@ -24,7 +24,7 @@ struct tensor *op_gate(struct context *context, const char *name, struct tensor 
 struct tensor *op_dropout(struct context *context, const char *name, struct tensor *x, const struct dropout *dropout);
 
 // *sum = x + dropout(f) and its norm, which is returned. f NULL: *sum is x. gain NULL: no norm, the sum is returned.
-// sum may be NULL where only the norm is used.
+// sum may be NULL where only the norm is used. f is not to be read afterwards: the sum may lie in its place.
 struct tensor *op_residual_norm(struct context *context, const char *name, struct tensor **sum, struct tensor *x,
                                 struct tensor *f, struct weight *gain, struct weight *bias, const struct norm *norm,
                                 const struct dropout *dropout);

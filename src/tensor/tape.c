@@ -5,10 +5,12 @@
 #include "base/random.h"
 #include "tensor/profile.h"
 
-struct spare {
-  struct spare *next;
-  float *block;  // NULL: this entry itself is free
+// A block of the high end, from its first use to the end of the step.
+struct block {
+  struct block *next;
+  float *start;
   size_t size;
+  bool used;
 };
 
 static const size_t NODE_MEMORY = (size_t)256 << 20;
@@ -36,7 +38,7 @@ void context_begin(struct context *context, bool recording, bool training, uint6
   context->arena.low = context->arena.high = 0;
   context->nodes.low = 0;
   context->last = NULL;
-  context->spares = NULL;
+  context->blocks = NULL;
   context->recording = recording;
   context->training = training;
   struct random_key key = random_key(seed, update);
@@ -86,31 +88,40 @@ struct tensor *tensor_new(struct context *context, int rows, int cols) {
   return tensor->data ? tensor : NULL;
 }
 
-static size_t gradient_size(const struct tensor *tensor) { return (size_t)tensor->rows * (size_t)tensor->cols * sizeof(float); }
+static size_t size_of(const struct tensor *tensor) { return (size_t)tensor->rows * (size_t)tensor->cols * sizeof(float); }
+
+// The smallest free block that is large enough, but no much larger one: the sides of a pair differ by a few rows, and what is
+// several times as wide will be asked for again.
+static struct block *find_block(const struct context *context, size_t size) {
+  struct block *best = NULL;
+  for (struct block *block = context->blocks; block; block = block->next)
+    if (!block->used && block->size >= size && block->size - size <= size / 4 && (!best || block->size < best->size))
+      best = block;
+  return best;
+}
+
+static struct block *new_block(struct context *context, size_t size) {
+  struct block *block = context_node(context, sizeof *block);
+  if (!block) return NULL;
+  *block = (struct block){.next = context->blocks, .start = arena_high(&context->arena, size, context->error), .size = size};
+  if (!block->start) return NULL;
+  context->blocks = block;
+  return block;
+}
 
 float *tensor_gradient_fresh(struct context *context, struct tensor *tensor) {
   if (!context_ok(context)) return NULL;
-  size_t size = gradient_size(tensor);
-  for (struct spare *spare = context->spares; spare; spare = spare->next) {
-    if (!spare->block || spare->size != size) continue;
-    float *block = spare->block;
-    spare->block = NULL;
-    return block;
-  }
-  return arena_high(&context->arena, size, context->error);
+  struct block *block = find_block(context, size_of(tensor));
+  if (!block) block = new_block(context, size_of(tensor));
+  if (!block) return NULL;
+  block->used = true;
+  return block->start;
 }
 
-static void keep_spare(struct context *context, float *block, size_t size) {
-  struct spare *spare = context->spares;
-  while (spare && spare->block) spare = spare->next;
-  if (!spare) {
-    spare = context_node(context, sizeof *spare);
-    if (!spare) return;
-    spare->next = context->spares;
-    context->spares = spare;
-  }
-  spare->block = block;
-  spare->size = size;
+static void give_back(const struct context *context, const float *start) {
+  struct block *block = context->blocks;
+  while (block->start != start) block = block->next;
+  block->used = false;
 }
 
 float *tensor_gradient(struct context *context, struct tensor *tensor, bool *first) {
@@ -126,11 +137,35 @@ void tensor_gradient_add(struct context *context, struct tensor *tensor, float *
     return;
   }
   context->kernels->add(tensor->gradient, fresh, (size_t)tensor->rows * (size_t)tensor->cols);
-  keep_spare(context, fresh, gradient_size(tensor));
+  give_back(context, fresh);
 }
 
 void tensor_gradient_release(struct context *context, struct tensor *tensor) {
   if (!tensor->gradient) return;
-  keep_spare(context, tensor->gradient, gradient_size(tensor));
+  give_back(context, tensor->gradient);
   tensor->gradient = NULL;
+}
+
+struct tensor *tensor_new_remade(struct context *context, int rows, int cols, struct node *node,
+                                 void (*remake)(struct context *context, struct node *node)) {
+  if (!node) return tensor_new(context, rows, cols);
+  struct tensor *tensor = context_node(context, sizeof *tensor);
+  if (!tensor) return NULL;
+  *tensor = (struct tensor){.rows = rows, .cols = cols, .maker = node};
+  node->remake = remake;
+  tensor->data = tensor_gradient_fresh(context, tensor);
+  return tensor->data ? tensor : NULL;
+}
+
+void tensor_forget(struct context *context, struct tensor *tensor) {
+  if (!tensor->maker || !tensor->data || !context->recording) return;
+  give_back(context, tensor->data);
+  tensor->data = NULL;
+}
+
+const float *tensor_values(struct context *context, struct tensor *tensor) {
+  if (tensor->data) return tensor->data;
+  tensor->data = tensor_gradient_fresh(context, tensor);
+  if (tensor->data) tensor->maker->remake(context, tensor->maker);
+  return tensor->data;
 }

@@ -455,6 +455,33 @@ static void measuring_tells_the_peak(void **state) {
   model_free(model);
 }
 
+// What backward needs of a row in one more layer of an encoder, and no more: queries, keys and values, what attention made of
+// them, two sums, and the feed-forward network's rows before the activation; beside them attention's log-sums and the norms'
+// statistics.
+static void a_layer_keeps_only_what_cannot_be_made_again(void **state) {
+  for (int pre = 0; pre < 2; pre++) {
+    size_t peaks[2];
+    struct arch arch = encoder_arch();
+    arch.relative_buckets = arch.relative_distance = 0;
+    arch.norm_place = pre ? NORM_PRE : NORM_POST;
+    arch.final_norm = pre;
+    for (int more = 0; more < 2; more++) {
+      float *gradients;
+      double sum;
+      arch.encoder.layers = 4 + more;
+      learn(&gradients, &arch, cpu_kernels_named("reference"), false, false, &peaks[more], &sum);
+      free(gradients);
+    }
+    static struct text text;
+    fill(&text, 0, 1, 11);
+    int hidden = arch.hidden, widths[] = {3 * hidden, hidden, hidden, hidden, arch.encoder.ffn, arch.encoder.heads, 1, 1, 1, 1};
+    size_t kept = 0;
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+      kept += ((size_t)text.batch.source.rows * (size_t)widths[i] * sizeof(float) + 63) / 64 * 64;
+    assert_int_equal(peaks[1] - peaks[0], kept);
+  }
+}
+
 static size_t peak_of_inference(int layers, int style, bool measuring) {
   static struct text text;
   struct error error = {0};
@@ -519,6 +546,7 @@ int main(void) {
                                      PER_TABLE(gradients_with_recomputing),
                                      cmocka_unit_test(allocations_fail_one_by_one),
                                      cmocka_unit_test(too_little_work_memory_is_an_error),
+                                     cmocka_unit_test(a_layer_keeps_only_what_cannot_be_made_again),
                                      cmocka_unit_test(measuring_tells_the_peak),
                                      cmocka_unit_test(positions_begin_at_the_offset),
                                      cmocka_unit_test(layers_of_inference_share_their_memory)};
