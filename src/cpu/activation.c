@@ -5,6 +5,7 @@
 #include "cpu/simd_dropout.h"
 #include "cpu/simd_math.h"
 #include "cpu/work.h"
+#include "tensor/number.h"
 
 enum { TASK_ELEMENTS = 16384 };
 
@@ -151,6 +152,44 @@ static void round_row(void *data, size_t row, int worker) {
 void KERNEL_NAME(round_bf16)(float *x, int stride, int rows, int columns) {
   struct rounding job = {x, (size_t)stride, columns};
   work_for((size_t)rows, 0.3 * rows * columns, round_row, &job);
+}
+
+struct halving {
+  uint16_t *y;
+  const float *x;
+  size_t n;
+};
+
+static void halve_task(void *data, size_t index, int worker) {
+  const struct halving *job = data;
+  size_t i = index * TASK_ELEMENTS, end = size_min(job->n, i + TASK_ELEMENTS);
+  for (; i + LANES <= end; i += LANES) vec_store_bf16(job->y + i, vec_load(job->x + i));
+  for (; i < end; i++) job->y[i] = number_to_bf16(job->x[i]);
+}
+
+void KERNEL_NAME(halve)(uint16_t *y, const float *x, size_t n) {
+  struct halving job = {y, x, n};
+  work_for(ceil_div(n, TASK_ELEMENTS), 0.3 * (double)n, halve_task, &job);
+}
+
+struct relu_half {
+  float *dx;
+  const uint16_t *y;
+  size_t n;
+};
+
+static void relu_half_task(void *data, size_t index, int worker) {
+  const struct relu_half *job = data;
+  size_t i = index * TASK_ELEMENTS, end = size_min(job->n, i + TASK_ELEMENTS);
+  for (; i + LANES <= end; i += LANES)
+    vec_store(job->dx + i, vec_keep(vec_less(vec_zero(), vec_load_bf16(job->y + i)), vec_load(job->dx + i)));
+  for (; i < end; i++)
+    if (!(number_from_bf16(job->y[i]) > 0)) job->dx[i] = 0;
+}
+
+void KERNEL_NAME(relu_gradient_half)(float *dx, const uint16_t *y, size_t n) {
+  struct relu_half job = {dx, y, n};
+  work_for(ceil_div(n, TASK_ELEMENTS), 0.3 * (double)n, relu_half_task, &job);
 }
 
 struct row_copy {

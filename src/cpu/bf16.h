@@ -14,7 +14,9 @@ void pack_bf16(float *packed, const float *values, int rows, int cols, bool tran
   void linear_##set(float *y, int y_stride, float *pre, const float *x, int x_stride, int rows, int columns, int depth, \
                     const float *packed, const float *bias, enum activation activation, bool accumulate); \
   void linear_gradient_##set(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows, \
-                             int columns, int depth, float *scratch);
+                             int columns, int depth, float *scratch); \
+  void linear_gradient_half_##set(float *dw, float *db, const float *dy, int dy_stride, const uint16_t *x, int x_stride, \
+                                  int rows, int columns, int depth, float *scratch);
 BF16_KERNELS(avx512_bf16)
 BF16_KERNELS(amx)
 BF16_KERNELS(amx_emulated)

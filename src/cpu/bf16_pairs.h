@@ -26,6 +26,16 @@ static inline void pair_row(uint32_t *to, const float *from, int n) {
   }
 }
 
+// Pairs across two rows of bf16, as pair_rows.
+static inline void pair_half_rows(uint32_t *to, const uint16_t *first, const uint16_t *second, int n) {
+  for (int j = 0; j < n; j += LANES) {
+    lane_mask mask = mask_first(n - j);
+    __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, first + j));
+    __m512i high = second ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, second + j)) : _mm512_setzero_si512();
+    _mm512_storeu_si512(to + j, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+  }
+}
+
 // Pairs across two rows, column by column; a missing second row is 0. Writes whole vectors.
 static inline void pair_rows(uint32_t *to, const float *first, const float *second, int n) {
   for (int j = 0; j < n; j += LANES) {

@@ -22,6 +22,6 @@ const struct kernels *cpu_kernels(enum precision precision, struct error *error)
 // processor can't run it.
 const struct kernels *cpu_kernels_named(const char *name);
 // Does nothing at all: for measuring how much memory a batch needs.
-const struct kernels *cpu_kernels_measuring(void);
+const struct kernels *cpu_kernels_measuring(enum number_type product_type);
 // "AMD EPYC 9554 64-Core Processor", or "unknown processor"
 const char *cpu_name(void);

@@ -118,13 +118,14 @@ void BF16_NAME(linear)(float *y, int y_stride, float *pre, const float *x, int x
 
 // ---- the weight's gradient ----
 //
-// dw is the product of dy turned and x, summed over rows: pairs are two rows of one column. x is rounded first, into `scratch`,
-// to panels as a weight's; a task rounds its own columns of dy. As many rows at a time as linear_gradient_part says; where they
-// are cut changes no bit.
+// dw is the product of dy turned and x, summed over rows: pairs are two rows of one column. x is paired first, into `scratch`, to
+// panels as a weight's, and rounded where it is not yet; a task rounds its own columns of dy. As many rows at a time as
+// linear_gradient_part says; where they are cut changes no bit.
 
 struct gradient {
   float *dw, *db;
   const float *dy, *x;
+  const uint16_t *half;      // instead of x, if not NULL
   size_t dy_stride, x_stride;
   int rows, columns, depth;  // rows: of this part
   uint32_t *x_pairs;         // [panels][panel_size]
@@ -132,15 +133,21 @@ struct gradient {
   int chunks, column_blocks, columns_each, column_tasks, panels, panels_each;
 };
 
-static void round_task(void *data, size_t index, int worker) {
+// The row and the one behind it, if there is one, from column k on.
+static void pair_panel(const struct gradient *gradient, uint32_t *to, int row, int k) {
+  size_t at = (size_t)row * gradient->x_stride + (size_t)k, next = at + gradient->x_stride;
+  int width = gradient->depth - k < PANEL ? gradient->depth - k : PANEL;
+  bool paired = row + 1 < gradient->rows;
+  if (gradient->half) pair_half_rows(to, gradient->half + at, paired ? gradient->half + next : NULL, width);
+  else pair_rows(to, gradient->x + at, paired ? gradient->x + next : NULL, width);
+}
+
+static void pair_task(void *data, size_t index, int worker) {
   const struct gradient *gradient = data;
   int end = (int)(index + 1) * ROUND_ROWS < gradient->rows ? (int)(index + 1) * ROUND_ROWS : gradient->rows;
   for (int row = (int)index * ROUND_ROWS; row < end; row += 2) {
-    const float *from = gradient->x + (size_t)row * gradient->x_stride;
-    const float *next = row + 1 < gradient->rows ? from + gradient->x_stride : NULL;
     uint32_t *to = gradient->x_pairs + (size_t)(row / 2) * PANEL;
-    for (int k = 0; k < gradient->depth; k += PANEL, to += gradient->panel_size)
-      pair_rows(to, from + k, next ? next + k : NULL, gradient->depth - k < PANEL ? gradient->depth - k : PANEL);
+    for (int k = 0; k < gradient->depth; k += PANEL, to += gradient->panel_size) pair_panel(gradient, to, row, k);
   }
 }
 
@@ -239,36 +246,48 @@ static void gradient_task(void *data, size_t index, int worker) {
   blocks_end();
 }
 
+// How the panels and the columns are shared out; returns how many tasks that makes. No sum depends on it.
+static size_t share_out(struct gradient *gradient, int part) {
+  gradient->panel_size = (size_t)part / 2 * PANEL;
+  gradient->panels = (gradient->depth + PANEL - 1) / PANEL;
+  gradient->column_blocks = (gradient->columns + GRADIENT_COLUMNS - 1) / GRADIENT_COLUMNS;
+  gradient->panels_each = gradient->panels < GRADIENT_PANELS ? gradient->panels : GRADIENT_PANELS;
+  size_t wanted = 4 * (size_t)parallel_threads();
+  while (gradient->panels_each > 1 &&  // smaller tasks where they are too few
+         ceil_div((size_t)gradient->panels, (size_t)gradient->panels_each) * (size_t)gradient->column_blocks < wanted)
+    gradient->panels_each = (gradient->panels_each + 1) / 2;
+  size_t panel_tasks = ceil_div((size_t)gradient->panels, (size_t)gradient->panels_each);
+  gradient->columns_each = (int)size_max(1, panel_tasks * (size_t)gradient->column_blocks / wanted);
+  gradient->column_tasks = (int)ceil_div((size_t)gradient->column_blocks, (size_t)gradient->columns_each);
+  return panel_tasks * (size_t)gradient->column_tasks;
+}
+
+static void run_gradient(const struct gradient *all) {
+  if (all->rows <= 0 || all->columns <= 0 || all->depth <= 0) return;
+  struct gradient gradient = *all;
+  int part = (int)linear_gradient_part(all->rows, all->depth);
+  size_t tasks = share_out(&gradient, part);
+  for (int row = 0; row < all->rows; row += part) {
+    gradient.rows = all->rows - row < part ? all->rows - row : part;
+    gradient.chunks = (gradient.rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
+    gradient.dy = all->dy + (size_t)row * all->dy_stride;
+    if (all->half) gradient.half = all->half + (size_t)row * all->x_stride;
+    else gradient.x = all->x + (size_t)row * all->x_stride;
+    work_for(ceil_div((size_t)gradient.rows, ROUND_ROWS), 0.4 * gradient.rows * all->depth, pair_task, &gradient);
+    work_for(tasks, (double)gradient.rows * all->columns * all->depth / 100, gradient_task, &gradient);
+  }
+}
+
 void BF16_NAME(linear_gradient)(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
                                 int columns, int depth, float *scratch) {
-  struct gradient gradient = {.dw = dw,
-                              .db = db,
-                              .dy_stride = (size_t)dy_stride,
-                              .x_stride = (size_t)x_stride,
-                              .columns = columns,
-                              .depth = depth,
-                              .x_pairs = (uint32_t *)scratch,
-                              .panels_each = GRADIENT_PANELS};
-  if (rows <= 0 || columns <= 0 || depth <= 0) return;
-  int part = (int)linear_gradient_part(rows, depth);
-  gradient.panel_size = (size_t)part / 2 * PANEL;
-  gradient.panels = (depth + PANEL - 1) / PANEL;
-  gradient.column_blocks = (columns + GRADIENT_COLUMNS - 1) / GRADIENT_COLUMNS;
-  if (gradient.panels_each > gradient.panels) gradient.panels_each = gradient.panels;
-  size_t wanted = 4 * (size_t)parallel_threads();
-  while (gradient.panels_each > 1 &&  // smaller tasks where they are too few; no sum depends on it
-         ceil_div((size_t)gradient.panels, (size_t)gradient.panels_each) * (size_t)gradient.column_blocks < wanted)
-    gradient.panels_each = (gradient.panels_each + 1) / 2;
-  size_t panel_tasks = ceil_div((size_t)gradient.panels, (size_t)gradient.panels_each);
-  gradient.columns_each = (int)size_max(1, panel_tasks * (size_t)gradient.column_blocks / wanted);
-  gradient.column_tasks = (int)ceil_div((size_t)gradient.column_blocks, (size_t)gradient.columns_each);
-  for (int row = 0; row < rows; row += part) {
-    gradient.rows = rows - row < part ? rows - row : part;
-    gradient.chunks = (gradient.rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
-    gradient.dy = dy + (size_t)row * gradient.dy_stride;
-    gradient.x = x + (size_t)row * gradient.x_stride;
-    work_for(ceil_div((size_t)gradient.rows, ROUND_ROWS), 0.4 * gradient.rows * depth, round_task, &gradient);
-    work_for(panel_tasks * (size_t)gradient.column_tasks, (double)gradient.rows * columns * depth / 100, gradient_task,
-             &gradient);
-  }
+  run_gradient(&(struct gradient){.dw = dw, .db = db, .dy = dy, .x = x, .dy_stride = (size_t)dy_stride,
+                                  .x_stride = (size_t)x_stride, .rows = rows, .columns = columns, .depth = depth,
+                                  .x_pairs = (uint32_t *)scratch});
+}
+
+void BF16_NAME(linear_gradient_half)(float *dw, float *db, const float *dy, int dy_stride, const uint16_t *x, int x_stride,
+                                     int rows, int columns, int depth, float *scratch) {
+  run_gradient(&(struct gradient){.dw = dw, .db = db, .dy = dy, .half = x, .dy_stride = (size_t)dy_stride,
+                                  .x_stride = (size_t)x_stride, .rows = rows, .columns = columns, .depth = depth,
+                                  .x_pairs = (uint32_t *)scratch});
 }

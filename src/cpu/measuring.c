@@ -10,11 +10,11 @@
 KERNEL_TABLE(KERNEL)
 #undef KERNEL
 
-static const struct kernels table = {
-  .name = "measuring",
 #define KERNEL(result, slot, arguments) .slot = measuring_##slot,
-  KERNEL_TABLE(KERNEL)
+#define TABLE(type) {.name = "measuring", .product_type = type, KERNEL_TABLE(KERNEL)}
+static const struct kernels of_f32 = TABLE(TYPE_F32), of_bf16 = TABLE(TYPE_BF16);
 #undef KERNEL
-};
 
-const struct kernels *cpu_kernels_measuring(void) { return &table; }
+const struct kernels *cpu_kernels_measuring(enum number_type product_type) {
+  return product_type == TYPE_BF16 ? &of_bf16 : &of_f32;
+}

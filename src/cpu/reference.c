@@ -139,6 +139,17 @@ static void reference_linear_gradient(float *dw, float *db, const float *dy, int
   parallel_for((size_t)columns, linear_gradient_task, &job);
 }
 
+static void reference_linear_gradient_half(float *dw, float *db, const float *dy, int dy_stride, const uint16_t *x, int x_stride,
+                                           int rows, int columns, int depth, float *scratch) {
+  for (int c = 0; c < columns; c++)
+    for (int row = 0; row < rows; row++) {
+      float g = dy[(size_t)row * (size_t)dy_stride + (size_t)c];
+      for (int k = 0; k < depth; k++)
+        dw[(size_t)c * (size_t)depth + (size_t)k] += g * number_from_bf16(x[(size_t)row * (size_t)x_stride + (size_t)k]);
+      if (db) db[c] += g;
+    }
+}
+
 // ---- element by element ----
 
 static void reference_activate(float *y, const float *x, int rows, int columns, enum activation activation,
@@ -527,6 +538,15 @@ static void reference_store_keys(struct key_store *store, const int32_t *slots, 
 static void reference_round_bf16(float *x, int stride, int rows, int columns) {
   for (int row = 0; row < rows; row++, x += stride)
     for (int c = 0; c < columns; c++) x[c] = number_from_bf16(number_to_bf16(x[c]));
+}
+
+static void reference_halve(uint16_t *y, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = number_to_bf16(x[i]);
+}
+
+static void reference_relu_gradient_half(float *dx, const uint16_t *y, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (!(number_from_bf16(y[i]) > 0)) dx[i] = 0;
 }
 
 // ---- embedding ----

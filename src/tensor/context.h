@@ -12,6 +12,7 @@ struct node;
 struct tensor {
   int rows, cols;
   float *data;      // [rows, cols]; NULL: forgotten (tape.h)
+  uint16_t *half;   // data as bf16, where that is all that backward will find (op_linear.c), or NULL
   float *gradient;  // NULL until backward first writes it
   bool wanted;      // something trainable lies below: backward passes through here
   bool spent;       // its own operation doesn't read the values in backward: who reads them last may write over them

@@ -84,6 +84,9 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
   /* dw[n, k] += sum_r dy[r, n] x[r, k]; db[n] += sum_r dy[r, n] unless NULL. scratch: linear_gradient_scratch floats */    \
   KERNEL(void, linear_gradient, (float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride,        \
                                  int rows, int columns, int depth, float *scratch))                                        \
+  /* The same of x rounded to bf16. Fast only where products are of bf16 (product_type). */                                  \
+  KERNEL(void, linear_gradient_half, (float *dw, float *db, const float *dy, int dy_stride, const uint16_t *x,              \
+                                      int x_stride, int rows, int columns, int depth, float *scratch))                     \
   /* y = dropout(activation(x)), elements of [rows, columns]; backward: dx = dy * dropout * activation'(x) */              \
   KERNEL(void, activate, (float *y, const float *x, int rows, int columns, enum activation activation,                     \
                           const struct dropout *dropout))                                                                  \
@@ -162,6 +165,9 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
                             const float *values, int value_stride, int rows))                                              \
   /* In place: every number to the nearest bf16 */                                                                        \
   KERNEL(void, round_bf16, (float *x, int stride, int rows, int columns))                                                   \
+  /* y[i] = x[i] as bf16; and relu's gradient told from such y: dx[i] = 0 where y[i] is not above 0 */                     \
+  KERNEL(void, halve, (uint16_t *y, const float *x, size_t n))                                                              \
+  KERNEL(void, relu_gradient_half, (float *dx, const uint16_t *y, size_t n))                                                \
   /* out[r] = dropout(scale * table[ids[r]] + position_table[positions[r]] + type_table[types[r]]); tables may be NULL */   \
   KERNEL(void, embed, (float *out, const struct weight *table, const int32_t *ids, float scale,                             \
                        const struct weight *position_table, const int32_t *positions, const struct weight *type_table,      \
@@ -195,6 +201,7 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
 struct kernels {
   const char *name;   // "reference", "avx2", "avx512", "amx"
   const char *dtype;  // "f32", or "bf16": in which products with weights round their factors
+  enum number_type product_type;  // the same: what only products read again may be kept so, and changes no bit
   enum number_type cache_type;  // in which decoders keep keys and values for what follows: F32 or BF16
 #define KERNEL(result, name, arguments) result(*name) arguments;
   KERNEL_TABLE(KERNEL)

@@ -1,7 +1,8 @@
 // Linear: x W^T + bias, an activation and dropout behind it.
 //
 // Backward needs the value before the activation, except with relu, whose derivative can be read off its result (a dropped
-// element gets no gradient anyway). Where that is kept, the result can be made again from it.
+// element gets no gradient anyway). Where that is kept, the result can be made again from it. Where products are of bf16, relu's
+// result is kept as they round it, which is all that they and the derivative need.
 #include <assert.h>
 
 #include "tensor/operations.h"
@@ -18,9 +19,12 @@ struct linear_node {
 
 static void backward_activation(struct context *context, const struct linear_node *node) {
   if (node->activation == ACTIVATION_NONE && node->dropout.threshold == 0) return;
-  float *gradient = node->out->gradient;
-  context->kernels->activate_gradient(gradient, gradient, node->before, node->out->rows, node->out->cols, node->activation,
-                                      &node->dropout);
+  const struct tensor *out = node->out;
+  if (out->half)
+    context->kernels->relu_gradient_half(out->gradient, out->half, (size_t)out->rows * (size_t)out->cols);
+  else
+    context->kernels->activate_gradient(out->gradient, out->gradient, node->before, out->rows, out->cols, node->activation,
+                                        &node->dropout);
 }
 
 static void backward_input(struct context *context, const struct linear_node *node) {
@@ -35,12 +39,15 @@ static void backward_input(struct context *context, const struct linear_node *no
 static void backward_weight(struct context *context, const struct linear_node *node) {
   const struct kernels *kernels = context->kernels;
   const struct tensor *out = node->out, *x = node->x;
+  float *dw = node->weight->gradient, *db = node->bias ? node->bias->gradient : NULL;
   size_t mark = context->arena.low;
-  const float *values = tensor_values(context, node->x);
+  const float *values = x->half ? NULL : tensor_values(context, node->x);
   float *scratch = context_memory(context, linear_gradient_scratch(out->rows, x->cols) * sizeof *scratch);
   if (!context_ok(context)) return;
-  kernels->linear_gradient(node->weight->gradient, node->bias ? node->bias->gradient : NULL, out->gradient, out->cols, values,
-                           x->cols, out->rows, out->cols, x->cols, scratch);
+  if (x->half)
+    kernels->linear_gradient_half(dw, db, out->gradient, out->cols, x->half, x->cols, out->rows, out->cols, x->cols, scratch);
+  else
+    kernels->linear_gradient(dw, db, out->gradient, out->cols, values, x->cols, out->rows, out->cols, x->cols, scratch);
   context->arena.low = mark;
 }
 
@@ -62,13 +69,18 @@ static void remake(struct context *context, struct node *base) {
   context->kernels->activate(node->out->data, node->before, node->out->rows, node->out->cols, node->activation, &node->dropout);
 }
 
-// The result, and `before` where backward will want it.
+// The result, with `half`, and `before` where backward will want them.
 static struct tensor *take(struct context *context, struct linear_node *node, int rows, int cols, enum activation activation,
-                           float **before) {
+                           const struct dropout *dropout, float **before) {
+  size_t n = (size_t)rows * (size_t)cols;
+  bool relu = activation == ACTIVATION_RELU, half = relu && !dropout->threshold && context->kernels->product_type == TYPE_BF16;
   *before = NULL;
-  if (!node || activation == ACTIVATION_NONE || activation == ACTIVATION_RELU) return tensor_new(context, rows, cols);
-  *before = context_memory(context, (size_t)rows * (size_t)cols * sizeof **before);
-  return tensor_new_remade(context, rows, cols, &node->node, remake);
+  if (!node || activation == ACTIVATION_NONE || (relu && !half)) return tensor_new(context, rows, cols);
+  if (!half) *before = context_memory(context, n * sizeof **before);
+  uint16_t *halves = half ? context_memory(context, n * sizeof *halves) : NULL;
+  struct tensor *out = tensor_new_remade(context, rows, cols, &node->node, half ? NULL : remake);
+  if (out) out->half = halves;
+  return out;
 }
 
 struct tensor *op_linear(struct context *context, const char *name, struct tensor *x, struct weight *weight, struct weight *bias,
@@ -77,7 +89,7 @@ struct tensor *op_linear(struct context *context, const char *name, struct tenso
   assert(x->cols == weight->cols);
   struct linear_node *node = tape_record(context, sizeof *node, backward, name);
   float *before;
-  struct tensor *out = take(context, node, x->rows, weight->rows, activation, &before);
+  struct tensor *out = take(context, node, x->rows, weight->rows, activation, dropout, &before);
   if (!context_ok(context)) return NULL;
   out->wanted = x->wanted || weight->trainable || (bias && bias->trainable);
   out->spent = activation == ACTIVATION_NONE && dropout->threshold == 0;
@@ -85,6 +97,7 @@ struct tensor *op_linear(struct context *context, const char *name, struct tenso
   kernels->linear(out->data, out->cols, before, x->data, x->cols, out->rows, out->cols, x->cols, weight->packed,
                   bias ? bias->values : NULL, activation, false);
   if (dropout->threshold) kernels->activate(out->data, out->data, out->rows, out->cols, ACTIVATION_NONE, dropout);
+  if (out->half) kernels->halve(out->half, out->data, (size_t)out->rows * (size_t)out->cols);
   if (node) {
     node->x = x;
     node->out = out;

@@ -90,6 +90,14 @@ static void count_linear_gradient(float *dw, float *db, const float *dy, int dy_
       4 * area(rows, columns) + 4 * area(rows, depth) + 8 * area(columns, depth));
 }
 
+static void count_linear_gradient_half(float *dw, float *db, const float *dy, int dy_stride, const uint16_t *x, int x_stride,
+                                       int rows, int columns, int depth, float *scratch) {
+  double started = begin();
+  profile.real->linear_gradient_half(dw, db, dy, dy_stride, x, x_stride, rows, columns, depth, scratch);
+  end(started, SLOT_linear_gradient_half, 2 * area(rows, columns) * depth,
+      4 * area(rows, columns) + 2 * area(rows, depth) + 8 * area(columns, depth));
+}
+
 static void count_activate(float *y, const float *x, int rows, int columns, enum activation activation,
                            const struct dropout *dropout) {
   double started = begin();
@@ -209,6 +217,18 @@ static void count_round_bf16(float *x, int stride, int rows, int columns) {
   double started = begin();
   profile.real->round_bf16(x, stride, rows, columns);
   end(started, SLOT_round_bf16, 0, 8 * area(rows, columns));
+}
+
+static void count_halve(uint16_t *y, const float *x, size_t n) {
+  double started = begin();
+  profile.real->halve(y, x, n);
+  end(started, SLOT_halve, 0, 6 * (double)n);
+}
+
+static void count_relu_gradient_half(float *dx, const uint16_t *y, size_t n) {
+  double started = begin();
+  profile.real->relu_gradient_half(dx, y, n);
+  end(started, SLOT_relu_gradient_half, 0, 10 * (double)n);
 }
 
 static void count_embed(float *out, const struct weight *table, const int32_t *ids, float scale,
@@ -358,7 +378,8 @@ const struct kernels *profile_wrap(const struct kernels *kernels) {
   struct kernels *wrapped = &profile.wrapped;
   *wrapped = *kernels;
 #define COUNT(slot) wrapped->slot = count_##slot
-  COUNT(pack), COUNT(linear), COUNT(linear_gradient), COUNT(activate), COUNT(activate_gradient), COUNT(residual_norm);
+  COUNT(pack), COUNT(linear), COUNT(linear_gradient), COUNT(linear_gradient_half), COUNT(activate), COUNT(activate_gradient);
+  COUNT(residual_norm), COUNT(halve), COUNT(relu_gradient_half);
   COUNT(residual_norm_gradient), COUNT(attention), COUNT(attention_gradient), COUNT(store_keys), COUNT(embed);
   COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(softmax), COUNT(largest), COUNT(sum_squares);
   COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter), COUNT(gate), COUNT(gate_gradient);

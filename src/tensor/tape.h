@@ -27,7 +27,8 @@ void *tape_record(struct context *context, size_t size, void (*backward)(struct 
 void tape_backward(struct context *context);
 
 struct tensor *tensor_new(struct context *context, int rows, int cols);
-// One that may be forgotten: `remake` of its node can make its values. node NULL (nothing is recorded): as tensor_new.
+// One that may be forgotten: `remake` of its node can make its values; NULL where only `half` will be asked for. node NULL
+// (nothing is recorded): as tensor_new.
 struct tensor *tensor_new_remade(struct context *context, int rows, int cols, struct node *node,
                                  void (*remake)(struct context *context, struct node *node));
 // Nothing reads the values until tensor_values is asked for them. Does nothing where they can't be made again.

@@ -98,7 +98,7 @@ static bool measure_samples(struct job *job, const struct samples *samples, cons
                             bool learning, struct room *room) {
   struct context context;
   struct batch_plan plan = {0};
-  if (!context_open_measuring(&context, cpu_kernels_measuring(), job->error)) return false;
+  if (!context_open_measuring(&context, cpu_kernels_measuring(job->kernels->product_type), job->error)) return false;
   context.recompute = job->options.recompute > 0;
   bool ok = batch_plan_make(&plan, samples, options, 0, job->error) &&
             measure_batches(&context, job, samples, &plan, learning, room);

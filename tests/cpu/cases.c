@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attention_cases.h"
+#include "tensor/number.h"
 
 static const struct shape product_shapes[] = {
     {1, 1, 1, 0},      {1, 64, 64, 1},    {2, 5, 16, 2},     {3, 16, 5, 3},       {4, 63, 63, 4},
@@ -336,13 +337,32 @@ static void add_case(const struct kernels *kernels, const struct shape *s, struc
   kernels->add(y, x, (size_t)s->columns);
 }
 
-// Ties on both sides, infinity and what rounds to it; a stride that leaves columns alone.
+// Ties on both sides, infinity and what rounds to it.
+static const float odd_numbers[] = {0x1.01p0f, 0x1.03p0f, -0x1.01p0f, 3.4e38f, -INFINITY, 0, 0x1.010002p0f};
+
+// A stride that leaves columns alone.
 static void round_bf16_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   float *x = case_output(outputs, (size_t)(s->rows * s->columns), 0);
   memcpy(x, case_floats((size_t)(s->rows * s->columns)), (size_t)(s->rows * s->columns) * sizeof *x);
-  static const float odd[] = {0x1.01p0f, 0x1.03p0f, -0x1.01p0f, 3.4e38f, -INFINITY, 0, 0x1.010002p0f};
-  for (int i = 0; i < s->rows * s->columns; i += 3) x[i] = odd[(size_t)i / 3 % (sizeof odd / sizeof *odd)];
+  for (int i = 0; i < s->rows * s->columns; i += 3) x[i] = odd_numbers[(size_t)i / 3 % (sizeof odd_numbers / sizeof *odd_numbers)];
   kernels->round_bf16(x, s->columns, s->rows, s->columns - s->columns / 3);
+}
+
+static void halve_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  size_t n = (size_t)s->columns;
+  float *x = case_floats(n), *y = case_output(outputs, n, 0);
+  uint16_t *halves = (uint16_t *)case_floats((n + 1) / 2);
+  for (size_t i = 0; i < n; i += 3) x[i] = odd_numbers[i / 3 % (sizeof odd_numbers / sizeof *odd_numbers)];
+  kernels->halve(halves, x, n);
+  for (size_t i = 0; i < n; i++) y[i] = number_from_bf16(halves[i]);
+}
+
+static void relu_gradient_half_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+  size_t n = (size_t)s->columns;
+  float *x = case_floats(n), *dx = case_output(outputs, n, 0);
+  uint16_t *y = (uint16_t *)case_floats((n + 1) / 2);
+  for (size_t i = 0; i < n; i++) y[i] = number_to_bf16(x[i] > 0 ? x[i] : 0);
+  kernels->relu_gradient_half(dx, y, n);
 }
 
 static void gather_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
@@ -389,6 +409,8 @@ const struct slot_case slot_cases[] = {
   CASE(adamw, flat_shapes),
   CASE(add, flat_shapes),
   CASE(round_bf16, row_shapes),
+  CASE(halve, flat_shapes),
+  CASE(relu_gradient_half, flat_shapes),
   CASE(gather, row_shapes),
   CASE(scatter, row_shapes),
   {"attention", attention_case, attention_shapes, ATTENTION_SHAPES},

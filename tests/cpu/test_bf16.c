@@ -29,6 +29,7 @@ static const struct kernels *table(const char *name) {
 #if defined(QKV_X86_KERNELS)
   emulated.linear = linear_amx_emulated;
   emulated.linear_gradient = linear_gradient_amx_emulated;
+  emulated.linear_gradient_half = linear_gradient_half_amx_emulated;
 #endif
   return &emulated;
 }
@@ -82,11 +83,32 @@ static void check_input_gradient(const struct kernels *kernels, const struct pro
   free(dx);
 }
 
+static void expect_bits(const char *what, const struct product *p, const float *a, const float *b, size_t n) {
+  if (memcmp(a, b, n * sizeof *a) != 0) fail_msg("%s of %d x %d x %d: other bits", what, p->rows, p->columns, p->depth);
+}
+
+// x is made of numbers that bf16 holds, so whoever rounds it, the bits are those of `dw` and `db`: two gradients added up.
+static void check_rounded_before(const struct kernels *kernels, const struct product *p, const float *dw, const float *db,
+                                 float *scratch) {
+  size_t n = (size_t)p->columns * (size_t)p->depth, all = (size_t)p->rows * (size_t)p->depth;
+  float *again = calloc(n, sizeof *again), *bias = calloc((size_t)p->columns, sizeof *bias);
+  uint16_t *half = malloc(all * sizeof *half);
+  kernels->halve(half, p->x, all);
+  for (int twice = 0; twice < 2; twice++)
+    kernels->linear_gradient_half(again, bias, p->y, p->columns, half, p->depth, p->rows, p->columns, p->depth, scratch);
+  expect_bits("dw", p, again, dw, n);
+  expect_bits("db", p, bias, db, (size_t)p->columns);
+  free(again);
+  free(bias);
+  free(half);
+}
+
 static void check_weight_gradient(const struct kernels *kernels, const struct product *p) {
   float *dw = calloc((size_t)p->columns * (size_t)p->depth, sizeof *dw), *db = calloc((size_t)p->columns, sizeof *db);
   float *scratch = calloc(linear_gradient_scratch(p->rows, p->depth), sizeof *scratch);
   for (int twice = 0; twice < 2; twice++)
     kernels->linear_gradient(dw, db, p->y, p->columns, p->x, p->depth, p->rows, p->columns, p->depth, scratch);
+  check_rounded_before(kernels, p, dw, db, scratch);
   free(scratch);
   for (int c = 0; c < p->columns; c++) {
     double bias = 0;

@@ -190,7 +190,7 @@ static void test_memory(void **state) {
   const struct stored_tensor *x = safetensors_find(&golden, "x");
   for (int measuring = 0; measuring < 2; measuring++) {
     struct context context;
-    assert_true(measuring ? context_open_measuring(&context, cpu_kernels_measuring(), &error)
+    assert_true(measuring ? context_open_measuring(&context, cpu_kernels_measuring(TYPE_F32), &error)
                           : context_open(&context, kernels, (size_t)1 << 26, &error));
     context_begin(&context, true, true, 0, 0);
     struct tensor *in = tensor_new(&context, (int)x->shape[0], (int)x->shape[1]);
