@@ -5,12 +5,10 @@
 #include "base/random.h"
 #include "tensor/profile.h"
 
-// A block of the high end, from its first use to the end of the step.
+// What lies at the arena's high end, in bytes from there: sorted, with gaps where something was released.
 struct block {
   struct block *next;
-  float *start;
-  size_t size;
-  bool used;
+  size_t from, to;
 };
 
 static const size_t NODE_MEMORY = (size_t)256 << 20;
@@ -90,38 +88,44 @@ struct tensor *tensor_new(struct context *context, int rows, int cols) {
 
 static size_t size_of(const struct tensor *tensor) { return (size_t)tensor->rows * (size_t)tensor->cols * sizeof(float); }
 
-// The smallest free block that is large enough, but no much larger one: the sides of a pair differ by a few rows, and what is
-// several times as wide will be asked for again.
-static struct block *find_block(const struct context *context, size_t size) {
-  struct block *best = NULL;
-  for (struct block *block = context->blocks; block; block = block->next)
-    if (!block->used && block->size >= size && block->size - size <= size / 4 && (!best || block->size < best->size))
-      best = block;
-  return best;
+// The smallest gap that is large enough, begins at *from; behind the last block there is always one.
+static struct block **find_gap(struct context *context, size_t size, size_t *from) {
+  struct block **best = NULL, **link = &context->blocks;
+  size_t end = 0, smallest = SIZE_MAX;
+  for (; *link; end = (*link)->to, link = &(*link)->next) {
+    size_t gap = (*link)->from - end;
+    if (gap < size || gap >= smallest) continue;
+    best = link;
+    smallest = gap;
+    *from = end;
+  }
+  if (best) return best;
+  *from = end;
+  return link;
 }
 
-static struct block *new_block(struct context *context, size_t size) {
-  struct block *block = context_node(context, sizeof *block);
-  if (!block) return NULL;
-  *block = (struct block){.next = context->blocks, .start = arena_high(&context->arena, size, context->error), .size = size};
-  if (!block->start) return NULL;
-  context->blocks = block;
-  return block;
+static float *start_of(const struct context *context, const struct block *block) {
+  return (float *)(context->arena.base + context->arena.size - block->to);
 }
 
 float *tensor_gradient_fresh(struct context *context, struct tensor *tensor) {
-  if (!context_ok(context)) return NULL;
-  struct block *block = find_block(context, size_of(tensor));
-  if (!block) block = new_block(context, size_of(tensor));
+  enum { ALIGNMENT = 64 };
+  struct block *block = context_node(context, sizeof *block);
   if (!block) return NULL;
-  block->used = true;
-  return block->start;
+  size_t size = (size_of(tensor) / ALIGNMENT + 1) * ALIGNMENT;  // none is empty, so that a start tells which block it is
+  struct block **link = find_gap(context, size, &block->from);
+  block->to = block->from + size;
+  size_t high = context->arena.high;
+  if (block->to > high && !arena_high(&context->arena, block->to - high, context->error)) return NULL;
+  block->next = *link;
+  *link = block;
+  return start_of(context, block);
 }
 
-static void give_back(const struct context *context, const float *start) {
-  struct block *block = context->blocks;
-  while (block->start != start) block = block->next;
-  block->used = false;
+static void give_back(struct context *context, const float *start) {
+  struct block **link = &context->blocks;
+  while (start_of(context, *link) != start) link = &(*link)->next;
+  *link = (*link)->next;
 }
 
 float *tensor_gradient(struct context *context, struct tensor *tensor, bool *first) {
