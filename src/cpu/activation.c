@@ -154,22 +154,22 @@ void KERNEL_NAME(round_bf16)(float *x, int stride, int rows, int columns) {
   work_for((size_t)rows, 0.3 * rows * columns, round_row, &job);
 }
 
-struct halving {
+struct rounding_to_bf16 {
   uint16_t *y;
   const float *x;
   size_t n;
 };
 
-static void halve_task(void *data, size_t index, int worker) {
-  const struct halving *job = data;
+static void to_bf16_task(void *data, size_t index, int worker) {
+  const struct rounding_to_bf16 *job = data;
   size_t i = index * TASK_ELEMENTS, end = size_min(job->n, i + TASK_ELEMENTS);
   for (; i + LANES <= end; i += LANES) vec_store_bf16(job->y + i, vec_load(job->x + i));
   for (; i < end; i++) job->y[i] = number_to_bf16(job->x[i]);
 }
 
-void KERNEL_NAME(halve)(uint16_t *y, const float *x, size_t n) {
-  struct halving job = {y, x, n};
-  work_for(ceil_div(n, TASK_ELEMENTS), 0.3 * (double)n, halve_task, &job);
+void KERNEL_NAME(to_bf16)(uint16_t *y, const float *x, size_t n) {
+  struct rounding_to_bf16 job = {y, x, n};
+  work_for(ceil_div(n, TASK_ELEMENTS), 0.3 * (double)n, to_bf16_task, &job);
 }
 
 struct relu_half {

@@ -34,7 +34,7 @@ void KERNEL_NAME(kernels_fill)(struct kernels *kernels) {
   kernels->attention_gradient = KERNEL_NAME(attention_gradient);
   kernels->store_keys = KERNEL_NAME(store_keys);
   kernels->round_bf16 = KERNEL_NAME(round_bf16);
-  kernels->halve = KERNEL_NAME(halve);
+  kernels->to_bf16 = KERNEL_NAME(to_bf16);
   kernels->relu_gradient_half = KERNEL_NAME(relu_gradient_half);
   kernels->embed = KERNEL_NAME(embed);
   kernels->embed_gradient = KERNEL_NAME(embed_gradient);

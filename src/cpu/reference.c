@@ -540,7 +540,7 @@ static void reference_round_bf16(float *x, int stride, int rows, int columns) {
     for (int c = 0; c < columns; c++) x[c] = number_from_bf16(number_to_bf16(x[c]));
 }
 
-static void reference_halve(uint16_t *y, const float *x, size_t n) {
+static void reference_to_bf16(uint16_t *y, const float *x, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] = number_to_bf16(x[i]);
 }
 

@@ -190,8 +190,7 @@ bool heads_set(struct arch *arch, enum head_kind head, int labels, struct error 
     free_choice.kind = head;
     free_choice.pooling = arch->family == FAMILY_DECODER ? POOLING_LAST : POOLING_FIRST;
     // What pre-training taught the pooler goes into heads for texts, as in BERT's classes.
-    const struct arch with_head = {.family = arch->family, .head = head};
-    free_choice.pooler = arch->pooler && arch_has_texts(&with_head);
+    free_choice.pooler = arch->pooler && head_has_texts(head);
     free_choice.pooler_activation = arch->pooler_activation;
     found = &free_choice;
   }

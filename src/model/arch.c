@@ -50,10 +50,12 @@ bool arch_has_choices(const struct arch *arch) { return arch->head == HEAD_CHOIC
 
 bool arch_has_row_labels(const struct arch *arch) { return arch->head == HEAD_TAG || arch->head == HEAD_REPLACED; }
 
-bool arch_has_texts(const struct arch *arch) {
-  return arch->head == HEAD_PRETRAINING || arch->head == HEAD_NEXT_SENTENCE || arch->head == HEAD_CLASSIFY ||
-         arch_has_choices(arch);
+bool head_has_texts(enum head_kind head) {
+  return head == HEAD_PRETRAINING || head == HEAD_NEXT_SENTENCE || head == HEAD_CLASSIFY || head == HEAD_CHOICE ||
+         head == HEAD_DOUBLE;
 }
+
+bool arch_has_texts(const struct arch *arch) { return head_has_texts(arch->head); }
 
 int arch_head_outputs(const struct arch *arch) {
   switch (arch->head) {

@@ -140,6 +140,7 @@ int arch_head_vocabulary(const struct arch *arch);
 bool arch_has_vocabulary(const struct arch *arch);  // rows have logits over the vocabulary
 bool arch_has_row_labels(const struct arch *arch);  // rows learn labels that are no tokens (tag, replaced)
 bool arch_has_texts(const struct arch *arch);       // texts have logits (next sentence, classify, choice, double)
+bool head_has_texts(enum head_kind head);           // the same of a head
 bool arch_has_choices(const struct arch *arch);     // texts have one score each, compared within their group (choice, double)
 int arch_head_outputs(const struct arch *arch);     // logits of the layer that is not the vocabulary's; 0: there is none
 bool arch_has_features(const struct arch *arch);    // the head reads anything else than the last hidden states

@@ -12,14 +12,12 @@ struct node;
 struct tensor {
   int rows, cols;
   float *data;      // [rows, cols]; NULL: forgotten (tape.h)
-  uint16_t *half;   // data as bf16, where that is all that backward will find (op_linear.c), or NULL
+  uint16_t *half;   // data as bf16, which products read in backward instead (op_linear.c), or NULL
   float *gradient;  // NULL until backward first writes it
   bool wanted;      // something trainable lies below: backward passes through here
-  bool spent;       // its own operation doesn't read the values in backward: who reads them last may write over them
+  bool disposable;  // its own operation doesn't read the values in backward: who reads them last may write over them
   struct node *maker;  // can make the values again (tape.h), or NULL
 };
-
-struct block;
 
 struct context {
   const struct kernels *kernels;
@@ -27,7 +25,6 @@ struct context {
   struct arena arena;            // values that are kept (low end); gradients and what can be made again (high end)
   struct arena nodes;            // the tape and the tensors' descriptions
   struct node *last;             // the tape, newest first; NULL when not recording
-  struct block *blocks;          // of the high end
   bool recording;
   bool training;                 // dropout is on; keys and values are not rounded as in a cache
   bool recompute;                // while recording, layers keep only their inputs and run once more in backward

@@ -166,7 +166,7 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
   /* In place: every number to the nearest bf16 */                                                                        \
   KERNEL(void, round_bf16, (float *x, int stride, int rows, int columns))                                                   \
   /* y[i] = x[i] as bf16; and relu's gradient told from such y: dx[i] = 0 where y[i] is not above 0 */                     \
-  KERNEL(void, halve, (uint16_t *y, const float *x, size_t n))                                                              \
+  KERNEL(void, to_bf16, (uint16_t *y, const float *x, size_t n))                                                            \
   KERNEL(void, relu_gradient_half, (float *dx, const uint16_t *y, size_t n))                                                \
   /* out[r] = dropout(scale * table[ids[r]] + position_table[positions[r]] + type_table[types[r]]); tables may be NULL */   \
   KERNEL(void, embed, (float *out, const struct weight *table, const int32_t *ids, float scale,                             \
@@ -201,7 +201,7 @@ static inline size_t linear_gradient_scratch(int rows, int depth) {
 struct kernels {
   const char *name;   // "reference", "avx2", "avx512", "amx"
   const char *dtype;  // "f32", or "bf16": in which products with weights round their factors
-  enum number_type product_type;  // the same: what only products read again may be kept so, and changes no bit
+  enum number_type product_type;  // F32 or BF16, as dtype says; factors may be kept in it, since it is what they are rounded to
   enum number_type cache_type;  // in which decoders keep keys and values for what follows: F32 or BF16
 #define KERNEL(result, name, arguments) result(*name) arguments;
   KERNEL_TABLE(KERNEL)

@@ -20,12 +20,13 @@ struct column_norm_node {
 static void backward(struct context *context, struct node *base) {
   struct column_norm_node *node = (struct column_norm_node *)base;
   if (!node->out->gradient) return;
-  bool first = true;
-  float *dx = node->x->wanted ? tensor_gradient(context, node->x, &first) : tensor_gradient_fresh(context, node->x);
+  bool first;
+  float *dx = tensor_gradient(context, node->x, &first);  // where nothing below x learns, the kernel still wants a place for it
   if (!dx) return;
   context->kernels->column_norm_gradient(dx, !first, node->gain->gradient, node->bias->gradient, node->out->gradient,
                                          node->x->data, node->mean, node->variance, node->gain->values, node->x->cols,
                                          node->spans, node->span_count, node->groups, node->constant, &node->norm);
+  if (!node->x->wanted) tensor_gradient_release(context, node->x);
   tensor_gradient_release(context, node->out);
 }
 

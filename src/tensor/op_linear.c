@@ -1,8 +1,8 @@
 // Linear: x W^T + bias, an activation and dropout behind it.
 //
 // Backward needs the value before the activation, except with relu, whose derivative can be read off its result (a dropped
-// element gets no gradient anyway). Where that is kept, the result can be made again from it. Where products are of bf16, relu's
-// result is kept as they round it, which is all that they and the derivative need.
+// element gets no gradient anyway). Where that is kept, the result can be made again from it. Where products are of bf16 and
+// nothing is dropped, relu's result is kept as they round it, which is all that they and the derivative need.
 #include <assert.h>
 
 #include "tensor/operations.h"
@@ -14,7 +14,7 @@ struct linear_node {
   struct weight *weight, *bias;
   enum activation activation;
   struct dropout dropout;
-  const float *before;  // [rows, outputs] before the activation (relu: after it)
+  const float *before;  // [rows, outputs] before the activation (relu: after it); NULL: not needed, or kept as out->half
 };
 
 static void backward_activation(struct context *context, const struct linear_node *node) {
@@ -92,12 +92,12 @@ struct tensor *op_linear(struct context *context, const char *name, struct tenso
   struct tensor *out = take(context, node, x->rows, weight->rows, activation, dropout, &before);
   if (!context_ok(context)) return NULL;
   out->wanted = x->wanted || weight->trainable || (bias && bias->trainable);
-  out->spent = activation == ACTIVATION_NONE && dropout->threshold == 0;
+  out->disposable = activation == ACTIVATION_NONE && dropout->threshold == 0;
   const struct kernels *kernels = context->kernels;
   kernels->linear(out->data, out->cols, before, x->data, x->cols, out->rows, out->cols, x->cols, weight->packed,
                   bias ? bias->values : NULL, activation, false);
   if (dropout->threshold) kernels->activate(out->data, out->data, out->rows, out->cols, ACTIVATION_NONE, dropout);
-  if (out->half) kernels->halve(out->half, out->data, (size_t)out->rows * (size_t)out->cols);
+  if (out->half) kernels->to_bf16(out->half, out->data, (size_t)out->rows * (size_t)out->cols);
   if (node) {
     node->x = x;
     node->out = out;
@@ -105,7 +105,7 @@ struct tensor *op_linear(struct context *context, const char *name, struct tenso
     node->bias = bias;
     node->activation = activation;
     node->dropout = *dropout;
-    node->before = before ? before : out->data;
+    node->before = before ? before : out->disposable || out->half ? NULL : out->data;
   }
   context_report(context, name, out);
   return out;

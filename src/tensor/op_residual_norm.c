@@ -23,18 +23,15 @@ static void backward(struct context *context, struct node *base) {
   const float *dresidual = node->f ? node->sum->gradient : NULL;
   if (!dy && !dresidual) return;
   bool first = true, f_first = true;
-  float *dx = NULL, *df = NULL;
-  if (node->x->wanted) dx = tensor_gradient(context, node->x, &first);
+  float *df = NULL;
+  float *dx = tensor_gradient(context, node->x, &first);  // where nothing below x learns, the kernel still wants a place for it
   if (node->f && node->f->wanted) df = tensor_gradient(context, node->f, &f_first);
   if (!context_ok(context)) return;
-  if (!dx) {  // nothing below x learns; the kernel still wants a place for it
-    dx = tensor_gradient_fresh(context, node->x);
-    if (!dx) return;
-  }
   context->kernels->residual_norm_gradient(dx, !first, df, node->gain ? node->gain->gradient : NULL,
                                            node->bias ? node->bias->gradient : NULL, dy, dresidual, node->sum->data, node->mean,
                                            node->deviation, node->gain ? node->gain->values : NULL, node->sum->rows,
                                            node->sum->cols, &node->norm, &node->dropout);
+  if (!node->x->wanted) tensor_gradient_release(context, node->x);
   if (node->gain) tensor_gradient_release(context, node->out);
   if (node->f) tensor_gradient_release(context, node->sum);
 }
@@ -46,7 +43,7 @@ static void remake(struct context *context, struct node *base) {
 }
 
 static struct tensor *take_sum(struct context *context, const struct tensor *x, const struct tensor *f) {
-  if (!f->spent) return tensor_new(context, x->rows, x->cols);
+  if (!f->disposable) return tensor_new(context, x->rows, x->cols);
   struct tensor *sum = context_node(context, sizeof *sum);
   if (sum) *sum = (struct tensor){.rows = f->rows, .cols = f->cols, .data = f->data};
   return sum;

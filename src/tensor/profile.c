@@ -219,10 +219,10 @@ static void count_round_bf16(float *x, int stride, int rows, int columns) {
   end(started, SLOT_round_bf16, 0, 8 * area(rows, columns));
 }
 
-static void count_halve(uint16_t *y, const float *x, size_t n) {
+static void count_to_bf16(uint16_t *y, const float *x, size_t n) {
   double started = begin();
-  profile.real->halve(y, x, n);
-  end(started, SLOT_halve, 0, 6 * (double)n);
+  profile.real->to_bf16(y, x, n);
+  end(started, SLOT_to_bf16, 0, 6 * (double)n);
 }
 
 static void count_relu_gradient_half(float *dx, const uint16_t *y, size_t n) {
@@ -379,7 +379,7 @@ const struct kernels *profile_wrap(const struct kernels *kernels) {
   *wrapped = *kernels;
 #define COUNT(slot) wrapped->slot = count_##slot
   COUNT(pack), COUNT(linear), COUNT(linear_gradient), COUNT(linear_gradient_half), COUNT(activate), COUNT(activate_gradient);
-  COUNT(residual_norm), COUNT(halve), COUNT(relu_gradient_half);
+  COUNT(residual_norm), COUNT(to_bf16), COUNT(relu_gradient_half);
   COUNT(residual_norm_gradient), COUNT(attention), COUNT(attention_gradient), COUNT(store_keys), COUNT(embed);
   COUNT(embed_gradient), COUNT(cross_entropy), COUNT(log_softmax), COUNT(softmax), COUNT(largest), COUNT(sum_squares);
   COUNT(adamw), COUNT(add), COUNT(gather), COUNT(scatter), COUNT(gate), COUNT(gate_gradient);

@@ -5,12 +5,6 @@
 #include "base/random.h"
 #include "tensor/profile.h"
 
-// What lies at the arena's high end, in bytes from there: sorted, with gaps where something was released.
-struct block {
-  struct block *next;
-  size_t from, to;
-};
-
 static const size_t NODE_MEMORY = (size_t)256 << 20;
 
 bool context_open(struct context *context, const struct kernels *kernels, size_t memory, struct error *error) {
@@ -33,10 +27,9 @@ void context_close(struct context *context) {
 }
 
 void context_begin(struct context *context, bool recording, bool training, uint64_t seed, uint64_t update) {
-  context->arena.low = context->arena.high = 0;
+  arena_reset(&context->arena);
   context->nodes.low = 0;
   context->last = NULL;
-  context->blocks = NULL;
   context->recording = recording;
   context->training = training;
   struct random_key key = random_key(seed, update);
@@ -88,44 +81,8 @@ struct tensor *tensor_new(struct context *context, int rows, int cols) {
 
 static size_t size_of(const struct tensor *tensor) { return (size_t)tensor->rows * (size_t)tensor->cols * sizeof(float); }
 
-// The smallest gap that is large enough, begins at *from; behind the last block there is always one.
-static struct block **find_gap(struct context *context, size_t size, size_t *from) {
-  struct block **best = NULL, **link = &context->blocks;
-  size_t end = 0, smallest = SIZE_MAX;
-  for (; *link; end = (*link)->to, link = &(*link)->next) {
-    size_t gap = (*link)->from - end;
-    if (gap < size || gap >= smallest) continue;
-    best = link;
-    smallest = gap;
-    *from = end;
-  }
-  if (best) return best;
-  *from = end;
-  return link;
-}
-
-static float *start_of(const struct context *context, const struct block *block) {
-  return (float *)(context->arena.base + context->arena.size - block->to);
-}
-
 float *tensor_gradient_fresh(struct context *context, struct tensor *tensor) {
-  enum { ALIGNMENT = 64 };
-  struct block *block = context_node(context, sizeof *block);
-  if (!block) return NULL;
-  size_t size = (size_of(tensor) / ALIGNMENT + 1) * ALIGNMENT;  // none is empty, so that a start tells which block it is
-  struct block **link = find_gap(context, size, &block->from);
-  block->to = block->from + size;
-  size_t high = context->arena.high;
-  if (block->to > high && !arena_high(&context->arena, block->to - high, context->error)) return NULL;
-  block->next = *link;
-  *link = block;
-  return start_of(context, block);
-}
-
-static void give_back(struct context *context, const float *start) {
-  struct block **link = &context->blocks;
-  while (start_of(context, *link) != start) link = &(*link)->next;
-  *link = (*link)->next;
+  return context_ok(context) ? arena_high(&context->arena, size_of(tensor), context->error) : NULL;
 }
 
 float *tensor_gradient(struct context *context, struct tensor *tensor, bool *first) {
@@ -141,12 +98,12 @@ void tensor_gradient_add(struct context *context, struct tensor *tensor, float *
     return;
   }
   context->kernels->add(tensor->gradient, fresh, (size_t)tensor->rows * (size_t)tensor->cols);
-  give_back(context, fresh);
+  arena_high_free(&context->arena, fresh);
 }
 
 void tensor_gradient_release(struct context *context, struct tensor *tensor) {
   if (!tensor->gradient) return;
-  give_back(context, tensor->gradient);
+  arena_high_free(&context->arena, tensor->gradient);
   tensor->gradient = NULL;
 }
 
@@ -163,7 +120,7 @@ struct tensor *tensor_new_remade(struct context *context, int rows, int cols, st
 
 void tensor_forget(struct context *context, struct tensor *tensor) {
   if (!tensor->maker || !tensor->data || !context->recording) return;
-  give_back(context, tensor->data);
+  arena_high_free(&context->arena, tensor->data);
   tensor->data = NULL;
 }
 

@@ -31,10 +31,11 @@ struct tensor *tensor_new(struct context *context, int rows, int cols);
 // (nothing is recorded): as tensor_new.
 struct tensor *tensor_new_remade(struct context *context, int rows, int cols, struct node *node,
                                  void (*remake)(struct context *context, struct node *node));
-// Nothing reads the values until tensor_values is asked for them. Does nothing where they can't be made again.
+// Nothing reads the values until tensor_values is asked for them: whoever will in backward has to be an op_linear. Does nothing
+// where they can't be made again, nor while nothing is recorded: a layer that will run again reads its input as it is.
 void tensor_forget(struct context *context, struct tensor *tensor);
-// For backward: the values, made again if need be. Their own operation forgets them when its backward is done. NULL when the
-// context failed.
+// For backward: the values, made again if need be. Their own operation forgets them when its backward begins, being the last to
+// run of those that read them. NULL when the context failed.
 const float *tensor_values(struct context *context, struct tensor *tensor);
 // A tensor's gradient, made if need be: *first says that it has to be set, not added to. NULL when the context failed.
 float *tensor_gradient(struct context *context, struct tensor *tensor, bool *first);

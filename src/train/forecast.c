@@ -38,7 +38,8 @@ struct room {
   int source, target;
 };
 
-// A batch that has no more rows on either side than another one needs no more memory.
+// A batch that has no more rows on either side than another one needs hardly more memory: what gradients take at the high end may
+// be a little more where its sides are less alike.
 struct front {
   struct sample_rows *rows;
   size_t count, capacity;

@@ -161,6 +161,41 @@ static void arenas_grow_from_both_ends(void **state) {
   arena_close(&arena);
 }
 
+static void the_high_end_uses_the_smallest_gap(void **state) {
+  struct error error = {0};
+  struct arena arena;
+  assert_true(arena_open(&arena, (size_t)1 << 27, &error));
+  char *blocks[6];
+  const size_t sizes[] = {1000, 100, 5000, 100, 2000, 100};
+  for (int i = 0; i < 6; i++) blocks[i] = arena_high(&arena, sizes[i], &error);
+  for (int i = 1; i < 6; i++) assert_true(blocks[i] + sizes[i] <= blocks[i - 1]);
+  size_t high = arena.high;
+  arena_high_free(&arena, blocks[0]);
+  arena_high_free(&arena, blocks[2]);
+  arena_high_free(&arena, blocks[4]);
+  char *small = arena_high(&arena, 900, &error), *middle = arena_high(&arena, 1500, &error);
+  assert_true(small >= blocks[0] && middle >= blocks[4] && middle < blocks[3]);
+  char *left = arena_high(&arena, 300, &error);  // of the gap that 1,500 left
+  assert_true(left >= blocks[4] && left + 300 <= middle);
+  arena_high_free(&arena, blocks[1]);
+  arena_high_free(&arena, small);
+  char *joined = arena_high(&arena, 6200, &error);  // neighbouring gaps are one
+  assert_true(joined > blocks[3] && joined + 6200 <= arena.base + arena.size);
+  assert_int_equal(arena.high, high);
+  arena_high_free(&arena, blocks[5]);
+  char *more = arena_high(&arena, 4000, &error);  // the last gap grows
+  assert_true(more < blocks[5] && arena.high > high && arena.high < high + 4000);
+  for (int i = 0; i < 2; i++) {  // none is empty, so each start is one block's
+    char *none = arena_high(&arena, 0, &error), *next = arena_high(&arena, 0, &error);
+    assert_true(none && next && none != next);
+    arena_high_free(&arena, i ? none : next);
+  }
+  arena_reset(&arena);
+  assert_int_equal(arena.high + arena.low, 0);
+  assert_true(arena_high(&arena, 1000, &error) == blocks[0]);
+  arena_close(&arena);
+}
+
 static void measuring_arenas_map_nothing(void **state) {
   struct error error = {0};
   struct arena arena;
@@ -378,7 +413,8 @@ int main(void) {
     cmocka_unit_test(random_numbers_have_their_moments),
     cmocka_unit_test(permutations_hold_each_element_once),
     cmocka_unit_test(arenas_grow_from_both_ends),
-    cmocka_unit_test(measuring_arenas_map_nothing),
+    cmocka_unit_test(the_high_end_uses_the_smallest_gap),
+      cmocka_unit_test(measuring_arenas_map_nothing),
     cmocka_unit_test(failing_memory_is_reported),
     cmocka_unit_test(errors_keep_the_first_message),
     cmocka_unit_test(utf8_round_trips),

@@ -348,12 +348,12 @@ static void round_bf16_case(const struct kernels *kernels, const struct shape *s
   kernels->round_bf16(x, s->columns, s->rows, s->columns - s->columns / 3);
 }
 
-static void halve_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
+static void to_bf16_case(const struct kernels *kernels, const struct shape *s, struct outputs *outputs) {
   size_t n = (size_t)s->columns;
   float *x = case_floats(n), *y = case_output(outputs, n, 0);
   uint16_t *halves = (uint16_t *)case_floats((n + 1) / 2);
   for (size_t i = 0; i < n; i += 3) x[i] = odd_numbers[i / 3 % (sizeof odd_numbers / sizeof *odd_numbers)];
-  kernels->halve(halves, x, n);
+  kernels->to_bf16(halves, x, n);
   for (size_t i = 0; i < n; i++) y[i] = number_from_bf16(halves[i]);
 }
 
@@ -409,7 +409,7 @@ const struct slot_case slot_cases[] = {
   CASE(adamw, flat_shapes),
   CASE(add, flat_shapes),
   CASE(round_bf16, row_shapes),
-  CASE(halve, flat_shapes),
+  CASE(to_bf16, flat_shapes),
   CASE(relu_gradient_half, flat_shapes),
   CASE(gather, row_shapes),
   CASE(scatter, row_shapes),

@@ -168,7 +168,7 @@ static void check_threads(struct run *run) {
 static void check_forecast(struct run *run) {
   struct context measured;
   struct loss loss = {0};
-  assert_true(context_open_measuring(&measured, cpu_kernels_measuring(TYPE_F32), &run->error));
+  assert_true(context_open_measuring(&measured, cpu_kernels_measuring(run->model->kernels->product_type), &run->error));
   struct context *contexts[] = {&run->context, &measured};
   size_t peaks[2];
   for (int i = 0; i < 2; i++) {
