@@ -97,7 +97,7 @@ static const struct task_settings {
   {"mlm", "bytes of text", 0.0001, 100, "linear", "loss", -1, 0.01, -1, NULL, NULL, NULL, NULL, 0, 0, 20, -1, 0.999, 1e-6, 0},
   // As in section 4 of the paper on BERT: a few epochs, the rate rising for a tenth of them and then falling to 0.
 #define LABELS(task, unit, rate, metric, epochs) \
-  {task, unit, rate, -1, "linear", metric, -1, 0.01, -1, NULL, NULL, NULL, NULL, 0, 0, 16, -1, 0.999, 1e-6, epochs}
+  {task, unit, rate, -1, "linear", metric, -1, 0.01, -1, NULL, NULL, NULL, NULL, 0, 5, 16, -1, 0.999, 1e-6, epochs}
   LABELS("classify", "examples", 0.00005, "accuracy", 3),
   LABELS("regress", "examples", 0.00005, "pearson", 3),
   LABELS("tag", "sentences", 0.00005, "f1", 4),
