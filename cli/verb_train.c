@@ -171,7 +171,7 @@ static const struct option options[] = {
                   "the score by which a model is best",
                   .unset = "bleu, of greedy translations; lm: loss; labels: accuracy, pearson or f1"),
     OPTION_INTEGER(train.average, "average", "N", 0, 1000, "try the mean of N models at the end; it is kept if it is better",
-                   .unset = "5; lm: 0"),
+                   .unset = "5; lm and mlm: 0"),
     OPTION_CHOICE(train.average_of, "average-of", "best|last", "which N models", .unset = "best"),
     OPTION_INTEGER(train.keep_every, "keep-every", "N", 0, NO_LIMIT,
                    "keep a copy of the model in OUT/steps/N after every N updates", .unset = "never"),
