@@ -262,32 +262,31 @@ static size_t share_out(struct gradient *gradient, int part) {
   return panel_tasks * (size_t)gradient->column_tasks;
 }
 
-static void run_gradient(const struct gradient *all) {
-  if (all->rows <= 0 || all->columns <= 0 || all->depth <= 0) return;
-  struct gradient gradient = *all;
-  int part = (int)linear_gradient_part(all->rows, all->depth);
+// x or half is NULL.
+static void run_gradient(float *dw, float *db, const float *dy, int dy_stride, const float *x, const uint16_t *half, int x_stride,
+                         int rows, int columns, int depth, float *scratch) {
+  struct gradient gradient = {.dw = dw, .db = db, .dy_stride = (size_t)dy_stride, .x_stride = (size_t)x_stride,
+                              .columns = columns, .depth = depth, .x_pairs = (uint32_t *)scratch};
+  if (rows <= 0 || columns <= 0 || depth <= 0) return;
+  int part = (int)linear_gradient_part(rows, depth);
   size_t tasks = share_out(&gradient, part);
-  for (int row = 0; row < all->rows; row += part) {
-    gradient.rows = all->rows - row < part ? all->rows - row : part;
+  for (int row = 0; row < rows; row += part) {
+    gradient.rows = rows - row < part ? rows - row : part;
     gradient.chunks = (gradient.rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
-    gradient.dy = all->dy + (size_t)row * all->dy_stride;
-    if (all->half) gradient.half = all->half + (size_t)row * all->x_stride;
-    else gradient.x = all->x + (size_t)row * all->x_stride;
-    work_for(ceil_div((size_t)gradient.rows, ROUND_ROWS), 0.4 * gradient.rows * all->depth, pair_task, &gradient);
-    work_for(tasks, (double)gradient.rows * all->columns * all->depth / 100, gradient_task, &gradient);
+    gradient.dy = dy + (size_t)row * gradient.dy_stride;
+    if (half) gradient.half = half + (size_t)row * gradient.x_stride;
+    else gradient.x = x + (size_t)row * gradient.x_stride;
+    work_for(ceil_div((size_t)gradient.rows, ROUND_ROWS), 0.4 * gradient.rows * depth, pair_task, &gradient);
+    work_for(tasks, (double)gradient.rows * columns * depth / 100, gradient_task, &gradient);
   }
 }
 
 void BF16_NAME(linear_gradient)(float *dw, float *db, const float *dy, int dy_stride, const float *x, int x_stride, int rows,
                                 int columns, int depth, float *scratch) {
-  run_gradient(&(struct gradient){.dw = dw, .db = db, .dy = dy, .x = x, .dy_stride = (size_t)dy_stride,
-                                  .x_stride = (size_t)x_stride, .rows = rows, .columns = columns, .depth = depth,
-                                  .x_pairs = (uint32_t *)scratch});
+  run_gradient(dw, db, dy, dy_stride, x, NULL, x_stride, rows, columns, depth, scratch);
 }
 
 void BF16_NAME(linear_gradient_half)(float *dw, float *db, const float *dy, int dy_stride, const uint16_t *x, int x_stride,
                                      int rows, int columns, int depth, float *scratch) {
-  run_gradient(&(struct gradient){.dw = dw, .db = db, .dy = dy, .half = x, .dy_stride = (size_t)dy_stride,
-                                  .x_stride = (size_t)x_stride, .rows = rows, .columns = columns, .depth = depth,
-                                  .x_pairs = (uint32_t *)scratch});
+  run_gradient(dw, db, dy, dy_stride, NULL, x, x_stride, rows, columns, depth, scratch);
 }

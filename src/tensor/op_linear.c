@@ -14,7 +14,7 @@ struct linear_node {
   struct weight *weight, *bias;
   enum activation activation;
   struct dropout dropout;
-  const float *before;  // [rows, outputs] before the activation (relu: after it); NULL: not needed, or kept as out->half
+  const float *before;  // [rows, outputs] before the activation, or NULL: backward reads the result
 };
 
 static void backward_activation(struct context *context, const struct linear_node *node) {
@@ -23,8 +23,8 @@ static void backward_activation(struct context *context, const struct linear_nod
   if (out->half)
     context->kernels->relu_gradient_half(out->gradient, out->half, (size_t)out->rows * (size_t)out->cols);
   else
-    context->kernels->activate_gradient(out->gradient, out->gradient, node->before, out->rows, out->cols, node->activation,
-                                        &node->dropout);
+    context->kernels->activate_gradient(out->gradient, out->gradient, node->before ? node->before : out->data, out->rows,
+                                        out->cols, node->activation, &node->dropout);
 }
 
 static void backward_input(struct context *context, const struct linear_node *node) {
@@ -105,7 +105,7 @@ struct tensor *op_linear(struct context *context, const char *name, struct tenso
     node->bias = bias;
     node->activation = activation;
     node->dropout = *dropout;
-    node->before = before ? before : out->disposable || out->half ? NULL : out->data;
+    node->before = before;
   }
   context_report(context, name, out);
   return out;

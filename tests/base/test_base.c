@@ -414,7 +414,7 @@ int main(void) {
     cmocka_unit_test(permutations_hold_each_element_once),
     cmocka_unit_test(arenas_grow_from_both_ends),
     cmocka_unit_test(the_high_end_uses_the_smallest_gap),
-      cmocka_unit_test(measuring_arenas_map_nothing),
+    cmocka_unit_test(measuring_arenas_map_nothing),
     cmocka_unit_test(failing_memory_is_reported),
     cmocka_unit_test(errors_keep_the_first_message),
     cmocka_unit_test(utf8_round_trips),

@@ -83,8 +83,8 @@ static void check_input_gradient(const struct kernels *kernels, const struct pro
   free(dx);
 }
 
-static void expect_bits(const char *what, const struct product *p, const float *a, const float *b, size_t n) {
-  if (memcmp(a, b, n * sizeof *a) != 0) fail_msg("%s of %d x %d x %d: other bits", what, p->rows, p->columns, p->depth);
+static void expect_same(const char *what, const float *a, const float *b, size_t n) {
+  if (memcmp(a, b, n * sizeof *a) != 0) fail_msg("%s: other bits", what);
 }
 
 // Whoever rounds x, before or in the product, the bits are the same; and those of the reference within what sums may differ by.
@@ -104,8 +104,8 @@ static void check_rounded_before(const struct kernels *kernels, const struct pro
     else
       by->linear_gradient_half(dw[i], db[i], p->y, p->columns, half, p->depth, p->rows, p->columns, p->depth, scratch);
   }
-  expect_bits("dw", p, dw[0], dw[1], n);
-  expect_bits("db", p, db[0], db[1], (size_t)p->columns);
+  expect_same("dw of halves", dw[0], dw[1], n);
+  expect_same("db of halves", db[0], db[1], (size_t)p->columns);
   for (size_t i = 0; i < n; i++) expect_near("dw of halves", p, dw[1][i], dw[2][i], p->rows);
   for (int c = 0; c < p->columns; c++) expect_near("db of halves", p, db[1][c], db[2][c], p->rows);
   for (int i = 0; i < 3; i++) free(dw[i]), free(db[i]);
@@ -175,10 +175,6 @@ static void factors_are_rounded_to_nearest_even(void **state) {
   kernels->pack(packed, w, 1, 1, false);
   kernels->linear(y, 1, NULL, x, 1, 4, 1, 1, packed, NULL, ACTIVATION_NONE, false);
   assert_true(y[0] == 1 && y[1] == 1 + 0x1p-6f && y[2] == 1 + 0x1p-7f && y[3] == -1);
-}
-
-static void expect_same(const char *what, const float *a, const float *b, size_t n) {
-  if (memcmp(a, b, n * sizeof *a) != 0) fail_msg("%s: other bits", what);
 }
 
 static void same_bits_over_rows_and_threads(void **state) {
